@@ -1,0 +1,69 @@
+# Every task is one word: `make help` lists them.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+.SUFFIXES:
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+HOST ?= 127.0.0.1
+PORT ?= 8000
+
+BIN := .venv/bin
+export FLASK_APP := asgi
+
+.PHONY: help
+help: ## List the tasks
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: .venv/run.stamp ## Migrate the database and serve the API (HOST, PORT and CARBOY_* override)
+	@$(BIN)/flask db upgrade
+	@echo "The API:    http://$(HOST):$(PORT)/api/users"
+	@echo "Its health: http://$(HOST):$(PORT)/health/ready"
+	@exec $(BIN)/hypercorn --config hypercorn.toml --bind "$(HOST):$(PORT)" asgi:app
+
+.PHONY: test
+test: .venv/dev.stamp ## Run all tests and measure their coverage
+	$(BIN)/pytest --cov --cov-report=term
+
+.PHONY: check
+check: .venv/dev.stamp ## Check format, lint, types and import contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	PYTHONPATH=. $(BIN)/lint-imports --no-cache
+
+.PHONY: format
+format: .venv/dev.stamp ## Format the code and mend what the linter can mend
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+.PHONY: migration
+migration: .venv/dev.stamp ## Write a migration for what changed in the models (MESSAGE="add orders")
+	@test -n "$(MESSAGE)" || { echo 'Say what changed: make migration MESSAGE="add orders"' >&2; exit 2; }
+	$(BIN)/flask db upgrade
+	$(BIN)/flask db revision "$(MESSAGE)"
+
+.PHONY: lock
+lock: .venv/dev.stamp ## Pin the newest versions that pyproject.toml allows
+	$(BIN)/uv pip compile $(LOCK_FLAGS) --group build pyproject.toml -o requirements/run.txt
+	$(BIN)/uv pip compile $(LOCK_FLAGS) --group dev -c requirements/run.txt pyproject.toml -o requirements/dev.txt
+
+LOCK_FLAGS := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
+	--custom-compile-command "make lock"
+
+.PHONY: clean
+clean: ## Remove the virtual environment and all caches; the data in var/ stays
+	rm -rf .venv build dist src/*.egg-info .mypy_cache .pytest_cache .ruff_cache .coverage htmlcov
+
+# A stamp is older than its lock when the lock has changed, and the environment is then brought up to date.
+.venv/pyvenv.cfg:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Carboy needs Python 3.11 or newer; name one with: make PYTHON=python3.12" >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+
+.venv/%.stamp: requirements/%.txt pyproject.toml .venv/pyvenv.cfg
+	@echo "Installing what $< pins ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@

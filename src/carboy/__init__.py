@@ -1,0 +1,1 @@
+"""A large Flask: application factory, blueprints, services, DAOs and one container, on one event loop."""

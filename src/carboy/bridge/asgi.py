@@ -1,0 +1,114 @@
+"""The ASGI application that wraps a Flask application."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
+from contextvars import copy_context
+
+from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, ASGISendEvent, HTTPScope, Scope
+from flask import Flask
+
+from carboy.bridge.body import ClientDisconnectedError, read_body
+from carboy.bridge.dispatch import Dispatch
+from carboy.bridge.environ import build_environ
+from carboy.bridge.greenlets import run_in_greenlet
+from carboy.bridge.loops import Loops
+from carboy.bridge.response import respond
+
+Lifespan = Callable[[], AbstractAsyncContextManager[object]]
+
+_log = logging.getLogger("carboy.bridge")
+
+
+class FlaskASGI:
+    """Serves a Flask application on the event loop of an ASGI server.
+
+    Views, hooks, error handlers, teardown functions and signal receivers that are ``async def`` run on the server's
+    loop. Sync views run in a bounded pool of threads, sync hooks on the loop. The same application still works with
+    Flask's `test_client` and command line, where async code runs on one background loop.
+
+    Args:
+        app: Any Flask application. Its `async_to_sync` and `ensure_sync` are replaced.
+        lifespan: Returns an async context manager that is entered before the first request is served and left after
+            the last. When entering it fails, the server says why and exits.
+        threads: The most sync views to run at once; further ones wait for their turn.
+        spool_bytes: The most bytes of a request body to hold in memory; a longer one goes to a temporary file.
+    """
+
+    def __init__(
+        self,
+        app: Flask,
+        *,
+        lifespan: Lifespan = nullcontext,
+        threads: int = 40,
+        spool_bytes: int = 512 * 1024,
+    ) -> None:
+        self.app = app
+        self._lifespan = lifespan
+        self._spool_bytes = spool_bytes
+        self._loops = Loops(threads)
+        self._requests: set[asyncio.Task[None]] = set()
+        Dispatch(app, self._loops).install()
+
+    async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        self._loops.serve_on_running_loop()
+        if scope["type"] == "http":
+            # A task of its own: when the server gives the request up, what it does in the database still ends.
+            task = asyncio.create_task(self._serve(scope, receive, send))
+            self._requests.add(task)
+            task.add_done_callback(self._requests.discard)
+            await asyncio.shield(task)
+        elif scope["type"] == "lifespan":
+            await self._live(receive, send)
+        else:
+            await receive()
+            # Closing before accepting makes the server answer the handshake with 403.
+            await send({"type": "websocket.close", "code": 1000, "reason": "This application serves HTTP only."})
+
+    async def _serve(self, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        async def send_while_connected(message: ASGISendEvent) -> None:
+            try:
+                await send(message)
+            except OSError as error:
+                raise ClientDisconnectedError from error
+
+        try:
+            body, length = await read_body(
+                scope,
+                receive,
+                limit=self.app.config["MAX_CONTENT_LENGTH"],
+                spool_bytes=self._spool_bytes,
+                run_in_thread=self._loops.run_in_thread,
+            )
+            with body:
+                environ = build_environ(scope, body, length)
+                await run_in_greenlet(
+                    copy_context(), respond, self.app.wsgi_app, environ, receive, send_while_connected
+                )
+        except ClientDisconnectedError:
+            _log.debug("The client left during %s %s", scope["method"], scope["path"])
+
+    async def _live(self, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        await receive()
+        started = False
+        try:
+            async with self._lifespan():
+                started = True
+                await send({"type": "lifespan.startup.complete"})
+                await receive()
+                await self._finish_requests()
+        except Exception as error:  # noqa: BLE001 - whatever went wrong, the server is told.
+            _log.exception("The application failed to %s", "stop" if started else "start")
+            reason = f"{type(error).__name__}: {error}"
+            if started:
+                await send({"type": "lifespan.shutdown.failed", "message": reason})
+            else:
+                await send({"type": "lifespan.startup.failed", "message": reason})
+        else:
+            await send({"type": "lifespan.shutdown.complete"})
+
+    async def _finish_requests(self) -> None:
+        """Wait for requests that the server gave up, so that what they use is not closed under them."""
+        if self._requests:
+            await asyncio.wait(set(self._requests))

@@ -1,0 +1,98 @@
+"""Decides where each function that Flask calls runs: on the event loop, or in a worker thread."""
+
+import inspect
+from collections.abc import Callable, Coroutine
+from functools import wraps
+from types import FunctionType
+from typing import Any
+
+from flask import Flask, has_request_context, request
+from flask.views import MethodView, View
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from carboy.bridge.body import RefusedBody
+from carboy.bridge.greenlets import in_bridge
+from carboy.bridge.loops import Loops
+from carboy.bridge.streaming import adapt_result
+
+Function = Callable[..., Any]
+
+
+class Dispatch:
+    """Takes the place of `Flask.ensure_sync` and `Flask.async_to_sync`, the documented seams for this."""
+
+    def __init__(self, app: Flask, loops: Loops) -> None:
+        self._app = app
+        self._loops = loops
+
+    def install(self) -> None:
+        """Replace both methods on this one application, whatever its class is."""
+        self._app.async_to_sync = self.async_to_sync  # type: ignore[method-assign]
+        self._app.ensure_sync = self.ensure_sync  # type: ignore[method-assign]
+
+    def async_to_sync(self, func: Callable[..., Coroutine[Any, Any, Any]]) -> Function:
+        """Make an async function callable from synchronous code; see `Loops.wait_for`."""
+
+        @wraps(func)
+        def wait(*args: Any, **kwargs: Any) -> Any:
+            return self._loops.wait_for(func(*args, **kwargs))
+
+        return wait
+
+    def ensure_sync(self, func: Function) -> Function:
+        """Return what Flask may call in place of a view, hook, error handler, teardown function or signal receiver.
+
+        Flask asks for each of them through this one method. A view is told apart by being the one that the request's
+        endpoint names, or a method of a class-based view.
+        """
+        if _is_view_method(func) or self._is_view(func):
+            return self._ensure_sync_view(func)
+        return self.async_to_sync(func) if inspect.iscoroutinefunction(func) else func
+
+    def _is_view(self, function: Function) -> bool:
+        if not has_request_context() or request.endpoint is None:
+            return False
+        return self._app.view_functions.get(request.endpoint) is function
+
+    def _ensure_sync_view(self, function: Function) -> Function:
+        if isinstance(request.environ["wsgi.input"], RefusedBody):
+            return _refuse_body
+        if inspect.iscoroutinefunction(function):
+            call = self.async_to_sync(function)
+        elif in_bridge() and not _calls_an_async_view(function):
+            call = self._in_thread(function)
+        else:
+            call = function
+
+        def view(**kwargs: Any) -> Any:
+            return adapt_result(call(**kwargs), self._loops)
+
+        return view
+
+    def _in_thread(self, function: Function) -> Function:
+        def call(**kwargs: Any) -> Any:
+            return self._loops.wait_for(self._loops.run_in_thread(lambda: function(**kwargs)))
+
+        return call
+
+
+def _refuse_body(**_kwargs: object) -> None:
+    raise RequestEntityTooLarge
+
+
+def _is_view_method(function: Function) -> bool:
+    return isinstance(getattr(function, "__self__", None), View)
+
+
+def _calls_an_async_view(function: Function) -> bool:
+    """Tell whether a sync function only leads to what `ensure_sync` will be asked for next, or makes no step at all.
+
+    Such a function stays on the loop as hooks do: a thread would be held for as long as the async view takes. It is
+    the function behind a class-based view, a decorator such as Flask-Login's around an async view, or an async
+    generator function, whose call does nothing yet.
+    """
+    if hasattr(function, "view_class") or getattr(function, "__func__", None) is MethodView.dispatch_request:
+        return True
+    # An object that is no function, such as asgiref's AsyncToSync, waits in a way of its own, which needs a thread.
+    original = inspect.unwrap(function) if isinstance(function, FunctionType) else function
+    return inspect.iscoroutinefunction(original) or inspect.isasyncgenfunction(original)
