@@ -31,7 +31,7 @@ check: .venv/dev.stamp ## Check format, lint, types and import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	PYTHONPATH=. $(BIN)/lint-imports --no-cache
+	$(BIN)/lint-imports --no-cache
 
 .PHONY: format
 format: .venv/dev.stamp ## Format the code and mend what the linter can mend
@@ -43,6 +43,7 @@ migration: .venv/dev.stamp ## Write a migration for what changed in the models (
 	@test -n "$(MESSAGE)" || { echo 'Say what changed: make migration MESSAGE="add orders"' >&2; exit 2; }
 	$(BIN)/flask db upgrade
 	$(BIN)/flask db revision "$(MESSAGE)"
+	$(BIN)/ruff format --quiet src/carboy/db/migrations
 
 .PHONY: lock
 lock: .venv/dev.stamp ## Pin the newest versions that pyproject.toml allows

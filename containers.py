@@ -1,0 +1,27 @@
+"""The composition root: the one file that names every concrete class. `flask container graph` draws it."""
+
+import os
+from pathlib import Path
+
+from dependency_injector import containers, providers
+
+from carboy.configuration import load_settings
+from carboy.daos import UserDao
+from carboy.db import Database, create_engines, create_session_factory
+from carboy.services import Cursors, HealthService, UserService
+
+CONFIG_FILE = Path(__file__).with_name("config.yaml")
+
+
+class Container(containers.DeclarativeContainer):
+    settings = providers.Singleton(load_settings, config_file=CONFIG_FILE, environ=os.environ)
+
+    engines = providers.Singleton(create_engines, settings=settings.provided.database)
+    session_factory = providers.Singleton(create_session_factory)
+    database = providers.Singleton(Database, engines=engines, session_factory=session_factory)
+
+    user_dao = providers.Singleton(UserDao, database=database)
+
+    cursors = providers.Singleton(Cursors, secret_key=settings.provided.security.secret_key)
+    user_service = providers.Singleton(UserService, unit_of_work=database, users=user_dao, cursors=cursors)
+    health_service = providers.Singleton(HealthService, dependencies=providers.Dict(database=database))

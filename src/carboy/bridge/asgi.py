@@ -5,11 +5,12 @@ import logging
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from contextvars import copy_context
+from typing import Any
 
 from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, ASGISendEvent, HTTPScope, Scope
 from flask import Flask
 
-from carboy.bridge.body import ClientDisconnectedError, read_body
+from carboy.bridge.body import ClientDisconnectedError, RequestBody, read_body
 from carboy.bridge.dispatch import Dispatch
 from carboy.bridge.environ import build_environ
 from carboy.bridge.greenlets import run_in_greenlet
@@ -49,16 +50,22 @@ class FlaskASGI:
         self._spool_bytes = spool_bytes
         self._loops = Loops(threads)
         self._requests: set[asyncio.Task[None]] = set()
+        self._reading: set[asyncio.Task[Any] | None] = set()
         Dispatch(app, self._loops).install()
 
     async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         self._loops.serve_on_running_loop()
         if scope["type"] == "http":
             # A task of its own: when the server gives the request up, what it does in the database still ends.
-            task = asyncio.create_task(self._serve(scope, receive, send))
+            given_up: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            task = asyncio.create_task(self._serve(scope, receive, send, given_up))
             self._requests.add(task)
             task.add_done_callback(self._requests.discard)
-            await asyncio.shield(task)
+            try:
+                await asyncio.shield(task)
+            except asyncio.CancelledError:
+                self._give_up(task, given_up)
+                raise
         elif scope["type"] == "lifespan":
             await self._live(receive, send)
         else:
@@ -66,7 +73,24 @@ class FlaskASGI:
             # Closing before accepting makes the server answer the handshake with 403.
             await send({"type": "websocket.close", "code": 1000, "reason": "This application serves HTTP only."})
 
-    async def _serve(self, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+    def _give_up(self, task: asyncio.Task[None], given_up: asyncio.Future[None]) -> None:
+        """Let a request that the server no longer waits for come to its end, and do not wait for its client.
+
+        Nothing tells such a request that its client has left: a body or a stream would keep it for ever.
+        """
+        if task in self._reading:
+            # No line of the application has run yet.
+            task.cancel()
+        given_up.set_result(None)
+        task.add_done_callback(_log_failure)
+
+    async def _serve(
+        self,
+        scope: HTTPScope,
+        receive: ASGIReceiveCallable,
+        send: ASGISendCallable,
+        given_up: asyncio.Future[None],
+    ) -> None:
         async def send_while_connected(message: ASGISendEvent) -> None:
             try:
                 await send(message)
@@ -74,20 +98,28 @@ class FlaskASGI:
                 raise ClientDisconnectedError from error
 
         try:
-            body, length = await read_body(
+            body, length = await self._read_body(scope, receive)
+            with body:
+                environ = build_environ(scope, body, length)
+                await run_in_greenlet(
+                    copy_context(), respond, self.app.wsgi_app, environ, receive, send_while_connected, given_up
+                )
+        except ClientDisconnectedError:
+            _log.debug("The client left during %s %s", scope["method"], scope["path"])
+
+    async def _read_body(self, scope: HTTPScope, receive: ASGIReceiveCallable) -> tuple[RequestBody, int | None]:
+        task = asyncio.current_task()
+        self._reading.add(task)
+        try:
+            return await read_body(
                 scope,
                 receive,
                 limit=self.app.config["MAX_CONTENT_LENGTH"],
                 spool_bytes=self._spool_bytes,
                 run_in_thread=self._loops.run_in_thread,
             )
-            with body:
-                environ = build_environ(scope, body, length)
-                await run_in_greenlet(
-                    copy_context(), respond, self.app.wsgi_app, environ, receive, send_while_connected
-                )
-        except ClientDisconnectedError:
-            _log.debug("The client left during %s %s", scope["method"], scope["path"])
+        finally:
+            self._reading.discard(task)
 
     async def _live(self, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         await receive()
@@ -112,3 +144,9 @@ class FlaskASGI:
         """Wait for requests that the server gave up, so that what they use is not closed under them."""
         if self._requests:
             await asyncio.wait(set(self._requests))
+
+
+def _log_failure(task: asyncio.Task[None]) -> None:
+    """Report what a request that was given up failed with: its server no longer does."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        _log.error("A request failed after the server had given it up", exc_info=error)

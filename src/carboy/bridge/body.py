@@ -62,7 +62,8 @@ async def read_body(
     declared = _declared_length(scope)
     if limit is not None and declared is not None and declared > limit:
         return RefusedBody(), declared
-    body: IO[bytes] = io.BytesIO()
+    # It never moves to disk by itself, as that would block the loop.
+    body = tempfile.SpooledTemporaryFile()  # noqa: SIM115 - it lives as long as the request, which closes it.
     received, more = 0, True
     try:
         while more:
@@ -77,9 +78,7 @@ async def read_body(
             if received <= spool_bytes:
                 body.write(chunk)
                 continue
-            if isinstance(body, io.BytesIO):
-                body = await run_in_thread(_spool, body)
-            await run_in_thread(body.write, chunk)
+            await run_in_thread(_write_to_disk, body, chunk)
         if declared is not None and received < declared:
             raise ClientDisconnectedError  # noqa: TRY301 - likewise.
     except BaseException:
@@ -89,10 +88,9 @@ async def read_body(
     return body, received if received or declared is not None else None
 
 
-def _spool(body: io.BytesIO) -> IO[bytes]:
-    file = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the request, which closes it.
-    file.write(body.getbuffer())
-    return file
+def _write_to_disk(body: tempfile.SpooledTemporaryFile[bytes], chunk: bytes) -> None:
+    body.rollover()
+    body.write(chunk)
 
 
 LONGEST_LENGTH = 19

@@ -4,7 +4,7 @@ import asyncio
 import threading
 import weakref
 from collections.abc import Callable, Coroutine
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextvars import copy_context
 from typing import Any, TypeVar, cast
 
@@ -14,11 +14,29 @@ T = TypeVar("T")
 
 
 class _ThreadCall:
-    """What a worker thread is doing: for which loop, and for which coroutine it waits if it waits for one."""
+    """What a worker thread does, and for which coroutine it waits. Used on the loop's thread only, except for `loop`."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
-        self.waits_for: Future[Any] | None = None
+        self._waits_for: asyncio.Task[Any] | None = None
+        self._cancelled = False
+
+    async def wait_for(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        self._waits_for = task = asyncio.current_task()
+        if self._cancelled and task is not None:
+            self._cancelled = False
+            task.cancel()
+        try:
+            return await coroutine
+        finally:
+            self._waits_for = None
+
+    def cancel(self) -> None:
+        """Cancel the coroutine that the thread waits for, or else the next one it would wait for."""
+        if self._waits_for is not None:
+            self._waits_for.cancel()
+        else:
+            self._cancelled = True
 
 
 class Loops:
@@ -59,12 +77,14 @@ class Loops:
         steps = run_in_greenlet(current_context(), await_here, coroutine)
         call: _ThreadCall | None = getattr(self._local, "call", None)
         if call is None:
-            return cast("T", asyncio.run_coroutine_threadsafe(steps, self._loop()).result())
-        call.waits_for = waits_for = asyncio.run_coroutine_threadsafe(steps, call.loop)
+            future = asyncio.run_coroutine_threadsafe(steps, self._loop())
+        else:
+            future = asyncio.run_coroutine_threadsafe(call.wait_for(steps), call.loop)
         try:
-            return cast("T", waits_for.result())
-        finally:
-            call.waits_for = None
+            return cast("T", future.result())
+        except CancelledError as error:
+            # Not the one that is an Exception: the usual handlers would take it for an error to go on after.
+            raise asyncio.CancelledError from error
 
     async def run_in_thread(self, function: Callable[..., T], *args: object) -> T:
         """Run a blocking function in a worker thread.
@@ -84,9 +104,8 @@ class Loops:
                 await asyncio.wait([work])
             except asyncio.CancelledError as error:
                 cancelled = error
-                if call.waits_for is not None:
-                    call.waits_for.cancel()
-        if cancelled is not None:
+                call.cancel()
+        if cancelled is not None and isinstance(work.exception(), asyncio.CancelledError | None):
             raise cancelled
         return cast("T", work.result())
 
@@ -94,6 +113,9 @@ class Loops:
         self._local.call = call
         try:
             return run(*args)
+        except StopIteration as error:
+            # No future can carry it: whoever waits would wait for ever.
+            raise RuntimeError("A view or generator raised StopIteration.") from error
         finally:
             self._local.call = None
 

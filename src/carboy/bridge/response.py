@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from contextlib import suppress
+from itertools import chain
 from typing import Any
 
 from asgiref.typing import ASGIReceiveCallable, ASGISendEvent, HTTPResponseStartEvent
@@ -60,23 +61,37 @@ class StartResponse:
         }
 
 
-def respond(app: WsgiApp, environ: dict[str, Any], receive: ASGIReceiveCallable, send: Send) -> None:
+def respond(
+    app: WsgiApp,
+    environ: dict[str, Any],
+    receive: ASGIReceiveCallable,
+    send: Send,
+    given_up: asyncio.Future[None],
+) -> None:
     """Call the WSGI application and send what it answers, closing its iterable whatever happens.
 
     A body that is whole at once is one final message, as each message is a write to the socket.
+
+    Args:
+        app: The WSGI application.
+        environ: The request.
+        receive: Where the server says that the client has left.
+        send: Sends an ASGI message.
+        given_up: Done once the server no longer waits for this request.
     """
     start = StartResponse()
     result = app(environ, start)
     try:
         chunks = _chunks(result, start)
-        first = next(chunks, b"")
-        message = start.message()
         has_no_body = environ["REQUEST_METHOD"] == "HEAD" or start.status in NO_BODY_STATUSES
-        await_here(send(message))
-        if has_no_body or len(first) == start.content_length:
-            _send_body(send, b"" if has_no_body else first, more=False)
-        else:
-            _stream(first, chunks, receive, send)
+        if has_no_body or start.content_length is not None:
+            first = next(chunks, b"")
+            await_here(send(start.message()))
+            if has_no_body or len(first) == start.content_length:
+                _send_body(send, b"" if has_no_body else first, more=False)
+                return
+            chunks = chain([first], chunks)
+        _stream(chunks, start, _Watch(receive, given_up), send)
     finally:
         close = getattr(result, "close", None)
         if close is not None:
@@ -93,37 +108,61 @@ def _chunks(result: Iterable[bytes], start: StartResponse) -> Iterator[bytes]:
     yield from start.written
 
 
-def _stream(first: bytes, chunks: Iterator[bytes], receive: ASGIReceiveCallable, send: Send) -> None:
+class _Watch:
+    """Sees a client leave while the response streams to it, and then ends the step that is under way."""
+
+    def __init__(self, receive: ASGIReceiveCallable, given_up: asyncio.Future[None]) -> None:
+        self.has_left = False
+        self._receive = receive
+        self._given_up = given_up
+        self._streaming = asyncio.current_task()
+        self.task = asyncio.create_task(self._watch())
+
+    async def _watch(self) -> None:
+        leaving = asyncio.create_task(self._wait_for_disconnect())
+        try:
+            await asyncio.wait([leaving, self._given_up], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            leaving.cancel()
+        self.has_left = True
+        await asyncio.sleep(STREAM_GRACE_SECONDS)
+        assert self._streaming is not None  # noqa: S101 - a coroutine of the bridge always runs in a task.
+        self._streaming.cancel()
+
+    async def _wait_for_disconnect(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+
+    def withdraw_cancellation(self) -> bool:
+        """Take back what the watch did to the task, if it was the watch; the request goes on to its end."""
+        if self.has_left and self._streaming is not None:
+            self._streaming.uncancel()
+        return self.has_left
+
+
+def _stream(chunks: Iterator[bytes], start: StartResponse, watch: _Watch, send: Send) -> None:
     """Send chunk by chunk, each once the server has taken the one before, until the client leaves."""
-    task = asyncio.current_task()
-    assert task is not None  # noqa: S101 - a coroutine of the bridge always runs in a task.
-    left = asyncio.Event()
-    watch = asyncio.create_task(_watch_for_disconnect(receive, left, task))
     try:
-        _send_body(send, first, more=True)
         for chunk in chunks:
-            if left.is_set():
+            if watch.has_left:
                 return
+            if not start.sent:
+                await_here(send(start.message()))
             _send_body(send, chunk, more=True)
-            if left.is_set():
+            # Neither a generator nor a server has to wait for anything. The others get their turn, and the watch too.
+            await_here(asyncio.sleep(0))
+            if watch.has_left:
                 return
+        if not start.sent:
+            await_here(send(start.message()))
         _send_body(send, b"", more=False)
     except asyncio.CancelledError:
-        if not left.is_set():
+        if not watch.withdraw_cancellation():
             raise
-        task.uncancel()
     finally:
-        watch.cancel()
+        watch.task.cancel()
         with suppress(asyncio.CancelledError):
-            await_here(_wait(watch))
-
-
-async def _watch_for_disconnect(receive: ASGIReceiveCallable, left: asyncio.Event, task: asyncio.Task[Any]) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-    left.set()
-    await asyncio.sleep(STREAM_GRACE_SECONDS)
-    task.cancel()
+            await_here(_wait(watch.task))
 
 
 async def _wait(task: asyncio.Task[Any]) -> None:

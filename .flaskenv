@@ -1,0 +1,2 @@
+# Lets `flask` find the application without `--app asgi`.
+FLASK_APP=asgi

@@ -1,0 +1,41 @@
+"""The application factory: reads like a table of contents."""
+
+from dependency_injector.containers import Container
+from flask import Flask
+
+from carboy import cli, logs, problems, routes
+from carboy.bridge import FlaskASGI
+from carboy.lifespan import lifespan_of
+from carboy.settings import Settings
+from carboy.wiring import wire
+
+
+def create_app(container: Container) -> Flask:
+    """Make the Flask application that the container's services serve.
+
+    Raises:
+        SettingsError: The configuration is wrong.
+        WiringError: The container cannot give some view or provider what it asks for.
+    """
+    settings: Settings = container.settings()
+    logs.configure_logging(settings.logging)
+
+    app = Flask("carboy")
+    app.config["MAX_CONTENT_LENGTH"] = settings.http.max_body_bytes
+    app.config["MAX_FORM_MEMORY_SIZE"] = settings.http.max_body_bytes
+    app.extensions["container"] = container
+
+    logs.init_app(app)
+    problems.init_app(app)
+    for blueprint in routes.BLUEPRINTS:
+        app.register_blueprint(blueprint)
+    cli.init_app(app)
+
+    wire(container, app, packages=[routes])
+    return app
+
+
+def create_asgi(container: Container, app: Flask) -> FlaskASGI:
+    """Make the ASGI application around `create_app`'s: it opens and closes what the container holds."""
+    http = container.settings().http
+    return FlaskASGI(app, lifespan=lifespan_of(container), threads=http.view_threads, spool_bytes=http.spool_bytes)

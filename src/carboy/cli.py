@@ -1,0 +1,76 @@
+"""Commands of the `flask` command line."""
+
+import click
+from flask import Flask, current_app
+from flask.cli import AppGroup
+
+from carboy.configuration import masked, walk
+from carboy.db import migrate
+from carboy.graph import draw_graph
+
+config = AppGroup("config", help="Look at the configuration.")
+graph = AppGroup("container", help="Look at the dependency-injection container.")
+db = AppGroup("db", help="Bring the database's schema up to date.")
+
+
+def init_app(app: Flask) -> None:
+    for group in (config, graph, db):
+        app.cli.add_command(group)
+
+
+@config.command("show")
+def show_config() -> None:
+    """Print the settings in force and where each comes from; secrets are masked."""
+    settings = current_app.extensions["container"].settings()
+    rows = [(key, masked(value), settings.source_of(key)) for key, value in walk(settings)]
+    widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
+    click.echo(f"environment: {settings.environment}\n")
+    for key, value, source in rows:
+        click.echo(f"{key:<{widths[0]}}  {value:<{widths[1]}}  # {source}")
+
+
+@graph.command("graph")
+def show_graph() -> None:
+    """Draw the container as a Mermaid flowchart."""
+    click.echo(draw_graph(current_app.extensions["container"], current_app), nl=False)
+
+
+@db.command("upgrade")
+@click.argument("revision", default="head")
+def upgrade(revision: str) -> None:
+    """Migrate to a revision, the newest unless one is named."""
+    _migrate(migrate.upgrade, revision)
+
+
+@db.command("downgrade")
+@click.argument("revision")
+def downgrade(revision: str) -> None:
+    """Migrate back to a revision; -1 is the one before."""
+    _migrate(migrate.downgrade, revision)
+
+
+@db.command("current")
+def show_current() -> None:
+    """Print the revision that the database is at."""
+    _migrate(migrate.current)
+
+
+@db.command("check")
+def check() -> None:
+    """Fail if the models have changed and no migration says so."""
+    _migrate(migrate.check)
+
+
+@db.command("revision")
+@click.argument("message")
+def revise(message: str) -> None:
+    """Write a migration for what has changed in the models since the newest one."""
+    _migrate(migrate.revision, message)
+
+
+def _migrate(command: migrate.Command, *args: str) -> None:
+    engines = current_app.extensions["container"].engines()
+    try:
+        current_app.async_to_sync(migrate.run)(engines, command, *args)
+    except migrate.MigrationError as error:
+        raise click.ClickException(str(error)) from error

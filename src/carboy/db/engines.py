@@ -1,0 +1,34 @@
+"""Makes the engines for the configured database: one that reads without transactions, one that writes in them."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import make_url
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from carboy.db import postgresql, sqlite
+from carboy.settings import DatabaseSettings
+
+
+@dataclass(frozen=True)
+class Engines:
+    """Two views of one database.
+
+    Attributes:
+        reader: Each statement stands alone (AUTOCOMMIT), so that reading costs no BEGIN and no ROLLBACK.
+        writer: Statements stand in a transaction.
+    """
+
+    reader: AsyncEngine
+    writer: AsyncEngine
+
+    async def dispose(self) -> None:
+        """Close all connections. An open one would keep the process from ending (aiosqlite issue 369)."""
+        await self.reader.dispose()
+        await self.writer.dispose()
+
+
+def create_engines(settings: DatabaseSettings) -> Engines:
+    """Make the engines of the database that the URL names; nothing connects before the first statement."""
+    url = make_url(settings.url.get_secret_value())
+    dialect = sqlite if url.get_backend_name() == "sqlite" else postgresql
+    return Engines(*dialect.create_engines(url, settings))

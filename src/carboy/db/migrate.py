@@ -1,0 +1,78 @@
+"""Runs Alembic on the application's own engine, one migration at a time whoever else tries."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.util.exc import CommandError
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
+
+from carboy.db import sqlite
+from carboy.db.engines import Engines
+from carboy.errors import CarboyError
+
+FOLDER = Path(__file__).with_name("migrations")
+LOCK = 0x43_61_72_62_6F_79
+"""The advisory lock that migrations take on PostgreSQL: "Carboy" in ASCII."""
+
+Command = Callable[..., Any]
+
+
+class MigrationError(Exception):
+    """A migration command could not do what it was asked for; nothing of it remains."""
+
+
+async def run(engines: Engines, alembic_command: Command, *args: str) -> None:
+    """Run a command of this module in one transaction on the database, then close all connections.
+
+    Raises:
+        MigrationError: The revision does not exist, the database cannot be reached, or its schema is not as expected.
+    """
+    if engines.writer.dialect.name == "sqlite":
+        sqlite.create_folder(engines.writer.url)
+    try:
+        async with engines.writer.begin() as connection:
+            await connection.run_sync(_lock)
+            await connection.run_sync(lambda sync: alembic_command(_config(sync), *args))
+    except (CommandError, DBAPIError, CarboyError) as error:
+        raise MigrationError(f"{error} ({error.__cause__})" if error.__cause__ else str(error)) from error
+    finally:
+        await engines.dispose()
+
+
+def upgrade(config: Config, revision: str) -> None:
+    command.upgrade(config, revision)
+
+
+def downgrade(config: Config, revision: str) -> None:
+    command.downgrade(config, revision)
+
+
+def current(config: Config) -> None:
+    command.current(config)
+
+
+def check(config: Config) -> None:
+    command.check(config)
+
+
+def revision(config: Config, message: str) -> None:
+    command.revision(config, message, autogenerate=True)
+
+
+def _config(connection: Connection) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(FOLDER))
+    config.set_main_option("path_separator", "os")
+    config.set_main_option("file_template", "%%(year)d%%(month).2d%%(day).2d_%%(slug)s")
+    config.attributes["connection"] = connection
+    return config
+
+
+def _lock(connection: Connection) -> None:
+    # SQLite's BEGIN IMMEDIATE has already locked out other writers.
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})

@@ -1,0 +1,25 @@
+"""What Alembic runs; `carboy.db.migrate` gives it the connection, which has a transaction under way."""
+
+from typing import Any, Literal
+
+from alembic import context
+
+from carboy.models import Base
+from carboy.models.base import UtcDateTime
+
+
+def _render(kind: str, item: Any, _context: object) -> str | Literal[False]:
+    """Spell a type of ours as the one below it: migrations are history and must not change when models do."""
+    return "sa.DateTime(timezone=True)" if kind == "type" and isinstance(item, UtcDateTime) else False
+
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=Base.metadata,
+    render_item=_render,
+    # SQLite can change little of a table in place, so that Alembic copies the table there.
+    render_as_batch=True,
+    # SQLite too takes back its DDL when a transaction fails.
+    transactional_ddl=True,
+)
+context.run_migrations()

@@ -1,0 +1,119 @@
+"""What can go wrong, each error with its HTTP status and a stable code that clients may rely on.
+
+CarboyError
+├── BadRequestError             400 bad_request
+│   └── InvalidCursorError      400 invalid_cursor
+├── NotFoundError               404 not_found
+│   └── UserNotFoundError       404 user_not_found
+├── ConflictError               409 conflict
+│   ├── EmailTakenError         409 email_taken
+│   ├── UsernameTakenError      409 username_taken
+│   └── StaleVersionError       409 stale_version
+├── UnsupportedMediaError       415 unsupported_media_type
+├── InvalidInputError           422 invalid_input
+└── UnavailableError            503 unavailable
+    ├── DatabaseBusyError       503 database_busy
+    └── DatabaseUnavailableError  503 database_unavailable
+
+Anything else is a mistake of ours: the client gets 500 and no detail.
+"""
+
+from dataclasses import asdict, dataclass
+from http import HTTPStatus
+from typing import ClassVar
+
+
+class CarboyError(Exception):
+    """The root of all errors that a client is told about. The message is for the client to read."""
+
+    status: ClassVar[HTTPStatus]
+    code: ClassVar[str]
+    message: ClassVar[str] = ""
+    retry_after: ClassVar[int | None] = None
+    """Seconds after which the same request may succeed."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or self.message)
+
+
+class BadRequestError(CarboyError):
+    status = HTTPStatus.BAD_REQUEST
+    code = "bad_request"
+
+
+class InvalidCursorError(BadRequestError):
+    code = "invalid_cursor"
+    message = "The cursor is not one that this API has given out."
+
+
+class NotFoundError(CarboyError):
+    status = HTTPStatus.NOT_FOUND
+    code = "not_found"
+
+
+class UserNotFoundError(NotFoundError):
+    code = "user_not_found"
+    message = "There is no such user."
+
+
+class ConflictError(CarboyError):
+    status = HTTPStatus.CONFLICT
+    code = "conflict"
+
+
+class EmailTakenError(ConflictError):
+    code = "email_taken"
+    message = "Another user has this email address."
+
+
+class UsernameTakenError(ConflictError):
+    code = "username_taken"
+    message = "Another user has this username."
+
+
+class StaleVersionError(ConflictError):
+    code = "stale_version"
+    message = "The resource has been changed since it was read."
+
+
+class UnsupportedMediaError(CarboyError):
+    status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+    code = "unsupported_media_type"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FieldProblem:
+    """What is wrong with one field, which is named by a ``pointer`` into the body or a ``parameter`` of the query."""
+
+    detail: str
+    pointer: str | None = None
+    parameter: str | None = None
+
+    def to_dict(self) -> dict[str, str]:
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+
+class InvalidInputError(CarboyError):
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    code = "invalid_input"
+    message = "The request is well-formed, but some of its fields are not valid."
+
+    def __init__(self, problems: list[FieldProblem]) -> None:
+        super().__init__()
+        self.problems = problems
+
+
+class UnavailableError(CarboyError):
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    code = "unavailable"
+    retry_after = 1
+
+
+class DatabaseBusyError(UnavailableError):
+    code = "database_busy"
+    message = "The database is busy. Try again in a moment."
+
+
+class DatabaseUnavailableError(UnavailableError):
+    code = "database_unavailable"
+    message = "The database cannot be reached. Try again in a moment."

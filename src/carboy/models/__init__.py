@@ -1,0 +1,6 @@
+"""The tables. Alembic compares `Base.metadata` with the database, so each model is imported here."""
+
+from carboy.models.base import Base
+from carboy.models.user import User
+
+__all__ = ["Base", "User"]

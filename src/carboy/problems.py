@@ -1,0 +1,71 @@
+"""Makes every error an answer of ``application/problem+json`` (RFC 9457)."""
+
+import json
+from http import HTTPStatus
+from typing import Any
+
+from flask import Flask, Response, g
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response as BaseResponse
+
+from carboy.errors import CarboyError, InvalidInputError
+
+MEDIA_TYPE = "application/problem+json"
+
+DETAILS = {
+    HTTPStatus.BAD_REQUEST: "The request is not well-formed.",
+    HTTPStatus.NOT_FOUND: "There is nothing at this address.",
+    HTTPStatus.METHOD_NOT_ALLOWED: "This address does not understand this method.",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The request body is larger than this server accepts.",
+    HTTPStatus.INTERNAL_SERVER_ERROR: "Something went wrong on our side. Quote the request id when you report it.",
+}
+"""Sentences for the errors that Flask raises by itself; its own descriptions speak to people in a browser."""
+
+
+def init_app(app: Flask) -> None:
+    app.register_error_handler(CarboyError, _handle_carboy_error)
+    # An unexpected exception reaches this as InternalServerError, once Flask has logged it and told its signal.
+    app.register_error_handler(HTTPException, _handle_http_exception)
+
+
+def _handle_carboy_error(error: CarboyError) -> Response:
+    more: dict[str, Any] = {}
+    if isinstance(error, InvalidInputError):
+        more["errors"] = [problem.to_dict() for problem in error.problems]
+    response = problem(error.status, error.code, str(error), **more)
+    if error.retry_after is not None:
+        response.headers["Retry-After"] = str(error.retry_after)
+    return response
+
+
+def _handle_http_exception(error: HTTPException) -> BaseResponse:
+    if error.response is not None or error.code is None or error.code < HTTPStatus.BAD_REQUEST:
+        # A redirect, or an answer that whoever raised it has made: not ours to change.
+        return error.get_response()
+    status = HTTPStatus(error.code)
+    detail = DETAILS.get(status) or error.description or status.description
+    response = problem(status, status.name.lower(), detail)
+    for name, value in error.get_headers():
+        if name.lower() != "content-type":
+            response.headers[name] = value
+    return response
+
+
+def problem(status: HTTPStatus, code: str, detail: str, **more: Any) -> Response:
+    """Make a problem answer.
+
+    Its type is about:blank, so that its title is the status's phrase (RFC 9457 section 4.2.1); ``code`` tells kinds of
+    errors apart.
+    """
+    content = {
+        "type": "about:blank",
+        "title": status.phrase,
+        "status": status.value,
+        "detail": detail,
+        "code": code,
+        "request_id": g.get("request_id"),
+        **more,
+    }
+    response = Response(json.dumps(content), status.value, content_type=MEDIA_TYPE)
+    response.cache_control.no_store = True
+    return response

@@ -1,0 +1,75 @@
+"""How a view reads a request and writes an answer."""
+
+from typing import TypeVar
+
+from flask import Response, request
+from pydantic import BaseModel, ValidationError
+
+from carboy.errors import BadRequestError, FieldProblem, InvalidInputError, UnsupportedMediaError
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
+
+def body(model: type[ModelT]) -> ModelT:
+    """Read the JSON body of the request.
+
+    Raises:
+        UnsupportedMediaError: The body is not declared as JSON.
+        BadRequestError: It is not JSON.
+        InvalidInputError: It is JSON, but not what the model wants.
+    """
+    if not request.is_json:
+        raise UnsupportedMediaError("The body must be sent as Content-Type: application/json.")
+    try:
+        return model.model_validate_json(request.get_data(cache=False))
+    except ValidationError as error:
+        problems = error.errors(include_url=False, include_context=False, include_input=False)
+        if problems[0]["type"] == "json_invalid":
+            raise BadRequestError(f"The body is not valid JSON: {_sentence(problems[0]['msg'])}") from None
+        raise InvalidInputError(
+            [FieldProblem(pointer=_pointer(problem["loc"]), detail=_sentence(problem["msg"])) for problem in problems]
+        ) from None
+
+
+def query(model: type[ModelT]) -> ModelT:
+    """Read the query string of the request.
+
+    Raises:
+        InvalidInputError: A parameter is unknown, stands twice, or is not what the model wants.
+    """
+    twice = [name for name, values in request.args.lists() if len(values) > 1]
+    if twice:
+        raise InvalidInputError([FieldProblem(parameter=name, detail="Must stand once only.") for name in twice])
+    try:
+        return model.model_validate(request.args.to_dict())
+    except ValidationError as error:
+        problems = error.errors(include_url=False, include_context=False, include_input=False)
+        raise InvalidInputError(
+            [FieldProblem(parameter=str(problem["loc"][0]), detail=_sentence(problem["msg"])) for problem in problems]
+        ) from None
+
+
+def answer(model: BaseModel, status: int = 200, *, location: str | None = None) -> Response:
+    """Answer with a model as JSON, and with the address of what was created, if something was."""
+    response = Response(model.model_dump_json(), status, mimetype="application/json")
+    if location is not None:
+        response.location = location
+    return response
+
+
+def no_content() -> Response:
+    response = Response(status=204)
+    # Flask names a type even for nothing.
+    del response.headers["Content-Type"]
+    return response
+
+
+def _pointer(loc: tuple[int | str, ...]) -> str:
+    """Return a JSON pointer as a URI fragment, the form that RFC 9457 shows (RFC 6901, sections 4 and 6)."""
+    return "#" + "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in loc)
+
+
+def _sentence(message: str) -> str:
+    """Make pydantic's message a sentence; ``Value error,`` is how it marks one of ours."""
+    message = message.removeprefix("Value error, ").removeprefix("value is not a valid email address: ")
+    return f"{message[:1].upper()}{message[1:].rstrip('.')}."

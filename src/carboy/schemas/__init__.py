@@ -1,0 +1,1 @@
+"""What goes in and out: pydantic models that routes, services and DAOs share."""

@@ -1,0 +1,62 @@
+"""The manners that all schemas share."""
+
+import unicodedata
+from typing import Annotated, Any, Generic, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+
+DEFAULT_PAGE_SIZE = 50
+MAX_PAGE_SIZE = 200
+
+ABSENT: Any = None
+"""The default of a field that may be left out of a change but may not be null. A change tells what was left out."""
+
+
+def _without_control_characters(text: str) -> str:
+    # PostgreSQL cannot store NUL, and the others have no place in a line of text (CWE-117 among the reasons).
+    if any(unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"} for character in text):
+        raise ValueError("must not contain control characters")
+    return text
+
+
+Text = Annotated[str, AfterValidator(_without_control_characters)]
+"""One line of text."""
+
+
+class Input(BaseModel):
+    """A JSON body: types are JSON's own, and a field that is not known is an error instead of a surprise."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Query(BaseModel):
+    """The parameters of a query string, which are all text."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PageQuery(Query):
+    """What each list understands: how many items, and from where on."""
+
+    limit: int = Field(default=DEFAULT_PAGE_SIZE, ge=1, le=MAX_PAGE_SIZE)
+    cursor: Annotated[str, StringConstraints(max_length=500)] | None = None
+
+
+class Record(BaseModel):
+    """A row as the outside may see it. A DAO selects the columns that its record names, and no others."""
+
+    model_config = ConfigDict(frozen=True, from_attributes=True)
+
+    id: int
+
+
+RecordT = TypeVar("RecordT", bound=Record)
+
+
+class Page(BaseModel, Generic[RecordT]):
+    """Some items of a list, and the cursor of those that follow; null when these are the last."""
+
+    model_config = ConfigDict(frozen=True)
+
+    items: list[RecordT]
+    next_cursor: str | None

@@ -1,0 +1,59 @@
+import unicodedata
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import AfterValidator, EmailStr, Field, StringConstraints
+
+from carboy.schemas.base import ABSENT, Input, PageQuery, Record, Text
+
+
+def _normalised(text: str) -> str:
+    """Return the one spelling of text that looks alike: NFKC, which RFC 8265 and Django use for names."""
+    return unicodedata.normalize("NFKC", text)
+
+
+def _without_spaces(text: str) -> str:
+    if any(character.isspace() for character in text):
+        raise ValueError("must not contain spaces")
+    return text
+
+
+# Lengths are those of the normalised text, as that is what is stored.
+Username = Annotated[
+    Text, AfterValidator(_normalised), AfterValidator(_without_spaces), StringConstraints(min_length=1, max_length=80)
+]
+Email = Annotated[EmailStr, StringConstraints(max_length=120)]
+FullName = Annotated[Text, AfterValidator(_normalised), StringConstraints(max_length=200)]
+
+
+class UserCreate(Input):
+    username: Username
+    email: Email
+    full_name: FullName | None = None
+    active: bool = True
+
+
+class UserUpdate(Input):
+    """A partial change: fields that are left out stay as they are. A null full name removes it."""
+
+    username: Username = ABSENT
+    email: Email = ABSENT
+    full_name: FullName | None = None
+    active: bool = ABSENT
+
+
+class UserQuery(PageQuery):
+    """Filters are exact but for case."""
+
+    username: Annotated[Text, StringConstraints(max_length=80)] | None = None
+    email: Annotated[Text, StringConstraints(max_length=120)] | None = Field(default=None)
+
+
+class UserRead(Record):
+    username: str
+    email: str
+    full_name: str | None
+    active: bool
+    created_at: datetime
+    updated_at: datetime
+    version: int

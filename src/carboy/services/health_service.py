@@ -1,0 +1,57 @@
+import asyncio
+import logging
+from collections.abc import Coroutine, Mapping
+from typing import Any, Literal, Protocol
+
+from pydantic import BaseModel
+
+TIMEOUT_SECONDS = 1.0
+_log = logging.getLogger(__name__)
+
+
+class Dependency(Protocol):
+    """Something without which the application cannot serve."""
+
+    def ping(self) -> Coroutine[Any, Any, None]:
+        """Return if it answers, and raise if it does not."""
+
+
+class HealthReport(BaseModel):
+    status: Literal["ok", "unavailable", "shutting_down"]
+    checks: dict[str, Literal["ok", "unavailable"]]
+
+
+class HealthService:
+    """Tells whether requests should be sent here.
+
+    Args:
+        dependencies: What the application needs, by the name that a report uses.
+    """
+
+    def __init__(self, dependencies: Mapping[str, Dependency]) -> None:
+        self._dependencies = dependencies
+        self._is_shutting_down = False
+        self._pings: set[asyncio.Task[None]] = set()
+
+    def begin_shutdown(self) -> None:
+        """Report from now on that no more requests should be sent here."""
+        self._is_shutting_down = True
+
+    async def check(self) -> HealthReport:
+        """Ping all dependencies at once, each for a second at most. What is wrong is logged, not reported."""
+        answers = await asyncio.gather(*(self._ping(name) for name in self._dependencies))
+        checks = dict(zip(self._dependencies, answers, strict=True))
+        if self._is_shutting_down:
+            return HealthReport(status="shutting_down", checks=checks)
+        return HealthReport(status="ok" if set(answers) <= {"ok"} else "unavailable", checks=checks)
+
+    async def _ping(self, name: str) -> Literal["ok", "unavailable"]:
+        # Not cancelled when it takes too long: a connection that is being opened would be leaked (aiosqlite issue 259).
+        ping = asyncio.create_task(self._dependencies[name].ping())
+        self._pings.add(ping)
+        ping.add_done_callback(self._pings.discard)
+        await asyncio.wait({ping}, timeout=TIMEOUT_SECONDS)
+        if ping.done() and ping.exception() is None:
+            return "ok"
+        _log.warning("%s does not answer: %r", name, ping.exception() if ping.done() else "no answer in time")
+        return "unavailable"

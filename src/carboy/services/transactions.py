@@ -1,0 +1,53 @@
+"""How a service says that a method is one unit of work, without knowing what a database is."""
+
+from collections.abc import Awaitable, Callable, Coroutine
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class UnitOfWork(Protocol):
+    """Runs work in one transaction, or joins the one that is under way."""
+
+    async def read(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Run work that only reads."""
+
+    async def write(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Run work that may write: all of it is kept, or none."""
+
+
+class Service:
+    """A service whose methods may be marked with `transactional` and `read_only`."""
+
+    def __init__(self, unit_of_work: UnitOfWork) -> None:
+        self._unit_of_work = unit_of_work
+
+
+ServiceT = TypeVar("ServiceT", bound=Service)
+Method = Callable[Concatenate[ServiceT, P], Coroutine[Any, Any, T]]
+
+
+def transactional(method: Method[ServiceT, P, T]) -> Method[ServiceT, P, T]:
+    """Make a method one transaction: it commits on return and rolls back on any exception.
+
+    A transactional method that calls another joins them into one. After a conflict with another transaction the whole
+    method runs again, so that what it does besides the database (sending mail, say) must bear that or wait.
+    """
+
+    @wraps(method)
+    async def run(self: ServiceT, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self._unit_of_work.write(lambda: method(self, *args, **kwargs))
+
+    return run
+
+
+def read_only(method: Method[ServiceT, P, T]) -> Method[ServiceT, P, T]:
+    """Make a method one unit of reading, which is cheaper than a transaction and in which writing is an error."""
+
+    @wraps(method)
+    async def run(self: ServiceT, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self._unit_of_work.read(lambda: method(self, *args, **kwargs))
+
+    return run

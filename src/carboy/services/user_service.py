@@ -1,0 +1,83 @@
+import unicodedata
+from typing import Any
+
+from carboy.daos import UserDao
+from carboy.schemas.base import Page
+from carboy.schemas.user import UserCreate, UserQuery, UserRead, UserUpdate
+from carboy.services.pagination import Cursors
+from carboy.services.transactions import Service, UnitOfWork, read_only, transactional
+
+
+class UserService(Service):
+    """Who may be a user: usernames and email addresses are unique without regard to case."""
+
+    def __init__(self, unit_of_work: UnitOfWork, users: UserDao, cursors: Cursors) -> None:
+        super().__init__(unit_of_work)
+        self._users = users
+        self._cursors = cursors
+
+    @read_only
+    async def list_users(self, query: UserQuery) -> Page[UserRead]:
+        """Return one page of users in the order of their creation.
+
+        Raises:
+            InvalidCursorError: The cursor is not one of ours.
+        """
+        after = self._cursors.decode(query.cursor)
+        filters = _keys(query.model_dump(include={"username", "email"}, exclude_none=True))
+        return self._cursors.page(await self._users.get_all(limit=query.limit + 1, after=after, **filters), query.limit)
+
+    @read_only
+    async def get_user(self, user_id: int) -> UserRead:
+        """Return a user.
+
+        Raises:
+            UserNotFoundError: There is none with this id.
+        """
+        return await self._users.get(user_id)
+
+    @transactional
+    async def create_user(self, new: UserCreate) -> UserRead:
+        """Create a user.
+
+        Raises:
+            UsernameTakenError, EmailTakenError: Another user has it, in whatever case.
+        """
+        return await self._users.add(_columns(new.model_dump()))
+
+    @transactional
+    async def update_user(self, user_id: int, change: UserUpdate) -> UserRead:
+        """Change the fields that the change names.
+
+        Raises:
+            UserNotFoundError: There is no such user.
+            UsernameTakenError, EmailTakenError: Another user has it, in whatever case.
+        """
+        values = _columns(change.model_dump(exclude_unset=True))
+        return await self._users.update(user_id, values) if values else await self._users.get(user_id)
+
+    @transactional
+    async def delete_user(self, user_id: int) -> None:
+        """Delete a user.
+
+        Raises:
+            UserNotFoundError: There is no such user.
+        """
+        await self._users.delete(user_id)
+
+
+def _columns(values: dict[str, Any]) -> dict[str, Any]:
+    """Complete the fields of a user by what is stored with them."""
+    if "email" in values:
+        values["email"] = unicodedata.normalize("NFC", values["email"].lower())
+    return values | _keys({name: values[name] for name in ("username", "email") if name in values})
+
+
+def _keys(names: dict[str, str]) -> dict[str, str]:
+    return {f"{field}_key": fold(name) for field, name in names.items()}
+
+
+def fold(name: str) -> str:
+    """Return the spelling by which names are compared: the compatibility caseless match of Unicode (3.13, D146)."""
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFD", name).casefold())
+    return unicodedata.normalize("NFKC", folded.casefold())

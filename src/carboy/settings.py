@@ -1,0 +1,80 @@
+"""What can be configured. `carboy.configuration` reads it from config.yaml and the environment.
+
+Every default stands in config.yaml and nowhere else, so that no key has two.
+"""
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, field_validator
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
+
+
+class Environment(StrEnum):
+    DEVELOPMENT = "development"
+    TESTING = "testing"
+    STAGING = "staging"
+    PRODUCTION = "production"
+
+    @property
+    def is_deployed(self) -> bool:
+        """Whether real users depend on it, so that secrets must be secret."""
+        return self in {Environment.STAGING, Environment.PRODUCTION}
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class HttpSettings(Section):
+    max_body_bytes: int = Field(gt=0)
+    spool_bytes: int = Field(ge=0)
+    view_threads: int = Field(gt=0)
+
+
+class DatabaseSettings(Section):
+    url: SecretStr
+    pool_size: int = Field(gt=0)
+    acquire_timeout: Seconds
+    statement_timeout: Seconds
+
+    @field_validator("url")
+    @classmethod
+    def _names_a_supported_database(cls, url: SecretStr) -> SecretStr:
+        try:
+            parsed = make_url(url.get_secret_value())
+        except (ArgumentError, ValueError):
+            raise ValueError("not a database URL") from None
+        if parsed.drivername not in {"sqlite+aiosqlite", "postgresql+asyncpg"}:
+            raise ValueError(f"{parsed.drivername}:// is not supported; use sqlite+aiosqlite or postgresql+asyncpg")
+        # All tasks would share the one connection of a database in memory, and with it one transaction.
+        if parsed.drivername.startswith("sqlite") and parsed.database in {None, "", ":memory:"}:
+            raise ValueError("a SQLite database must be a file")
+        return url
+
+
+class LoggingSettings(Section):
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
+    format: Literal["json", "console"]
+
+
+class SecuritySettings(Section):
+    secret_key: SecretStr = Field(min_length=32)
+
+
+class Settings(Section):
+    environment: Environment
+    http: HttpSettings
+    database: DatabaseSettings
+    logging: LoggingSettings
+    security: SecuritySettings
+
+    _sources: dict[str, str] = PrivateAttr(default_factory=dict)
+
+    def source_of(self, key: str) -> str:
+        """Return where the value of a dotted key, such as ``database.url``, comes from."""
+        return self._sources[key]

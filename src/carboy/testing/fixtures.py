@@ -1,0 +1,31 @@
+"""A pytest plug-in: ``pytest_plugins = ["carboy.testing.fixtures"]`` in the project's conftest.
+
+The conftest defines the fixture ``container``, as only the project knows its composition root.
+"""
+
+from collections.abc import AsyncIterator, Iterator
+
+import httpx
+import pytest
+import pytest_asyncio
+from dependency_injector.containers import Container
+from flask import Flask
+
+from carboy import routes
+from carboy.app import create_app, create_asgi
+from carboy.testing.client import client_of
+from carboy.wiring import unwire
+
+
+@pytest.fixture
+def app(container: Container) -> Iterator[Flask]:
+    """The application of the fixture ``container``, unwired at the end so that the next test can wire its own."""
+    yield create_app(container)
+    unwire(container, [routes])
+
+
+@pytest_asyncio.fixture
+async def client(container: Container, app: Flask) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the fixture ``app``, started and stopped as under a server."""
+    async with client_of(create_asgi(container, app)) as client:
+        yield client

@@ -1,0 +1,41 @@
+"""Fixtures of all tests. Here the container holds fakes; the integration tests replace it by one with a database."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from dependency_injector import providers
+
+from carboy.configuration import load_settings
+from carboy.settings import Settings
+from carboy.testing import FakeDatabase, FakeUserDao, override
+from containers import CONFIG_FILE, Container
+
+pytest_plugins = ["carboy.testing.fixtures"]
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_of_the_developer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take away what could make a test depend on the shell that it was started from."""
+    for name in os.environ:
+        if name.startswith("CARBOY_") and not name.startswith("CARBOY_TEST_"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    url = f"sqlite+aiosqlite:///{tmp_path}/carboy.db"
+    return load_settings(CONFIG_FILE, {"CARBOY_ENV": "testing", "CARBOY_DATABASE__URL": url})
+
+
+@pytest.fixture
+def container(settings: Settings) -> Iterator[Container]:
+    container = Container()
+    with override(
+        container,
+        settings=settings,
+        database=providers.Singleton(FakeDatabase),
+        user_dao=providers.Singleton(FakeUserDao, database=container.database),
+    ):
+        yield container

@@ -1,0 +1,81 @@
+"""Real databases: each test that asks for one runs on SQLite, and on PostgreSQL when that can be reached."""
+
+import os
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from support.databases import (
+    database_settings,
+    empty_tables,
+    migrated,
+    new_postgresql_database,
+    why_unreachable,
+)
+
+from carboy.db import Database, Engines, create_engines, create_session_factory
+from carboy.settings import Settings
+from carboy.testing import override
+from containers import Container
+
+REQUIRED_VARIABLE = "CARBOY_TEST_REQUIRE_POSTGRESQL"
+"""Set it where PostgreSQL must be there, so that tests that do not run are a failure."""
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("template") / "carboy.db"
+    migrated(f"sqlite+aiosqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgresql_database() -> Iterator[str]:
+    reason = why_unreachable()
+    if reason is not None:
+        if os.environ.get(REQUIRED_VARIABLE):
+            pytest.fail(f"PostgreSQL is required and cannot be reached: {reason}")
+        pytest.skip(f"NOT TESTED ON POSTGRESQL: {reason}")
+    with new_postgresql_database() as url:
+        yield migrated(url)
+
+
+@pytest_asyncio.fixture
+async def postgresql_url(postgresql_database: str) -> str:
+    await empty_tables(postgresql_database)
+    return postgresql_database
+
+
+@pytest.fixture
+def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
+    path = tmp_path / "carboy.db"
+    shutil.copy(sqlite_template, path)
+    return f"sqlite+aiosqlite:///{path}"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    return url
+
+
+@pytest_asyncio.fixture
+async def engines(database_url: str) -> AsyncIterator[Engines]:
+    engines = create_engines(database_settings(database_url))
+    yield engines
+    await engines.dispose()
+
+
+@pytest.fixture
+def database(engines: Engines) -> Database:
+    return Database(engines, create_session_factory())
+
+
+@pytest.fixture
+def container(settings: Settings, database_url: str) -> Iterator[Container]:
+    container = Container()
+    real = settings.model_copy(update={"database": database_settings(database_url)})
+    with override(container, settings=real):
+        yield container

@@ -1,0 +1,42 @@
+"""The users API over real databases."""
+
+import asyncio
+from collections import Counter
+from typing import Any
+
+import httpx
+
+
+def registration(name: str, **changes: Any) -> dict[str, Any]:
+    return {"username": name, "email": f"{name}@example.org"} | changes
+
+
+async def test_a_user_is_created_read_changed_and_deleted(client: httpx.AsyncClient) -> None:
+    created = await client.post("/api/users", json=registration("Ada", full_name="Ada Lovelace"))
+    assert created.status_code == 201
+    address = created.headers["Location"]
+    assert created.json() | {"created_at": 0, "updated_at": 0} == {
+        "id": 1,
+        "username": "Ada",
+        "email": "ada@example.org",
+        "full_name": "Ada Lovelace",
+        "active": True,
+        "created_at": 0,
+        "updated_at": 0,
+        "version": 1,
+    }
+    assert (await client.get(address)).json() == created.json()
+
+    changed = await client.patch(address, json={"full_name": None})
+    assert changed.status_code == 200
+    assert (changed.json()["full_name"], changed.json()["version"]) == (None, 2)
+    changed = await client.post(address, json={"active": False})
+    assert (changed.json()["active"], changed.json()["version"]) == (False, 3)
+
+    assert (await client.delete(address)).status_code == 204
+    assert (await client.get(address)).status_code == 404
+
+
+async def test_of_50_equal_registrations_at_once_one_succeeds(client: httpx.AsyncClient) -> None:
+    answers = await asyncio.gather(*(client.post("/api/users", json=registration("ada")) for _ in range(50)))
+    assert Counter(answer.status_code for answer in answers) == {201: 1, 409: 49}
