@@ -33,6 +33,10 @@ check: .venv/dev.stamp ## Check format, lint, types and import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
+.PHONY: bench
+bench: .venv/bench.stamp ## Compare with other frameworks (QUICK=1 for 3 minutes; BENCH_JOBS, BENCH_PEERS, BENCH_DB choose)
+	@$(BIN)/python -m bench
+
 .PHONY: format
 format: .venv/dev.stamp ## Format the code and mend what the linter can mend
 	$(BIN)/ruff check --fix-only .
@@ -49,6 +53,7 @@ migration: .venv/dev.stamp ## Write a migration for what changed in the models (
 lock: .venv/dev.stamp ## Pin the newest versions that pyproject.toml allows
 	$(BIN)/uv pip compile $(LOCK_FLAGS) --group build pyproject.toml -o requirements/run.txt
 	$(BIN)/uv pip compile $(LOCK_FLAGS) --group dev -c requirements/run.txt pyproject.toml -o requirements/dev.txt
+	$(BIN)/uv pip compile $(LOCK_FLAGS) --group bench -c requirements/dev.txt pyproject.toml -o requirements/bench.txt
 
 LOCK_FLAGS := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
 	--custom-compile-command "make lock"

@@ -1,6 +1,7 @@
 """Fixtures of all tests. Here the container holds fakes; the integration tests replace it by one with a database."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,7 +27,9 @@ def _no_settings_of_the_developer(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     url = f"sqlite+aiosqlite:///{tmp_path}/carboy.db"
-    return load_settings(CONFIG_FILE, {"CARBOY_ENV": "testing", "CARBOY_DATABASE__URL": url})
+    # A copy, as a developer may have a .env file beside the original.
+    config_file = Path(shutil.copy(CONFIG_FILE, tmp_path))
+    return load_settings(config_file, {"CARBOY_ENV": "testing", "CARBOY_DATABASE__URL": url})
 
 
 @pytest.fixture

@@ -24,6 +24,8 @@ def create_app(container: Container) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = settings.http.max_body_bytes
     app.config["MAX_FORM_MEMORY_SIZE"] = settings.http.max_body_bytes
     app.extensions["container"] = container
+    # An address with a slash too many is not found, like any other that does not exist; a redirect would be HTML.
+    app.url_map.merge_slashes = False
 
     logs.init_app(app)
     problems.init_app(app)

@@ -22,7 +22,7 @@ def init_app(app: Flask) -> None:
 def show_config() -> None:
     """Print the settings in force and where each comes from; secrets are masked."""
     settings = current_app.extensions["container"].settings()
-    rows = [(key, masked(value), settings.source_of(key)) for key, value in walk(settings)]
+    rows = [(key, masked(key, value), settings.source_of(key)) for key, value in walk(settings)]
     widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
     click.echo(f"environment: {settings.environment}\n")
     for key, value, source in rows:
@@ -42,7 +42,8 @@ def upgrade(revision: str) -> None:
     _migrate(migrate.upgrade, revision)
 
 
-@db.command("downgrade")
+# -1 is a revision here, not an option.
+@db.command("downgrade", context_settings={"ignore_unknown_options": True})
 @click.argument("revision")
 def downgrade(revision: str) -> None:
     """Migrate back to a revision; -1 is the one before."""

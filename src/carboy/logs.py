@@ -16,6 +16,9 @@ from carboy.settings import LoggingSettings
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 """What is taken over from X-Request-ID; anything else could be made to look like a line of the log."""
 
+TRACEBACKS = {"exception", "stack"}
+"""Fields that have many lines."""
+
 _log = structlog.stdlib.get_logger("carboy.request")
 
 
@@ -32,8 +35,11 @@ def configure_logging(settings: LoggingSettings) -> None:
         [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
         if settings.format == "json"
         else [
+            _escape,
             # The plain one, as the rich one prints local variables, among them secrets.
-            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
+            structlog.dev.ConsoleRenderer(
+                colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+            ),
         ]
     )
     structlog.configure(
@@ -55,16 +61,33 @@ def configure_logging(settings: LoggingSettings) -> None:
             },
             "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "structured"}},
             "root": {"level": settings.level, "handlers": ["stderr"]},
-            # It tells of each of its own plug-ins on every run.
-            "loggers": {"alembic.runtime.plugins": {"level": "WARNING"}},
+            "loggers": {
+                # It tells of each of its own plug-ins on every run.
+                "alembic.runtime.plugins": {"level": "WARNING"},
+                # When debugging it tells the values of every statement, among them what must not be logged.
+                "aiosqlite": {"level": "INFO"},
+            },
         }
     )
+
+
+def _escape(_logger: object, _method: str, fields: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Keep what was logged from breaking out of its line, or from steering the terminal. JSON does so by itself."""
+    return {
+        _printable(name): _printable(value) if isinstance(value, str) and name not in TRACEBACKS else value
+        for name, value in fields.items()
+    }
+
+
+def _printable(text: str) -> str:
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
 
 
 def init_app(app: Flask) -> None:
     """Give each request an id, and log each answer."""
     app.before_request(_begin)
     app.after_request(_end)
+    app.teardown_request(_forget)
 
 
 def _begin() -> None:
@@ -87,3 +110,8 @@ def _end(response: Response) -> Response:
     }
     _log.info("request", **fields)
     return response
+
+
+def _forget(_error: BaseException | None) -> None:
+    # Under a server each request has a context of its own, but in the test client it has the caller's.
+    structlog.contextvars.unbind_contextvars("request_id")

@@ -1,6 +1,7 @@
 """Makes every error an answer of ``application/problem+json`` (RFC 9457)."""
 
 import json
+import logging
 from http import HTTPStatus
 from typing import Any
 
@@ -8,7 +9,9 @@ from flask import Flask, Response, g
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
-from carboy.errors import CarboyError, InvalidInputError
+from carboy.errors import CarboyError, InvalidInputError, UnavailableError
+
+_log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -21,6 +24,14 @@ DETAILS = {
 }
 """Sentences for the errors that Flask raises by itself; its own descriptions speak to people in a browser."""
 
+CODES = {
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "content_too_large",
+    HTTPStatus.REQUEST_URI_TOO_LONG: "uri_too_long",
+    HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE: "range_not_satisfiable",
+    HTTPStatus.UNPROCESSABLE_ENTITY: "unprocessable_content",
+}
+"""The codes of those that Python 3.13 has renamed, so that clients get the same from every version."""
+
 
 def init_app(app: Flask) -> None:
     app.register_error_handler(CarboyError, _handle_carboy_error)
@@ -32,6 +43,9 @@ def _handle_carboy_error(error: CarboyError) -> Response:
     more: dict[str, Any] = {}
     if isinstance(error, InvalidInputError):
         more["errors"] = [problem.to_dict() for problem in error.problems]
+    if isinstance(error, UnavailableError):
+        # The client is told that it failed, the operator why.
+        _log.warning("answering %s: %r", error.code, error.__cause__)
     response = problem(error.status, error.code, str(error), **more)
     if error.retry_after is not None:
         response.headers["Retry-After"] = str(error.retry_after)
@@ -44,10 +58,10 @@ def _handle_http_exception(error: HTTPException) -> BaseResponse:
         return error.get_response()
     status = HTTPStatus(error.code)
     detail = DETAILS.get(status) or error.description or status.description
-    response = problem(status, status.name.lower(), detail)
+    response = problem(status, CODES.get(status, status.name.lower()), detail)
     for name, value in error.get_headers():
         if name.lower() != "content-type":
-            response.headers[name] = value
+            response.headers.add(name, value)
     return response
 
 

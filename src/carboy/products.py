@@ -1,8 +1,9 @@
-"""Finds out, without calling a provider, what type of object it gives, and whether a parameter accepts that type."""
+"""Finds out, without calling a provider, what type of object it gives, and whether that fits where it is passed."""
 
 import inspect
 import types
-from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from collections.abc import Iterator
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints, is_typeddict
 
 from dependency_injector.providers import (
     AttributeGetter,
@@ -11,11 +12,15 @@ from dependency_injector.providers import (
     Dependency,
     Dict,
     Factory,
+    ItemGetter,
     List,
+    MethodCaller,
     Object,
     ProvidedInstance,
     Provider,
 )
+
+ANYTHING = inspect.signature(lambda *_args, **_kwargs: None)
 
 
 class UnknownAttributeError(Exception):
@@ -23,8 +28,21 @@ class UnknownAttributeError(Exception):
 
 
 def signature_of(function: Any) -> inspect.Signature:
-    """Return the signature of a class or function, its annotations evaluated."""
-    return inspect.signature(function, eval_str=True)
+    """Return the signature of a class or function, its annotations evaluated where they can be."""
+    try:
+        return inspect.signature(function, eval_str=True)
+    except ValueError:
+        # Some that are written in C, as dict is, tell nothing.
+        return ANYTHING
+    except (NameError, AttributeError, TypeError, SyntaxError):
+        # An import stands under TYPE_CHECKING, for one.
+        return inspect.signature(function)
+
+
+def current(provider: Provider[Any]) -> Provider[Any]:
+    """Return the provider that serves in this one's place, which is another while it is overridden."""
+    overriding = provider.last_overriding
+    return provider if overriding is None else current(overriding)
 
 
 def product_of(provider: Any) -> Any:  # noqa: PLR0911 - a table of provider kinds.
@@ -35,8 +53,9 @@ def product_of(provider: Any) -> Any:  # noqa: PLR0911 - a table of provider kin
     """
     if not isinstance(provider, Provider):
         return type(provider)
-    if provider.last_overriding is not None:
-        return product_of(provider.last_overriding)
+    provider = current(provider)
+    if gives_itself(provider):
+        return Any
     if isinstance(provider, (BaseSingleton, Factory, Callable)):
         return _result_of(provider.provides)
     if isinstance(provider, Object):
@@ -47,9 +66,15 @@ def product_of(provider: Any) -> Any:  # noqa: PLR0911 - a table of provider kin
         return dict if isinstance(provider, Dict) else list
     if isinstance(provider, ProvidedInstance):
         return product_of(provider.provides)
-    if isinstance(provider, AttributeGetter) and provider.name is not None:
-        return _attribute_of(product_of(provider.provides), provider.name)
+    if isinstance(provider, (AttributeGetter, ItemGetter, MethodCaller)):
+        owner = product_of(provider.provides)
+        return _attribute_of(owner, str(provider.name)) if isinstance(provider, AttributeGetter) else Any
     return Any
+
+
+def gives_itself(provider: Any) -> bool:
+    """Tell whether a provider is passed on as it is, for the receiver to call, as a DelegatedFactory is."""
+    return bool(getattr(type(provider), "__IS_DELEGATED__", False))
 
 
 def _result_of(function: Any) -> Any:
@@ -60,15 +85,26 @@ def _result_of(function: Any) -> Any:
 
 
 def _attribute_of(owner: Any, name: str) -> Any:
-    if not isinstance(owner, type):
+    if not isinstance(owner, type) or owner is Any:
         return Any
-    hints = get_type_hints(owner, include_extras=False)
+    try:
+        hints = get_type_hints(owner)
+    except (NameError, AttributeError, TypeError, SyntaxError):
+        hints = dict.fromkeys((key for base in owner.__mro__ for key in vars(base).get("__annotations__", {})), Any)
     if name in hints:
         return hints[name]
-    if not hasattr(owner, name):
-        raise UnknownAttributeError(f"{owner.__qualname__} has no attribute {name!r}")
-    member = inspect.getattr_static(owner, name)
-    return _result_of(member.fget) if isinstance(member, property) else Any
+    if hasattr(owner, name):
+        member = inspect.getattr_static(owner, name)
+        return _result_of(member.fget) if isinstance(member, property) else Any
+    if _is_set_at_start(owner, name):
+        return Any
+    raise UnknownAttributeError(f"{owner.__qualname__} has no attribute {name!r}")
+
+
+def _is_set_at_start(owner: type, name: str) -> bool:
+    """Tell whether __init__ speaks of the attribute: the class does not know what only that sets."""
+    codes = (getattr(vars(base).get("__init__"), "__code__", None) for base in owner.__mro__)
+    return any(name in code.co_names for code in codes if code is not None)
 
 
 def accepts(annotation: Any, product: Any) -> bool:
@@ -76,28 +112,70 @@ def accepts(annotation: Any, product: Any) -> bool:
 
     What cannot be told at run time, such as the types inside a generic, is let pass.
     """
-    if annotation in {Any, inspect.Parameter.empty} or product is Any or isinstance(annotation, TypeVar):
-        return True
+    wanted = options_of(annotation)
+    return all(any(_accepts(option, given) for option in wanted) for given in options_of(product))
+
+
+def options_of(annotation: Any) -> list[Any]:
+    """Return the members of a union, or the annotation itself if it is none, without metadata."""
     origin = get_origin(annotation)
     if origin is Annotated:
-        return accepts(get_args(annotation)[0], product)
-    if origin in {Union, types.UnionType}:
-        return any(accepts(option, product) for option in get_args(annotation))
-    wanted, given = origin or annotation, get_origin(product) or product
-    if wanted is None:
-        wanted = type(None)
+        return options_of(get_args(annotation)[0])
+    if origin is Union or origin is types.UnionType:
+        return [option for member in get_args(annotation) for option in options_of(member)]
+    return [type(None) if annotation is None else annotation]
+
+
+def _accepts(annotation: Any, product: Any) -> bool:
+    wanted, given = get_origin(annotation) or annotation, get_origin(product) or product
+    if wanted is Any or wanted is inspect.Parameter.empty or given is Any:
+        return True
     if not isinstance(wanted, type) or not isinstance(given, type):
         return True
+    if wanted in {float, complex}:
+        # PEP 484 lets an int stand for a float, and both for a complex.
+        return issubclass(given, (int, float, wanted))
+    if is_typeddict(wanted):
+        return issubclass(given, dict)
     if getattr(wanted, "_is_protocol", False):
-        return all(hasattr(given, member) for member in _members(wanted))
+        return all(hasattr(given, method) for method in _methods(wanted))
     return issubclass(given, wanted)
 
 
-def _members(protocol: type) -> set[str]:
+def _methods(protocol: type) -> set[str]:
+    """Return the methods that a protocol asks for. Whether __init__ sets its other members, the class cannot tell."""
     return {
         name
         for base in protocol.__mro__
         if getattr(base, "_is_protocol", False)
-        for name in {*vars(base), *vars(base).get("__annotations__", {})}
-        if not name.startswith("_")
+        for name, member in vars(base).items()
+        if not name.startswith("_") and inspect.isfunction(member)
     }
+
+
+def check_type(place: str, annotation: Any, argument: Any) -> Iterator[str]:
+    """Yield a line if what a provider gives does not fit an annotation, or one for each item that does not."""
+    try:
+        product = product_of(argument)
+    except UnknownAttributeError as error:
+        yield f"{place}: {error}"
+        return
+    fitting = [option for option in options_of(annotation) if accepts(option, product)]
+    if not accepts(annotation, product):
+        yield f"{place} wants {_name(annotation)}, and is given {_name(product)}"
+    elif isinstance(argument, Dict):
+        _, item = get_args(fitting[0]) if len(get_args(fitting[0])) == 2 else (Any, Any)  # noqa: PLR2004 - key and value.
+        for key, value in argument.kwargs.items():
+            yield from check_type(f"{place}[{key!r}]", item, value)
+    elif isinstance(argument, List):
+        (item,) = get_args(fitting[0]) if len(get_args(fitting[0])) == 1 else (Any,)
+        for index, value in enumerate(argument.args):
+            yield from check_type(f"{place}[{index}]", item, value)
+
+
+def _name(annotation: Any) -> str:
+    names = (
+        option.__qualname__ if isinstance(option, type) and get_origin(option) is None else str(option)
+        for option in options_of(annotation)
+    )
+    return " | ".join("None" if name == "NoneType" and len(options_of(annotation)) > 1 else name for name in names)

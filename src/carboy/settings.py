@@ -6,7 +6,7 @@ Every default stands in config.yaml and nowhere else, so that no key has two.
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, field_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, ValidationInfo, field_validator
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -25,6 +25,14 @@ class Environment(StrEnum):
 
 class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _is_boolean_only_where_wanted(cls, value: object, info: ValidationInfo) -> object:
+        # YAML reads yes and on as booleans, which pydantic would take for the number one.
+        if isinstance(value, bool) and cls.model_fields[str(info.field_name)].annotation is not bool:
+            raise ValueError("this is a boolean in YAML")
+        return value
 
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]

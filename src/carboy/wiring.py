@@ -11,20 +11,25 @@ from collections.abc import Callable, Iterator, Sequence
 from types import ModuleType
 from typing import Annotated, Any, get_args, get_origin
 
+from dependency_injector import wiring
 from dependency_injector.containers import Container
 from dependency_injector.providers import (
+    AttributeGetter,
     BaseSingleton,
     ContextLocalSingleton,
     Dict,
     Factory,
+    ItemGetter,
     List,
+    MethodCaller,
+    ProvidedInstance,
     Provider,
     ThreadLocalSingleton,
 )
-from dependency_injector.wiring import UnresolvedMarkerWarning, _is_patched
+from dependency_injector.wiring import _is_patched
 from flask import Flask
 
-from carboy.products import UnknownAttributeError, accepts, product_of, signature_of
+from carboy.products import check_type, current, gives_itself, signature_of
 
 OWNER = "__wired_by__"
 SHORT_LIVED = (Factory, ThreadLocalSingleton, ContextLocalSingleton)
@@ -41,7 +46,7 @@ def wire(container: Container, app: Flask, packages: Sequence[ModuleType]) -> No
         WiringError: The graph is wrong, or another live container is wired to a package: the library would let that
             one go stale without a word.
     """
-    problems = [*check_providers(container), *check_views(container, app)]
+    problems = [*check_providers(container), *check_views(container, app), *_check_modules(app, packages)]
     if problems:
         raise WiringError("The container is wrong:\n" + "\n".join(f"- {problem}" for problem in problems))
     for package in packages:
@@ -49,12 +54,15 @@ def wire(container: Container, app: Flask, packages: Sequence[ModuleType]) -> No
         if owner is not None and owner is not container:
             raise WiringError(f"Another container is wired to {package.__name__}: call unwire() on that one first.")
     with warnings.catch_warnings():
-        warnings.simplefilter("error", UnresolvedMarkerWarning)
+        warnings.simplefilter("error", wiring.UnresolvedMarkerWarning)
         try:
             container.wire(packages=list(packages), warn_unresolved=True)
-        except UnresolvedMarkerWarning as warning:
-            container.unwire()
-            raise WiringError(f"{warning}: the container has no such provider.") from None
+        except BaseException as error:
+            # The container itself would not know yet what it has been wired to.
+            wiring.unwire(packages=packages)
+            if isinstance(error, wiring.UnresolvedMarkerWarning):
+                raise WiringError(f"{error}: the container has no such provider.") from None
+            raise
     for package in packages:
         setattr(package, OWNER, weakref.ref(container))
 
@@ -69,93 +77,118 @@ def unwire(container: Container, packages: Sequence[ModuleType]) -> None:
 
 def check_providers(container: Container) -> Iterator[str]:
     """Yield a line for each provider that would be called with arguments that do not fit, or hold on to too much."""
+    named = {current(provider) for provider in container.providers.values()}
     for name, provider in container.providers.items():
-        target = current(provider)
-        if not isinstance(target, (BaseSingleton, Factory)) or not callable(target.provides):
-            continue
-        for problem in _check_arguments(target):
-            yield f"provider {name}: {problem}"
-        if isinstance(target, BaseSingleton) and not isinstance(target, SHORT_LIVED):
-            yield from (
-                f"provider {name}: {argument} is a {type(short).__name__}, whose object this singleton would keep for"
-                " ever; pass its .provider instead"
-                for argument, short in _short_lived(target)
+        yield from (f"provider {name}: {problem}" for problem in _check_provider(current(provider)))
+        for inner in _unnamed(current(provider), named):
+            made = getattr(getattr(inner, "provides", None), "__name__", type(inner).__name__)
+            yield from (f"provider {name}: within it, {made}: {problem}" for problem in _check_provider(inner))
+
+
+def _unnamed(provider: Provider[Any], named: set[Provider[Any]]) -> Iterator[Provider[Any]]:
+    """Yield the providers that stand within another and have no name of their own."""
+    for related in map(current, provider.related):
+        if related not in named:
+            yield related
+            yield from _unnamed(related, named)
+
+
+def _check_provider(provider: Provider[Any]) -> Iterator[str]:
+    if not isinstance(provider, (BaseSingleton, Factory)) or not callable(provider.provides):
+        return
+    yield from _check_arguments(provider)
+    if not isinstance(provider, SHORT_LIVED):
+        for argument, short in _short_lived(provider):
+            yield (
+                f"argument {argument} is a {type(short).__name__}, whose object this singleton would keep for ever;"
+                " pass its .provider instead"
             )
 
 
-def current(provider: Provider[Any]) -> Provider[Any]:
-    """Return the provider that serves in this one's place, which is another while it is overridden."""
-    overriding = provider.last_overriding
-    return provider if overriding is None else current(overriding)
-
-
-def arguments_of(provider: Any) -> Iterator[tuple[str, Any]]:
-    """Yield the name and provider (or plain value) of each argument."""
-    if isinstance(provider, (BaseSingleton, Factory)):
-        names = [
-            name
-            for name, parameter in signature_of(provider.provides).parameters.items()
-            if parameter.kind in {parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD}
-        ]
-        for index, argument in enumerate(provider.args):
-            yield names[index] if index < len(names) else f"argument {index + 1}", argument
-    elif isinstance(provider, List):
-        yield from ((str(index), argument) for index, argument in enumerate(provider.args))
-    if isinstance(provider, (BaseSingleton, Factory, Dict)):
-        yield from provider.kwargs.items()
+def _arguments_of(provider: Any) -> Iterator[tuple[str, inspect.Parameter | None, Any]]:
+    """Yield the name, the parameter that takes it, if one does, and the provider or plain value of each argument."""
+    parameters = signature_of(provider.provides).parameters
+    by_position = [one for one in parameters.values() if one.kind in {one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD}]
+    by_name = {
+        name: one for name, one in parameters.items() if one.kind in {one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY}
+    }
+    others = {one.kind: one for one in parameters.values()}
+    for index, argument in enumerate(provider.args):
+        if index < len(by_position):
+            yield by_position[index].name, by_position[index], argument
+        else:
+            yield str(index + 1), others.get(inspect.Parameter.VAR_POSITIONAL), argument
+    for name, argument in provider.kwargs.items():
+        yield name, by_name.get(name, others.get(inspect.Parameter.VAR_KEYWORD)), argument
 
 
 def _check_arguments(provider: Any) -> Iterator[str]:
-    parameters = signature_of(provider.provides).parameters
-    takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
-    given = dict(arguments_of(provider))
-    for name, parameter in parameters.items():
-        is_variadic = parameter.kind in {parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD}
-        if name not in given and parameter.default is parameter.empty and not is_variadic:
+    arguments = list(_arguments_of(provider))
+    taken = {parameter.name for _, parameter, _ in arguments if parameter is not None}
+    for name, parameter in signature_of(provider.provides).parameters.items():
+        if name not in taken and _is_required(parameter):
             yield f"argument {name} is missing"
-    for name, argument in given.items():
-        if name in parameters:
-            yield from _check_type(f"argument {name}", parameters[name].annotation, argument)
-        elif not takes_any:
-            yield f"argument {name} is unknown"
+    seen = set()
+    for name, taker, argument in arguments:
+        if taker is None:
+            yield f"argument {name} is one too many" if name.isdigit() else f"argument {name} is unknown"
+        elif name in seen:
+            yield f"argument {name} is given twice"
+        else:
+            yield from check_type(f"argument {name}", taker.annotation, argument)
+        seen.add(name)
 
 
-def _check_type(place: str, annotation: Any, argument: Any) -> Iterator[str]:
-    if isinstance(argument, Dict) and len(get_args(annotation)) == 2:  # noqa: PLR2004 - a mapping's key and value.
-        for key, value in argument.kwargs.items():
-            yield from _check_type(f"{place}[{key!r}]", get_args(annotation)[1], value)
-        return
-    if isinstance(argument, List) and get_args(annotation):
-        for index, value in enumerate(argument.args):
-            yield from _check_type(f"{place}[{index}]", get_args(annotation)[0], value)
-        return
-    try:
-        product = product_of(argument)
-    except UnknownAttributeError as error:
-        yield f"{place}: {error}"
-        return
-    if not accepts(annotation, product):
-        yield f"{place} wants {_name(annotation)}, and is given {_name(product)}"
+def _is_required(parameter: inspect.Parameter) -> bool:
+    return parameter.default is parameter.empty and parameter.kind not in {
+        parameter.VAR_POSITIONAL,
+        parameter.VAR_KEYWORD,
+    }
 
 
-def _short_lived(provider: Any, path: str = "argument ") -> Iterator[tuple[str, Any]]:
-    for name, argument in arguments_of(provider):
-        target = current(argument) if isinstance(argument, Provider) else argument
-        if isinstance(target, SHORT_LIVED):
-            yield f"{path}{name}", target
+def _short_lived(provider: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the path and provider of each short-lived object that a provider would be given."""
+    if isinstance(provider, (Dict, List)):
+        arguments = [*((str(index), argument) for index, argument in enumerate(getattr(provider, "args", ())))]
+        arguments += getattr(provider, "kwargs", {}).items()
+    else:
+        arguments = [(name, argument) for name, _, argument in _arguments_of(provider)]
+    for name, argument in arguments:
+        target = _source_of(argument)
+        if isinstance(target, SHORT_LIVED) and not gives_itself(target):
+            yield name, target
         elif isinstance(target, (Dict, List)):
-            yield from _short_lived(target, f"{path}{name}.")
+            yield from ((f"{name}.{path}", short) for path, short in _short_lived(target))
+
+
+def _source_of(argument: Any) -> Any:
+    """Return the provider of which an argument is the object, or a part of the object."""
+    target = current(argument) if isinstance(argument, Provider) else argument
+    if isinstance(target, (AttributeGetter, ItemGetter, MethodCaller, ProvidedInstance)):
+        return _source_of(target.provides)
+    return target
 
 
 def check_views(container: Container, app: Flask) -> Iterator[str]:
     """Yield a line for each view that would not get what its signature asks for."""
+    problems: dict[str, None] = {}
     for rule in app.url_map.iter_rules():
         view = app.view_functions.get(rule.endpoint)
         if view is None or rule.endpoint == "static" or hasattr(view, "view_class"):
             continue
         place = f"view {rule.endpoint} ({view.__module__})"
-        for problem in _check_view(container, view, rule.arguments):
-            yield f"{place}: {problem}"
+        # A view with two rules is told of once.
+        problems |= dict.fromkeys(f"{place}: {problem}" for problem in _check_view(container, view, rule.arguments))
+    yield from problems
+
+
+def _check_modules(app: Flask, packages: Sequence[ModuleType]) -> Iterator[str]:
+    """Yield a line for each view that stands where nothing is injected: it would receive the marker itself."""
+    for endpoint, view in app.view_functions.items():
+        names = [name for name, parameter in inspect.signature(view).parameters.items() if marker_of(parameter)]
+        module = view.__module__
+        if names and not any(f"{module}.".startswith(f"{package.__name__}.") for package in packages):
+            yield f"view {endpoint} ({module}): argument {names[0]}: nothing is injected, as its module is not wired"
 
 
 def _check_view(container: Container, view: Callable[..., Any], url_arguments: set[str]) -> Iterator[str]:
@@ -169,11 +202,7 @@ def _check_view(container: Container, view: Callable[..., Any], url_arguments: s
             yield from _check_marker(container, name, parameter, marker)
             if not _is_injected(view):
                 yield f"argument {name}: @inject is missing, or stands above the route's decorator"
-        elif (
-            name not in url_arguments
-            and parameter.default is parameter.empty
-            and parameter.kind not in {parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL}
-        ):
+        elif name not in url_arguments and _is_required(parameter):
             yield f"argument {name} is given neither by the URL nor by the container"
     if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
         yield from (f"the URL's argument {name} is unknown" for name in url_arguments - set(parameters))
@@ -201,7 +230,7 @@ def _check_marker(container: Container, name: str, parameter: inspect.Parameter,
     if provider is None:
         yield f"argument {name}: the container has no provider {wanted!r}"
     elif type(marker).__name__ == "Provide":
-        yield from _check_type(f"argument {name}", parameter.annotation, provider)
+        yield from check_type(f"argument {name}", parameter.annotation, provider)
 
 
 def _is_injected(view: Any) -> bool:
@@ -210,7 +239,3 @@ def _is_injected(view: Any) -> bool:
             return True
         view = getattr(view, "__wrapped__", None)
     return False
-
-
-def _name(annotation: Any) -> str:
-    return annotation.__qualname__ if isinstance(annotation, type) else str(annotation)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from support.counting import CountingService
 from support.databases import (
     database_settings,
     empty_tables,
@@ -14,10 +15,12 @@ from support.databases import (
     new_postgresql_database,
     why_unreachable,
 )
+from support.proxy import Proxy, proxy_to
 
+from carboy.daos import UserDao
 from carboy.db import Database, Engines, create_engines, create_session_factory
 from carboy.settings import Settings
-from carboy.testing import override
+from carboy.testing import FakeDatabase, FakeUserDao, override
 from containers import Container
 
 REQUIRED_VARIABLE = "CARBOY_TEST_REQUIRE_POSTGRESQL"
@@ -71,6 +74,40 @@ async def engines(database_url: str) -> AsyncIterator[Engines]:
 @pytest.fixture
 def database(engines: Engines) -> Database:
     return Database(engines, create_session_factory())
+
+
+@pytest.fixture
+def service(database: Database) -> CountingService:
+    return CountingService(database, UserDao(database))
+
+
+@pytest_asyncio.fixture
+async def proxy(postgresql_url: str) -> AsyncIterator[Proxy]:
+    async with proxy_to(postgresql_url) as proxy:
+        yield proxy
+
+
+@pytest.fixture(params=["fake", "sqlite", "postgresql"])
+def contract_url(request: pytest.FixtureRequest) -> str | None:
+    """The URL of a database, or None for the fake: a contract test holds for each."""
+    return None if request.param == "fake" else request.getfixturevalue(f"{request.param}_url")
+
+
+@pytest_asyncio.fixture
+async def contract_database(contract_url: str | None) -> AsyncIterator[Database]:
+    if contract_url is None:
+        yield FakeDatabase()
+    else:
+        database = Database(create_engines(database_settings(contract_url)), create_session_factory())
+        yield database
+        await database.dispose()
+
+
+@pytest.fixture
+def contract_users(contract_database: Database) -> UserDao:
+    if isinstance(contract_database, FakeDatabase):
+        return FakeUserDao(contract_database)
+    return UserDao(contract_database)
 
 
 @pytest.fixture

@@ -2,13 +2,22 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import httpx
+import pytest
+from support.requests import registration
 
-
-def registration(name: str, **changes: Any) -> dict[str, Any]:
-    return {"username": name, "email": f"{name}@example.org"} | changes
+RACES: dict[str, Callable[[int], dict[str, Any]]] = {
+    "the same": lambda number: registration("ada"),
+    "the username in another case": lambda number: registration(
+        "straße" if number % 2 else "STRASSE", email=f"{number}@example.org"
+    ),
+    "the email address in another case": lambda number: registration(
+        f"user{number}", email="ada@example.org" if number % 2 else "Ada@EXAMPLE.org"
+    ),
+}
 
 
 async def test_a_user_is_created_read_changed_and_deleted(client: httpx.AsyncClient) -> None:
@@ -37,6 +46,14 @@ async def test_a_user_is_created_read_changed_and_deleted(client: httpx.AsyncCli
     assert (await client.get(address)).status_code == 404
 
 
-async def test_of_50_equal_registrations_at_once_one_succeeds(client: httpx.AsyncClient) -> None:
-    answers = await asyncio.gather(*(client.post("/api/users", json=registration("ada")) for _ in range(50)))
+@pytest.mark.parametrize("entry", RACES.values(), ids=RACES.keys())
+async def test_of_50_equal_registrations_at_once_one_succeeds(
+    client: httpx.AsyncClient, entry: Callable[[int], dict[str, Any]]
+) -> None:
+    answers = await asyncio.gather(*(client.post("/api/users", json=entry(number)) for number in range(50)))
     assert Counter(answer.status_code for answer in answers) == {201: 1, 409: 49}
+    assert {answer.json()["code"] for answer in answers if answer.status_code == 409} <= {
+        "username_taken",
+        "email_taken",
+    }
+    assert len((await client.get("/api/users")).json()["items"]) == 1

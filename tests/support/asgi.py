@@ -113,6 +113,7 @@ class Conversation:
 
     def start(self) -> Self:
         self.outer = asyncio.ensure_future(self._call())
+        self.outer.add_done_callback(lambda _: self._changed.set())
         return self
 
     async def _call(self) -> None:
@@ -120,17 +121,15 @@ class Conversation:
 
     async def _receive(self) -> ASGIReceiveEvent:
         self.received += 1
+        self._changed.set()
         return await self._incoming.get()
 
     async def _send(self, message: ASGISendEvent) -> None:
         self.offered += 1
-        self._notify()
+        self._changed.set()
         if self._taken is not None:
             await self._taken.acquire()
         self.answer.messages.append(message)
-        self._notify()
-
-    def _notify(self) -> None:
         self._changed.set()
 
     def say(self, body: bytes = b"", *, more: bool = False) -> None:
@@ -153,6 +152,10 @@ class Conversation:
                 await self._changed.wait()
 
         await within(watch())
+
+    async def until_offered(self, count: int) -> None:
+        """Wait until so many messages have been sent, taken or not, or the application has returned."""
+        await self.until(lambda: self.offered >= count or (self.outer is not None and self.outer.done()))
 
     async def end(self) -> Answer:
         """Wait for the application to return, and return what it sent."""

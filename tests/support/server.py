@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -98,7 +98,16 @@ def launch(
         environment: Variables to add to the environment.
     """
     with listen(bind) as listener, tempfile.TemporaryFile() as errors:
-        process = start(app, listener, errors, worker, arguments, environment or {})
+        command = [sys.executable, "-m", "hypercorn", "--workers", "0", "--worker-class", worker]
+        command += ["--bind", f"fd://{listener.fileno()}", *arguments, app]
+        process = subprocess.Popen(  # noqa: S603 - the tests themselves say what to run.
+            command,
+            cwd=TESTS,
+            env=os.environ | (environment or {}),
+            pass_fds=[listener.fileno()],
+            stdout=errors,
+            stderr=errors,
+        )
         address = listener.getsockname()
         # Only the server holds the socket now: when it dies, whoever waits for it learns so.
         listener.close()
@@ -135,23 +144,3 @@ def listen(bind: str) -> socket.socket:
         listener.bind((bind, 0))
     listener.listen()
     return listener
-
-
-def start(
-    app: str,
-    listener: socket.socket,
-    errors: IO[bytes],
-    worker: str,
-    arguments: Sequence[str],
-    environment: dict[str, str],
-) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "hypercorn", "--workers", "0", "--worker-class", worker]
-    command += ["--bind", f"fd://{listener.fileno()}", *arguments, app]
-    return subprocess.Popen(
-        command,
-        cwd=TESTS,
-        env=os.environ | environment,
-        pass_fds=[listener.fileno()],
-        stdout=errors,
-        stderr=errors,
-    )

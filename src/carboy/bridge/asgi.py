@@ -76,7 +76,7 @@ class FlaskASGI:
     def _give_up(self, task: asyncio.Task[None], given_up: asyncio.Future[None]) -> None:
         """Let a request that the server no longer waits for come to its end, and do not wait for its client.
 
-        Nothing tells such a request that its client has left: a body or a stream would keep it for ever.
+        No server has to tell such a request that its client has left: a body or a stream might keep it for ever.
         """
         if task in self._reading:
             # No line of the application has run yet.

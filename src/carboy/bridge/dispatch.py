@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Coroutine
-from functools import wraps
+from functools import partial, wraps
 from types import FunctionType
 from typing import Any
 
@@ -45,14 +45,12 @@ class Dispatch:
         Flask asks for each of them through this one method. A view is told apart by being the one that the request's
         endpoint names, or a method of a class-based view.
         """
-        if _is_view_method(func) or self._is_view(func):
+        if has_request_context() and (_is_view_method(func) or self._is_view(func)):
             return self._ensure_sync_view(func)
         return self.async_to_sync(func) if inspect.iscoroutinefunction(func) else func
 
     def _is_view(self, function: Function) -> bool:
-        if not has_request_context() or request.endpoint is None:
-            return False
-        return self._app.view_functions.get(request.endpoint) is function
+        return request.endpoint is not None and self._app.view_functions.get(request.endpoint) is function
 
     def _ensure_sync_view(self, function: Function) -> Function:
         if isinstance(request.environ["wsgi.input"], RefusedBody):
@@ -64,19 +62,19 @@ class Dispatch:
         else:
             call = function
 
-        def view(**kwargs: Any) -> Any:
-            return adapt_result(call(**kwargs), self._loops)
+        def view(*args: Any, **kwargs: Any) -> Any:
+            return adapt_result(call(*args, **kwargs), self._loops)
 
         return view
 
     def _in_thread(self, function: Function) -> Function:
-        def call(**kwargs: Any) -> Any:
-            return self._loops.wait_for(self._loops.run_in_thread(lambda: function(**kwargs)))
+        def call(*args: Any, **kwargs: Any) -> Any:
+            return self._loops.wait_for(self._loops.run_in_thread(partial(function, *args, **kwargs)))
 
         return call
 
 
-def _refuse_body(**_kwargs: object) -> None:
+def _refuse_body(*_args: object, **_kwargs: object) -> None:
     raise RequestEntityTooLarge
 
 

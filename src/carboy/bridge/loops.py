@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 class _ThreadCall:
-    """What a worker thread does, and for which coroutine it waits. Used on the loop's thread only, except for `loop`."""
+    """What a worker thread does, and for which coroutine it waits. All but `loop` is for that loop's thread."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop

@@ -112,10 +112,13 @@ class _Watch:
     """Sees a client leave while the response streams to it, and then ends the step that is under way."""
 
     def __init__(self, receive: ASGIReceiveCallable, given_up: asyncio.Future[None]) -> None:
-        self.has_left = False
+        self._has_left = False
+        self._has_cancelled = False
         self._receive = receive
         self._given_up = given_up
-        self._streaming = asyncio.current_task()
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - a coroutine of the bridge always runs in a task.
+        self._streaming = task
         self.task = asyncio.create_task(self._watch())
 
     async def _watch(self) -> None:
@@ -124,34 +127,37 @@ class _Watch:
             await asyncio.wait([leaving, self._given_up], return_when=asyncio.FIRST_COMPLETED)
         finally:
             leaving.cancel()
-        self.has_left = True
+        self._has_left = True
         await asyncio.sleep(STREAM_GRACE_SECONDS)
-        assert self._streaming is not None  # noqa: S101 - a coroutine of the bridge always runs in a task.
+        self._has_cancelled = True
         self._streaming.cancel()
 
     async def _wait_for_disconnect(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
             pass
 
+    def has_seen_leave(self) -> bool:
+        return self._has_left
+
     def withdraw_cancellation(self) -> bool:
-        """Take back what the watch did to the task, if it was the watch; the request goes on to its end."""
-        if self.has_left and self._streaming is not None:
+        """Take back that the watch cancelled the request, whose cleanup is to come; tell whether the watch had."""
+        if self._has_cancelled:
             self._streaming.uncancel()
-        return self.has_left
+        return self._has_cancelled
 
 
 def _stream(chunks: Iterator[bytes], start: StartResponse, watch: _Watch, send: Send) -> None:
     """Send chunk by chunk, each once the server has taken the one before, until the client leaves."""
     try:
         for chunk in chunks:
-            if watch.has_left:
+            if watch.has_seen_leave():
                 return
             if not start.sent:
                 await_here(send(start.message()))
             _send_body(send, chunk, more=True)
             # Neither a generator nor a server has to wait for anything. The others get their turn, and the watch too.
             await_here(asyncio.sleep(0))
-            if watch.has_left:
+            if watch.has_seen_leave():
                 return
         if not start.sent:
             await_here(send(start.message()))

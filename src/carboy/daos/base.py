@@ -46,7 +46,7 @@ class Dao(Generic[RecordT]):
         return self._found(await self.find(identity))
 
     async def find(self, identity: int) -> RecordT | None:
-        return await self._find_by(id=identity) if 0 < identity <= MAX_ID else None
+        return await self._find_by(id=_possible(identity))
 
     async def get_all(self, *, limit: int, after: int = 0, **equal: object) -> list[RecordT]:
         """Return rows in the order of their ids.
@@ -81,7 +81,7 @@ class Dao(Generic[RecordT]):
             StaleVersionError: The row has another version.
             ConflictError: As for `add`.
         """
-        statement = update(self.model).where(self.model.id == min(identity, MAX_ID))
+        statement = update(self.model).where(self.model.id == _possible(identity))
         if version is not None:
             statement = statement.where(self.model.version == version)
         statement = statement.values(**values, version=self.model.version + 1).returning(*self._columns())
@@ -97,7 +97,7 @@ class Dao(Generic[RecordT]):
         Raises:
             NotFoundError: There is no such row.
         """
-        statement = delete(self.model).where(self.model.id == min(identity, MAX_ID)).returning(self.model.id)
+        statement = delete(self.model).where(self.model.id == _possible(identity)).returning(self.model.id)
         if await self._write(statement) is None:
             raise self.not_found
 
@@ -139,3 +139,8 @@ class Dao(Generic[RecordT]):
                     raise conflict from error
             raise
         return result.one_or_none()
+
+
+def _possible(identity: int) -> int:
+    """Return an id, or one that no row has in place of one that the database could not even compare."""
+    return identity if 0 < identity <= MAX_ID else 0

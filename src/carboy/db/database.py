@@ -103,7 +103,8 @@ class Database:
         """Ask the database whether it answers and has been migrated."""
 
         async def read_revision() -> None:
-            await self.session().execute(text("SELECT version_num FROM alembic_version"))
+            revision = await self.session().execute(text("SELECT version_num FROM alembic_version"))
+            revision.scalar_one()
 
         await self.read(read_revision)
 
@@ -129,8 +130,10 @@ class Database:
             unit = self._new_unit(writes=writes)
             try:
                 return await self._attempt(unit, work)
-            except (TransactionConflictError, ConnectionLostError):
-                # Whether a commit that failed was made is not known, so that it must not be tried twice.
+            except TransactionConflictError:
+                pass
+            except ConnectionLostError:
+                # Whether the commit was made is not known, so that it must not be tried twice.
                 if unit.is_committing:
                     raise
             await asyncio.sleep(random.uniform(0, pause))  # noqa: S311 - chance, not secrecy.

@@ -1,4 +1,4 @@
-"""Makes the engines for the configured database: one that reads without transactions, one that writes in them."""
+"""Makes the engines for the configured database: one reads without transactions, one writes in them, one migrates."""
 
 from dataclasses import dataclass
 
@@ -11,20 +11,23 @@ from carboy.settings import DatabaseSettings
 
 @dataclass(frozen=True)
 class Engines:
-    """Two views of one database.
+    """Three views of one database.
 
     Attributes:
         reader: Each statement stands alone (AUTOCOMMIT), so that reading costs no BEGIN and no ROLLBACK.
         writer: Statements stand in a transaction.
+        migrator: The same, for as long as it takes: migrations have no time limit.
     """
 
     reader: AsyncEngine
     writer: AsyncEngine
+    migrator: AsyncEngine
 
     async def dispose(self) -> None:
         """Close all connections. An open one would keep the process from ending (aiosqlite issue 369)."""
         await self.reader.dispose()
         await self.writer.dispose()
+        await self.migrator.dispose()
 
 
 def create_engines(settings: DatabaseSettings) -> Engines:

@@ -1,5 +1,6 @@
 """Runs Alembic on the application's own engine, one migration at a time whoever else tries."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -31,13 +32,14 @@ async def run(engines: Engines, alembic_command: Command, *args: str) -> None:
     Raises:
         MigrationError: The revision does not exist, the database cannot be reached, or its schema is not as expected.
     """
-    if engines.writer.dialect.name == "sqlite":
-        sqlite.create_folder(engines.writer.url)
     try:
-        async with engines.writer.begin() as connection:
+        if engines.migrator.dialect.name == "sqlite":
+            sqlite.create_file(engines.migrator.url)
+        async with engines.migrator.begin() as connection:
             await connection.run_sync(_lock)
             await connection.run_sync(lambda sync: alembic_command(_config(sync), *args))
-    except (CommandError, DBAPIError, CarboyError) as error:
+            await connection.run_sync(_check_foreign_keys)
+    except (CommandError, DBAPIError, CarboyError, OSError) as error:
         raise MigrationError(f"{error} ({error.__cause__})" if error.__cause__ else str(error)) from error
     finally:
         await engines.dispose()
@@ -64,7 +66,8 @@ def revision(config: Config, message: str) -> None:
 
 
 def _config(connection: Connection) -> Config:
-    config = Config()
+    # Alembic's own default is what stdout was when it was imported.
+    config = Config(stdout=sys.stdout)
     config.set_main_option("script_location", str(FOLDER))
     config.set_main_option("path_separator", "os")
     config.set_main_option("file_template", "%%(year)d%%(month).2d%%(day).2d_%%(slug)s")
@@ -76,3 +79,11 @@ def _lock(connection: Connection) -> None:
     # SQLite's BEGIN IMMEDIATE has already locked out other writers.
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+
+
+def _check_foreign_keys(connection: Connection) -> None:
+    # On SQLite they are off during a migration.
+    if connection.dialect.name == "sqlite":
+        broken = {row.table for row in connection.execute(text("PRAGMA foreign_key_check"))}
+        if broken:
+            raise MigrationError(f"Rows refer to others that are not there, in {', '.join(sorted(broken))}.")

@@ -1,21 +1,28 @@
 """What is particular to PostgreSQL."""
 
+from time import monotonic
 from typing import Any
 
-from sqlalchemy import URL, event
+from sqlalchemy import URL, NullPool, event
 from sqlalchemy.engine import Dialect
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from carboy.db import connecting
 from carboy.errors import DatabaseUnavailableError
 from carboy.settings import DatabaseSettings
 
+SHARE_AFTER_SILENCE = 0.2
+"""The part of the time for connecting that is left to the next one after a server that did not answer."""
 
-def create_engines(url: URL, settings: DatabaseSettings) -> tuple[AsyncEngine, AsyncEngine]:
-    """Make a reader and a writer that share one pool, as connections are what PostgreSQL has few of."""
+
+def create_engines(url: URL, settings: DatabaseSettings) -> tuple[AsyncEngine, AsyncEngine, AsyncEngine]:
+    """Make a reader and a writer that share one pool, as connections are what PostgreSQL has few of; and a migrator."""
     writer = create_async_engine(
         url,
-        connect_args={"timeout": settings.acquire_timeout, "command_timeout": settings.statement_timeout},
+        # Errors are logged, and what people have sent is not for the log.
+        hide_parameters=True,
+        connect_args={"command_timeout": settings.statement_timeout},
         pool_size=settings.pool_size,
         max_overflow=0,
         pool_timeout=settings.acquire_timeout,
@@ -23,13 +30,34 @@ def create_engines(url: URL, settings: DatabaseSettings) -> tuple[AsyncEngine, A
         pool_use_lifo=True,
         skip_autocommit_rollback=True,
     )
-    event.listen(writer.sync_engine, "do_connect", _connect)
-    return writer.execution_options(isolation_level="AUTOCOMMIT"), writer
+    migrator = create_async_engine(url, poolclass=NullPool)
+    connect = _Connect(settings.acquire_timeout)
+    for engine in (writer, migrator):
+        event.listen(engine.sync_engine, "do_connect", connect)
+    return writer.execution_options(isolation_level="AUTOCOMMIT"), writer, migrator
 
 
-def _connect(dialect: Dialect, _record: object, args: tuple[Any, ...], options: dict[str, Any]) -> DBAPIConnection:
-    try:
-        return dialect.connect(*args, **options)
-    except OSError as error:  # TimeoutError is one too.
-        # The driver passes on what the socket says, which nothing after this could tell from a fault of its own.
-        raise DatabaseUnavailableError from error
+class _Connect:
+    """Opens connections in time, and says that the database is unavailable when one cannot be opened.
+
+    Who has waited for another's connection has little time left. So as long as it is fresh news that the server does
+    not answer, it is given only a moment.
+    """
+
+    def __init__(self, timeout: float) -> None:
+        self._timeout = timeout
+        self._silent_until = 0.0
+
+    def __call__(
+        self, dialect: Dialect, _record: object, args: tuple[Any, ...], options: dict[str, Any]
+    ) -> DBAPIConnection:
+        timeout = self._timeout if monotonic() > self._silent_until else self._timeout * SHARE_AFTER_SILENCE
+        try:
+            return connecting.connect(dialect, args, options | {"timeout": timeout})
+        except TimeoutError as error:
+            self._silent_until = monotonic() + self._timeout
+            raise DatabaseUnavailableError from error
+        except (OSError, dialect.loaded_dbapi.Error) as error:
+            # The driver passes on what the socket says, which nothing after this could tell from a fault of its own.
+            # A database or a password that does not exist, or not yet, is no different to whoever waits for an answer.
+            raise DatabaseUnavailableError from error

@@ -1,8 +1,10 @@
+from http import HTTPStatus
 from typing import Annotated
 
 from dependency_injector.wiring import Provide, inject
 from flask import Blueprint, Response
 
+from carboy.problems import problem
 from carboy.routes.http import answer
 from carboy.services import HealthService
 from carboy.services.health_service import HealthReport
@@ -21,6 +23,9 @@ async def live() -> Response:
 async def ready(service: Annotated[HealthService, Provide["health_service"]]) -> Response:
     """Answer 200 when requests should be sent here, and 503 when they should not."""
     report = await service.check()
-    response = answer(report, 200 if report.status == "ok" else 503)
+    if report.status != "ok":
+        detail = "No requests should be sent here. Why is in the log."
+        return problem(HTTPStatus.SERVICE_UNAVAILABLE, report.status, detail, checks=report.checks)
+    response = answer(report)
     response.cache_control.no_store = True
     return response

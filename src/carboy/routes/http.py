@@ -1,6 +1,7 @@
 """How a view reads a request and writes an answer."""
 
 from typing import TypeVar
+from urllib.parse import quote
 
 from flask import Response, request
 from pydantic import BaseModel, ValidationError
@@ -8,6 +9,9 @@ from pydantic import BaseModel, ValidationError
 from carboy.errors import BadRequestError, FieldProblem, InvalidInputError, UnsupportedMediaError
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
+
+MAX_PROBLEMS = 100
+"""Of more problems only the first are told: a body of unknown fields must not make an answer of megabytes."""
 
 
 def body(model: type[ModelT]) -> ModelT:
@@ -27,7 +31,10 @@ def body(model: type[ModelT]) -> ModelT:
         if problems[0]["type"] == "json_invalid":
             raise BadRequestError(f"The body is not valid JSON: {_sentence(problems[0]['msg'])}") from None
         raise InvalidInputError(
-            [FieldProblem(pointer=_pointer(problem["loc"]), detail=_sentence(problem["msg"])) for problem in problems]
+            [
+                FieldProblem(pointer=_pointer(problem["loc"]), detail=_sentence(problem["msg"]))
+                for problem in problems[:MAX_PROBLEMS]
+            ]
         ) from None
 
 
@@ -66,7 +73,8 @@ def no_content() -> Response:
 
 def _pointer(loc: tuple[int | str, ...]) -> str:
     """Return a JSON pointer as a URI fragment, the form that RFC 9457 shows (RFC 6901, sections 4 and 6)."""
-    return "#" + "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in loc)
+    pointer = "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in loc)
+    return "#" + quote(pointer, safe="/!$&'()*+,;=:@?")
 
 
 def _sentence(message: str) -> str:

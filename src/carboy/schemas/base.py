@@ -1,4 +1,4 @@
-"""The manners that all schemas share."""
+"""The manners that all schemas share. None tells its values in an error, as errors are logged."""
 
 import unicodedata
 from typing import Annotated, Any, Generic, TypeVar
@@ -26,13 +26,13 @@ Text = Annotated[str, AfterValidator(_without_control_characters)]
 class Input(BaseModel):
     """A JSON body: types are JSON's own, and a field that is not known is an error instead of a surprise."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
 
 
 class Query(BaseModel):
     """The parameters of a query string, which are all text."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 class PageQuery(Query):
@@ -45,7 +45,7 @@ class PageQuery(Query):
 class Record(BaseModel):
     """A row as the outside may see it. A DAO selects the columns that its record names, and no others."""
 
-    model_config = ConfigDict(frozen=True, from_attributes=True)
+    model_config = ConfigDict(frozen=True, from_attributes=True, hide_input_in_errors=True)
 
     id: int
 

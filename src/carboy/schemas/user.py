@@ -2,7 +2,7 @@ import unicodedata
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, EmailStr, Field, StringConstraints
+from pydantic import AfterValidator, EmailStr, StringConstraints
 
 from carboy.schemas.base import ABSENT, Input, PageQuery, Record, Text
 
@@ -12,17 +12,22 @@ def _normalised(text: str) -> str:
     return unicodedata.normalize("NFKC", text)
 
 
-def _without_spaces(text: str) -> str:
-    if any(character.isspace() for character in text):
-        raise ValueError("must not contain spaces")
+def _visible(text: str) -> str:
+    # RFC 8265 section 3.2 leaves out what cannot be seen: two names must not look alike that are not.
+    if any(character.isspace() or not character.isprintable() for character in text):
+        raise ValueError("must not contain spaces or invisible characters")
     return text
+
+
+def _in_lower_case(email: str) -> str:
+    return unicodedata.normalize("NFC", email.lower())
 
 
 # Lengths are those of the normalised text, as that is what is stored.
 Username = Annotated[
-    Text, AfterValidator(_normalised), AfterValidator(_without_spaces), StringConstraints(min_length=1, max_length=80)
+    Text, AfterValidator(_normalised), AfterValidator(_visible), StringConstraints(min_length=1, max_length=80)
 ]
-Email = Annotated[EmailStr, StringConstraints(max_length=120)]
+Email = Annotated[EmailStr, AfterValidator(_in_lower_case), StringConstraints(max_length=120)]
 FullName = Annotated[Text, AfterValidator(_normalised), StringConstraints(max_length=200)]
 
 
@@ -45,8 +50,8 @@ class UserUpdate(Input):
 class UserQuery(PageQuery):
     """Filters are exact but for case."""
 
-    username: Annotated[Text, StringConstraints(max_length=80)] | None = None
-    email: Annotated[Text, StringConstraints(max_length=120)] | None = Field(default=None)
+    username: Username | None = None
+    email: Email | None = None
 
 
 class UserRead(Record):

@@ -31,7 +31,7 @@ class HealthService:
     def __init__(self, dependencies: Mapping[str, Dependency]) -> None:
         self._dependencies = dependencies
         self._is_shutting_down = False
-        self._pings: set[asyncio.Task[None]] = set()
+        self._pings: dict[str, asyncio.Task[None]] = {}
 
     def begin_shutdown(self) -> None:
         """Report from now on that no more requests should be sent here."""
@@ -47,11 +47,26 @@ class HealthService:
 
     async def _ping(self, name: str) -> Literal["ok", "unavailable"]:
         # Not cancelled when it takes too long: a connection that is being opened would be leaked (aiosqlite issue 259).
-        ping = asyncio.create_task(self._dependencies[name].ping())
-        self._pings.add(ping)
-        ping.add_done_callback(self._pings.discard)
+        # The next check waits for the same one, so that they do not pile up.
+        ping = self._pings.get(name) or self._begin_ping(name)
         await asyncio.wait({ping}, timeout=TIMEOUT_SECONDS)
-        if ping.done() and ping.exception() is None:
+        failure = _failure_of(ping) if ping.done() else "no answer in time"
+        if failure is None:
             return "ok"
-        _log.warning("%s does not answer: %r", name, ping.exception() if ping.done() else "no answer in time")
+        _log.warning("%s does not answer: %r", name, failure)
         return "unavailable"
+
+    def _begin_ping(self, name: str) -> asyncio.Task[None]:
+        def end(ping: asyncio.Task[None]) -> None:
+            del self._pings[name]
+            # Asked for, as asyncio would report a failure that nobody waits for any more.
+            _failure_of(ping)
+
+        ping = self._pings[name] = asyncio.create_task(self._dependencies[name].ping())
+        ping.add_done_callback(end)
+        return ping
+
+
+def _failure_of(ping: asyncio.Task[None]) -> BaseException | None:
+    # A driver may cancel itself, which must not cancel who asks.
+    return asyncio.CancelledError() if ping.cancelled() else ping.exception()

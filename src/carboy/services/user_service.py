@@ -68,8 +68,6 @@ class UserService(Service):
 
 def _columns(values: dict[str, Any]) -> dict[str, Any]:
     """Complete the fields of a user by what is stored with them."""
-    if "email" in values:
-        values["email"] = unicodedata.normalize("NFC", values["email"].lower())
     return values | _keys({name: values[name] for name in ("username", "email") if name in values})
 
 

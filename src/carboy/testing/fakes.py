@@ -8,13 +8,14 @@ from contextvars import ContextVar
 from typing import Any, NoReturn, TypeVar, cast
 
 from sqlalchemy import Table, UniqueConstraint
+from sqlalchemy.exc import CompileError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from carboy.daos.base import Dao
 from carboy.daos.user_dao import UserDao
 from carboy.db import Database
 from carboy.db.database import Unit, check_outcome
-from carboy.errors import StaleVersionError
+from carboy.errors import DatabaseUnavailableError, StaleVersionError
 from carboy.schemas.base import Record
 from carboy.schemas.user import UserRead
 
@@ -22,8 +23,14 @@ RecordT = TypeVar("RecordT", bound=Record)
 Row = dict[str, Any]
 
 
+Tables = dict[str, dict[int, Row]]
+
+
 class _NoSession:
-    """The session of a unit of a `FakeDatabase`."""
+    """What a unit of a `FakeDatabase` has in place of a session: the tables as the unit sees them."""
+
+    def __init__(self, tables: Tables) -> None:
+        self.tables = tables
 
     def __getattr__(self, name: str) -> NoReturn:
         raise AssertionError(f"A fake DAO has no SQL: override the method that uses session.{name}.")
@@ -35,29 +42,44 @@ class FakeDatabase(Database):
     def __init__(self) -> None:
         self._current = ContextVar("carboy_fake_unit", default=None)
         self._lock = asyncio.Lock()
-        self._rows: dict[str, dict[int, Row]] = {}
+        self._tables: Tables = {}
         self._last_ids: dict[str, int] = {}
         self.is_reachable = True
         """Set it to False to see what happens when the database does not answer."""
 
     def rows(self, table: str) -> dict[int, Row]:
-        """Return the rows of a table by their ids, to read or to change."""
-        return self._rows.setdefault(table, {})
+        """Return the rows of a table by their ids, to read or to change: as the current transaction sees them."""
+        tables = cast("_NoSession", super().session()).tables if self.is_writing else self._tables
+        return tables.setdefault(table, {})
 
     def next_id(self, table: str) -> int:
         """Return an id that no row of the table has or had."""
         self._last_ids[table] = self._last_ids.get(table, 0) + 1
         return self._last_ids[table]
 
-    async def ping(self) -> None:
+    def doom(self, error: Exception) -> None:
+        """Note that a statement has failed: the current unit will not commit, whoever catches the error."""
+        unit = self._current.get()
+        if unit is not None:
+            unit.failure = unit.failure or error
+
+    def session(self, *, writes: bool = False) -> AsyncSession:
+        session = super().session(writes=writes)
         if not self.is_reachable:
-            raise ConnectionError("The fake database does not answer.")
+            raise DatabaseUnavailableError
+        return session
+
+    async def ping(self) -> None:
+        async def reach() -> None:
+            self.session()
+
+        await self.read(reach)
 
     async def dispose(self) -> None:
-        self._rows.clear()
+        """Close no connections, as there are none; the rows stay."""
 
     def _new_unit(self, *, writes: bool) -> Unit:
-        return Unit(cast("AsyncSession", _NoSession()), writes)
+        return Unit(cast("AsyncSession", _NoSession(self._tables)), writes)
 
     @asynccontextmanager
     async def _open(self, unit: Unit) -> AsyncIterator[None]:
@@ -66,14 +88,16 @@ class FakeDatabase(Database):
                 yield
             return
         async with self._lock:
-            before = copy.deepcopy(self._rows)
-            try:
-                with self._made_current(unit):
-                    yield
-                    check_outcome(unit)
-            except BaseException:
-                self._rows = before
-                raise
+            session = _NoSession(copy.deepcopy(self._tables))
+            unit.session = cast("AsyncSession", session)
+            with self._made_current(unit):
+                yield
+                check_outcome(unit)
+            # Whoever looks at the rows of a table keeps looking at the same ones.
+            for table, rows in session.tables.items():
+                committed = self._tables.setdefault(table, {})
+                committed.clear()
+                committed.update(rows)
 
 
 class FakeDao(Dao[RecordT]):
@@ -95,11 +119,9 @@ class FakeDao(Dao[RecordT]):
 
     async def add(self, values: Mapping[str, object]) -> RecordT:
         self._database.session(writes=True)
-        row: Row = {}
-        for column in self._table.columns:
-            row[column.name] = values[column.name] if column.name in values else _value_of(column.default)
-        row["id"] = values.get("id") or self._database.next_id(self._table.name)
-        self._check_unique(row)
+        row = {column.name: _value_of(column.default) for column in self._table.columns}
+        row |= {"id": self._database.next_id(self._table.name)} | self._known(values)
+        self._check(row)
         self._all()[row["id"]] = row
         return self._record(row)
 
@@ -111,8 +133,8 @@ class FakeDao(Dao[RecordT]):
         if version is not None and row["version"] != version:
             raise StaleVersionError
         renewed = {column.name: _value_of(column.onupdate) for column in self._table.columns if column.onupdate}
-        changed = row | renewed | dict(values) | {"version": row["version"] + 1}
-        self._check_unique(changed)
+        changed = row | renewed | self._known(values) | {"version": row["version"] + 1}
+        self._check(changed)
         self._all()[identity] = changed
         return self._record(changed)
 
@@ -133,16 +155,39 @@ class FakeDao(Dao[RecordT]):
         return self._database.rows(self._table.name)
 
     def _matching(self, equal: Mapping[str, object]) -> list[Row]:
+        for name in equal:
+            getattr(self.model, name)  # Fails for a column that is not there, as the real one does.
         return [row for _, row in sorted(self._all().items()) if all(row[name] == equal[name] for name in equal)]
 
-    def _check_unique(self, row: Row) -> None:
-        others = [other for identity, other in self._all().items() if identity != row["id"]]
-        for constraint in self._table.constraints:
-            if not isinstance(constraint, UniqueConstraint):
-                continue
-            names = [column.name for column in constraint.columns]
-            if any(all(other[name] == row[name] is not None for name in names) for other in others):
-                raise next(error for column, error in self.conflicts.items() if column in names)
+    def _known(self, values: Mapping[str, object]) -> Row:
+        unknown = values.keys() - self._table.columns.keys()
+        if unknown:
+            raise CompileError(f"Unconsumed column names: {', '.join(sorted(unknown))}")
+        return dict(values)
+
+    def _check(self, row: Row) -> None:
+        error = self._violation(row)
+        if error is not None:
+            self._database.doom(error)
+            raise error
+
+    def _violation(self, row: Row) -> Exception | None:
+        for column in self._table.columns:
+            if row[column.name] is None and not column.nullable:
+                return IntegrityError(None, None, ValueError(f"{column} must not be null"))
+        taken = {name for names in self._unique() if self._has_equal(row, names) for name in names}
+        if not taken:
+            return None
+        conflicts = (error() for column, error in self.conflicts.items() if column in taken)
+        return next(conflicts, IntegrityError(None, None, ValueError(f"{', '.join(sorted(taken))} must be unique")))
+
+    def _unique(self) -> list[list[str]]:
+        constraints = [item for item in self._table.constraints if isinstance(item, UniqueConstraint)]
+        return [[column.name for column in constraint.columns] for constraint in constraints]
+
+    def _has_equal(self, row: Row, names: list[str]) -> bool:
+        others = (other for identity, other in self._all().items() if identity != row["id"])
+        return any(all(other[name] == row[name] is not None for name in names) for other in others)
 
     def _record(self, row: object) -> RecordT:
         values = cast("Row", row)

@@ -5,7 +5,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from dependency_injector.containers import Container
-from dependency_injector.providers import BaseSingleton
+from dependency_injector.providers import BaseSingleton, Provider
 
 
 @contextmanager
@@ -26,17 +26,24 @@ def override(container: Container, **replacements: Any) -> Iterator[None]:
     if unknown:
         raise AttributeError(f"The container has no provider {', '.join(sorted(unknown))}.")
     replaced = [container.providers[name] for name in replacements]
-    dependents = [
-        provider
-        for provider in container.providers.values()
-        if isinstance(provider, BaseSingleton) and not set(replaced).isdisjoint(provider.traverse())
-    ]
+    dependents = _dependents(container, replaced)
     with ExitStack() as stack:
         stack.callback(_reset, dependents)
         for provider, replacement in zip(replaced, replacements.values(), strict=True):
             stack.enter_context(provider.override(replacement))
         _reset(dependents)
         yield
+
+
+def _dependents(container: Container, replaced: list[Provider[Any]]) -> list[BaseSingleton[Any]]:
+    """Return the singletons that depend on these, also those that stand within others or override others."""
+    singletons = {
+        singleton
+        for provider in container.providers.values()
+        for singleton in (provider, *provider.traverse())
+        if isinstance(singleton, BaseSingleton)
+    }
+    return [singleton for singleton in singletons if not set(replaced).isdisjoint(singleton.traverse())]
 
 
 def _reset(singletons: list[BaseSingleton[Any]]) -> None:

@@ -1,0 +1,179 @@
+"""What clients send that is not right, and how each field of it is named."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+RIGHT = {"username": "Ada", "email": "ada@example.org"}
+JSON = {"Content-Type": "application/json"}
+
+
+async def errors_of(client: httpx.AsyncClient, body: Any) -> list[dict[str, str]]:
+    answer = await client.post("/api/users", json=body)
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_input")
+    errors: list[dict[str, str]] = answer.json()["errors"]
+    assert all(set(error) == {"pointer", "detail"} for error in errors)
+    assert all(error["detail"][0].isupper() and error["detail"].endswith(".") for error in errors)
+    return errors
+
+
+async def pointers(client: httpx.AsyncClient, body: Any) -> list[str]:
+    return [error["pointer"] for error in await errors_of(client, body)]
+
+
+async def test_each_invalid_field_gets_one_entry(client: httpx.AsyncClient) -> None:
+    body = {"username": "", "email": "no", "full_name": 5, "active": "yes", "more": 1, "and more": {}}
+    assert await pointers(client, body) == [
+        "#/username",
+        "#/email",
+        "#/full_name",
+        "#/active",
+        "#/more",
+        "#/and%20more",
+    ]
+
+
+async def test_missing_fields_are_named(client: httpx.AsyncClient) -> None:
+    assert await errors_of(client, {}) == [
+        {"pointer": "#/username", "detail": "Field required."},
+        {"pointer": "#/email", "detail": "Field required."},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("field", "pointer"),
+    [
+        ("a/b", "#/a~1b"),
+        ("a~b", "#/a~0b"),
+        ("~1", "#/~01"),
+        ("", "#/"),
+        ("0", "#/0"),
+        ("é", "#/%C3%A9"),
+        ("a%20b", "#/a%2520b"),
+        ('q"\\', "#/q%22%5C"),
+        ("id", "#/id"),
+        ("created_at", "#/created_at"),
+        ("username_key", "#/username_key"),
+        ("version", "#/version"),
+    ],
+)
+async def test_an_unknown_field_is_named_by_a_json_pointer(client: httpx.AsyncClient, field: str, pointer: str) -> None:
+    assert await pointers(client, RIGHT | {field: 1}) == [pointer]
+
+
+@pytest.mark.parametrize("body", [[], [RIGHT], None, "text", 5, True])
+async def test_json_that_is_no_object_is_named_as_a_whole(client: httpx.AsyncClient, body: Any) -> None:
+    answer = await client.post("/api/users", content=httpx.Request("POST", "/", json=body).content, headers=JSON)
+    if body is None:
+        answer = await client.post("/api/users", content=b"null", headers=JSON)
+    assert answer.status_code == 422
+    assert [error["pointer"] for error in answer.json()["errors"]] == ["#"]
+
+
+@pytest.mark.parametrize("field", ["username", "email", "full_name"])
+@pytest.mark.parametrize("value", [5, [], {}, ["Ada"], True, "a\x00b", "a\nb", "\x1b[31m", "a\u2028b", "a\x7fb"])
+async def test_text_is_one_line_of_text(client: httpx.AsyncClient, field: str, value: Any) -> None:
+    assert await pointers(client, RIGHT | {field: value}) == [f"#/{field}"]
+
+
+@pytest.mark.parametrize("value", ["true", 1, 0, [], None])
+async def test_a_boolean_is_a_boolean(client: httpx.AsyncClient, value: Any) -> None:
+    assert await pointers(client, RIGHT | {"active": value}) == ["#/active"]
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "is_right"),
+    [
+        ("username", "x" * 80, True),
+        ("username", "x" * 81, False),
+        ("username", "", False),
+        ("username", "a b", False),
+        ("username", "a\u00a0b", False),
+        # One character that NFKC makes 18, among them spaces.
+        ("username", "\ufdfa", False),
+        ("username", "ﬁ" * 40, True),
+        ("username", "ﬁ" * 41, False),
+        ("full_name", "x" * 200, True),
+        ("full_name", "x" * 201, False),
+        ("full_name", "ﬁ" * 101, False),
+        ("email", "x" * 64 + "@" + "y" * 51 + ".org", True),
+        ("email", "x" * 64 + "@" + "y" * 52 + ".org", False),
+        # In lower case each is two characters, and what is stored must fit.
+        ("email", "İ" * 60 + "@example.org", False),
+        ("email", "@example.org", False),
+        ("email", "a@b", False),
+        ("email", "a@localhost", False),
+        ("email", "a b@example.org", False),
+    ],
+)
+async def test_lengths_and_forms_have_limits(
+    client: httpx.AsyncClient,
+    field: str,
+    value: str,
+    is_right: bool,  # noqa: FBT001 - a table of cases.
+) -> None:
+    if is_right:
+        assert (await client.post("/api/users", json=RIGHT | {field: value})).status_code == 201
+    else:
+        assert await pointers(client, RIGHT | {field: value}) == [f"#/{field}"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b" ",
+        b"{",
+        b'{"username": }',
+        b"{'username': 1}",
+        b'{"a": 1,}',
+        b"{} {}",
+        b'\xef\xbb\xbf{"a": 1}',
+        b'{"username": "\xff"}',
+        b'{"username": "\\ud800"}',
+        b"[" * 100_000,
+        b'{"a":' * 500 + b"1" + b"}" * 500,
+        b'{"username": ' + b"9" * 5000 + b"}",
+        '{"username": "Ada"}'.encode("utf-16"),
+    ],
+)
+async def test_what_is_not_json_is_a_bad_request(client: httpx.AsyncClient, body: bytes) -> None:
+    for method, path in (("POST", "/api/users"), ("PATCH", "/api/users/1")):
+        answer = await client.request(method, path, content=body, headers=JSON)
+        assert (answer.status_code, answer.json()["code"]) == (400, "bad_request")
+        assert answer.json()["detail"].startswith("The body is not valid JSON: ")
+
+
+@pytest.mark.parametrize(
+    "media_type", [None, "", "text/plain", "text/json", "application/x-www-form-urlencoded", "json", "\xff"]
+)
+async def test_a_body_that_is_not_declared_as_json_is_refused(
+    client: httpx.AsyncClient, media_type: str | None
+) -> None:
+    headers = {} if media_type is None else {b"Content-Type": media_type.encode("latin-1")}
+    answer = await client.post("/api/users", content=b"{}", headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_media_type")
+
+
+async def test_of_a_field_that_stands_twice_the_last_counts(client: httpx.AsyncClient) -> None:
+    body = b'{"username": "first", "username": "last", "email": "ada@example.org"}'
+    answer = await client.post("/api/users", content=body, headers=JSON)
+    assert answer.json()["username"] == "last"
+
+
+async def test_a_body_over_the_limit_is_refused_whole_or_in_chunks(client: httpx.AsyncClient) -> None:
+    async def chunks() -> Any:
+        for _ in range(20):
+            yield b"x" * 60_000
+
+    for content in (b"x" * 1_048_577, chunks()):
+        answer = await client.post("/api/users", content=content, headers=JSON)
+        assert (answer.status_code, answer.json()["code"]) == (413, "content_too_large")
+
+
+async def test_a_flood_of_invalid_fields_is_answered_in_short(client: httpx.AsyncClient) -> None:
+    answer = await client.post("/api/users", json={f"field{number}": 0 for number in range(10_000)})
+    assert answer.status_code == 422
+    assert len(answer.json()["errors"]) == 100
+    assert len(answer.content) < 20_000
