@@ -1,0 +1,21 @@
+"""Fixtures of the tests under real servers."""
+
+from pathlib import Path
+
+import pytest
+from support.carboy_server import database_file, database_in, flask, migrated_copy
+
+
+@pytest.fixture(scope="session")
+def migrated_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file that `flask db upgrade` has brought to the newest revision; for copying."""
+    environment = database_in(tmp_path_factory.mktemp("migrated"))
+    result = flask("db", "upgrade", environment=environment)
+    assert result.returncode == 0, result.stderr
+    return database_file(environment)
+
+
+@pytest.fixture
+def environment(migrated_database: Path, tmp_path: Path) -> dict[str, str]:
+    """What a server needs to find a database of its own, which is migrated and empty."""
+    return migrated_copy(migrated_database, tmp_path)
