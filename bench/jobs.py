@@ -1,0 +1,68 @@
+"""What each contender is asked to do, and what it must answer."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+USERS = 1000
+"""Rows in the table before the first request."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One kind of request.
+
+    Attributes:
+        name: What it is called on the command line and in tables.
+        title: What it is called in prose.
+        method: The HTTP method.
+        path: The path, in which ``{id}`` stands for the id of some user.
+        body: The JSON body, in which ``{unique}`` stands for text that no other request has; empty for none.
+        status: The expected status.
+        writes: Whether it changes the table.
+    """
+
+    name: str
+    title: str
+    method: str
+    path: str
+    body: str = ""
+    status: int = 200
+    writes: bool = False
+
+
+JOBS = (
+    Job("static", "static JSON", "GET", "/health/live"),
+    Job("one", "one user", "GET", "/api/users/{id}"),
+    Job("list", "50 users", "GET", "/api/users?limit=50"),
+    Job("update", "update", "PATCH", "/api/users/{id}", '{{"full_name": "Name {unique}"}}', writes=True),
+    Job(
+        "create",
+        "create",
+        "POST",
+        "/api/users",
+        '{{"username": "u{unique}", "email": "U{unique}@example.com"}}',
+        status=201,
+        writes=True,
+    ),
+)
+
+
+def comparable(answer: Any) -> Any:
+    """Reduce an answer to what all contenders must agree on.
+
+    Moments are compared as moments, however they are spelt, those of a new or changed row only by being there; a
+    cursor only by being there, as its form is each one's own.
+    """
+    if isinstance(answer, list):
+        return [comparable(item) for item in answer]
+    if not isinstance(answer, dict):
+        return answer
+    reduced = {name: comparable(value) for name, value in answer.items()}
+    for name in ("created_at", "updated_at"):
+        if name in reduced:
+            reduced[name] = datetime.fromisoformat(reduced[name]).utcoffset() is not None
+    if "next_cursor" in reduced:
+        reduced["next_cursor"] = reduced["next_cursor"] is not None
+    # A new row's id depends on how many there were, and a row's version on how often it was changed.
+    return {name: value for name, value in reduced.items() if name not in {"id", "version"}}

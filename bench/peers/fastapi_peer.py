@@ -1,0 +1,53 @@
+"""FastAPI with SQLAlchemy's asyncio, as its documentation's chapter on databases has it."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import Depends, FastAPI, HTTPException, Query
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bench.peers import store
+from bench.peers.schemas import UserCreate, UserPage, UserQuery, UserRead, UserUpdate
+
+app = FastAPI()
+
+
+async def get_session() -> AsyncIterator[AsyncSession]:
+    async with store.sessions() as session:
+        yield session
+
+
+Session = Annotated[AsyncSession, Depends(get_session)]
+
+
+@app.get("/health/live")
+async def live() -> dict[str, object]:
+    return {"status": "ok", "checks": {}}
+
+
+@app.get("/api/users", response_model=UserPage)
+async def list_users(query: Annotated[UserQuery, Query()], session: Session) -> object:
+    users = await store.list_users(session, query.limit + 1, query.cursor)
+    more = len(users) > query.limit
+    return {"items": users[: query.limit], "next_cursor": str(users[-2].id) if more else None}
+
+
+@app.get("/api/users/{user_id}", response_model=UserRead)
+async def get_user(user_id: int, session: Session) -> object:
+    user = await store.get_user(session, user_id)
+    if user is None:
+        raise HTTPException(404)
+    return user
+
+
+@app.patch("/api/users/{user_id}", response_model=UserRead)
+async def update_user(user_id: int, change: UserUpdate, session: Session) -> object:
+    user = await store.update_user(session, user_id, change.model_dump(exclude_unset=True))
+    if user is None:
+        raise HTTPException(404)
+    return user
+
+
+@app.post("/api/users", response_model=UserRead, status_code=201)
+async def create_user(new: UserCreate, session: Session) -> object:
+    return await store.create_user(session, new.model_dump())
