@@ -56,7 +56,7 @@ def wire(container: Container, app: Flask, packages: Sequence[ModuleType]) -> No
     with warnings.catch_warnings():
         warnings.simplefilter("error", wiring.UnresolvedMarkerWarning)
         try:
-            container.wire(packages=list(packages), warn_unresolved=True)
+            container.wire(packages=list(packages), warn_unresolved=True, keep_cache=True)
         except BaseException as error:
             # The container itself would not know yet what it has been wired to.
             wiring.unwire(packages=packages)
