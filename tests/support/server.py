@@ -53,8 +53,9 @@ class Server:
             raise RuntimeError(f"The server does not answer; it said:\n{self.output()}")
 
     def output(self) -> str:
-        self._errors.seek(0)
-        return self._errors.read().decode(errors="replace")
+        # To seek would move the place at which the server writes: it shares it.
+        descriptor = self._errors.fileno()
+        return os.pread(descriptor, os.fstat(descriptor).st_size, 0).decode(errors="replace")
 
     def memory(self, kind: str) -> int:
         """Return VmRSS (now) or VmHWM (its peak) in bytes."""
