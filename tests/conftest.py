@@ -27,7 +27,7 @@ def _no_settings_of_the_developer(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     url = f"sqlite+aiosqlite:///{tmp_path}/carboy.db"
-    # A copy, as a developer may have a .env file beside the original.
+    # A copy, as a developer may have a carboy.env file beside the original.
     config_file = Path(shutil.copy(CONFIG_FILE, tmp_path))
     return load_settings(config_file, {"CARBOY_ENV": "testing", "CARBOY_DATABASE__URL": url})
 

@@ -7,8 +7,9 @@ CarboyError
 │   └── UserNotFoundError       404 user_not_found
 ├── ConflictError               409 conflict
 │   ├── EmailTakenError         409 email_taken
-│   ├── UsernameTakenError      409 username_taken
-│   └── StaleVersionError       409 stale_version
+│   └── UsernameTakenError      409 username_taken
+├── PreconditionFailedError     412 precondition_failed
+│   └── StaleVersionError       412 stale_version
 ├── UnsupportedMediaError       415 unsupported_media_type
 ├── InvalidInputError           422 invalid_input
 └── UnavailableError            503 unavailable
@@ -71,7 +72,12 @@ class UsernameTakenError(ConflictError):
     message = "Another user has this username."
 
 
-class StaleVersionError(ConflictError):
+class PreconditionFailedError(CarboyError):
+    status = HTTPStatus.PRECONDITION_FAILED
+    code = "precondition_failed"
+
+
+class StaleVersionError(PreconditionFailedError):
     code = "stale_version"
     message = "The resource has been changed since it was read."
 

@@ -6,8 +6,10 @@ import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import httpx
 import pytest
 from support.counting import CLIENTS, TIMES, CountingService, repeat
+from support.requests import registration
 
 from carboy.errors import StaleVersionError
 
@@ -61,3 +63,22 @@ async def test_two_processes_lose_no_update(service: CountingService, database_u
     answers = await asyncio.gather(*(process.communicate(b"go\n") for process in processes))
     assert [int(output) for output, _ in answers] == [ALL, ALL]
     assert await service.count(user.id) == 2 * ALL
+
+
+async def test_clients_that_send_back_what_they_have_read_lose_no_update(client: httpx.AsyncClient) -> None:
+    """Ten clients read a user and write what they made of it, fifty times each; who comes too late reads again."""
+    created = await client.post("/api/users", json=registration("ada", full_name="0"))
+    address = created.headers["Location"]
+
+    async def increment() -> None:
+        while True:
+            read = await client.get(address)
+            change = {"full_name": str(int(read.json()["full_name"]) + 1)}
+            answer = await client.patch(address, json=change, headers={"If-Match": read.headers["ETag"]})
+            if answer.status_code != 412:
+                assert answer.status_code == 200
+                return
+
+    acknowledged = await repeat(increment)
+    user = (await client.get(address)).json()
+    assert (acknowledged, user["full_name"], user["version"]) == (ALL, str(ALL), ALL + 1)

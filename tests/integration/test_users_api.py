@@ -24,6 +24,7 @@ async def test_a_user_is_created_read_changed_and_deleted(client: httpx.AsyncCli
     created = await client.post("/api/users", json=registration("Ada", full_name="Ada Lovelace"))
     assert created.status_code == 201
     address = created.headers["Location"]
+    assert created.json()["created_at"] == created.json()["updated_at"]
     assert created.json() | {"created_at": 0, "updated_at": 0} == {
         "id": 1,
         "username": "Ada",

@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from sqlalchemy import make_url
 
 from carboy.db import create_engines, migrate
+from carboy.models import Base
 from carboy.settings import DatabaseSettings
 
 POSTGRESQL_VARIABLE = "CARBOY_TEST_POSTGRESQL_URL"
@@ -63,8 +64,9 @@ async def _on_server(statement: str) -> None:
 
 def empty_tables(url: str) -> Coroutine[Any, Any, None]:
     """Remove all rows and begin ids anew, which is faster than a new database for each test."""
+    tables = ", ".join(table.name for table in Base.metadata.sorted_tables)
     dsn = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
-    return _execute(dsn, "TRUNCATE users RESTART IDENTITY CASCADE")
+    return _execute(dsn, f"TRUNCATE {tables} RESTART IDENTITY CASCADE")
 
 
 async def _execute(dsn: str, statement: str) -> None:

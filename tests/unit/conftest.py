@@ -32,7 +32,7 @@ profiles:
 
 @pytest.fixture
 def load(tmp_path: Path) -> Load:
-    """Load a configuration of one's own: the document, the variables, and the lines of the file .env."""
+    """Load a configuration of one's own: the document, the variables, and the lines of the file carboy.env."""
 
     def load(
         document: str = DEFAULTS + PROFILES,
@@ -43,7 +43,7 @@ def load(tmp_path: Path) -> Load:
     ) -> Settings:
         (tmp_path / file_name).write_text(dedent(document), encoding="utf-8")
         if dotenv is not None:
-            (tmp_path / ".env").write_text(dotenv, encoding="utf-8")
+            (tmp_path / "carboy.env").write_text(dotenv, encoding="utf-8")
         return load_settings(tmp_path / file_name, variables)
 
     return load

@@ -61,7 +61,7 @@ def test_an_unknown_key_in_the_file_is_an_error(problems_of: ProblemsOf, text: s
 )
 def test_an_unknown_key_in_a_variable_is_an_error(problems_of: ProblemsOf, name: str, key: str) -> None:
     assert problems_of(**{name: "3"}) == [f"{key}: unknown key (from {name})."]
-    assert problems_of(dotenv=f"{name}=3") == [f"{key}: unknown key (from {name} in .env)."]
+    assert problems_of(dotenv=f"{name}=3") == [f"{key}: unknown key (from {name} in carboy.env)."]
 
 
 def test_a_variable_with_one_underscore_too_few_is_an_error(problems_of: ProblemsOf) -> None:
@@ -192,6 +192,6 @@ def test_a_file_that_is_not_there_or_not_text_is_an_error(tmp_path: Path) -> Non
 
 
 def test_an_env_file_that_is_not_text_is_an_error(load: Load, tmp_path: Path) -> None:
-    (tmp_path / ".env").write_bytes(b"CARBOY_ENV=\xff")
-    with pytest.raises(SettingsError, match=r"\.env: not valid UTF-8"):
+    (tmp_path / "carboy.env").write_bytes(b"CARBOY_ENV=\xff")
+    with pytest.raises(SettingsError, match=r"carboy\.env: not valid UTF-8"):
         load()

@@ -42,7 +42,7 @@ def test_real_secrets_from_the_environment_are_accepted(load: Load, deployed: di
 
 def test_real_secrets_from_the_env_file_are_accepted(load: Load, deployed: dict[str, str]) -> None:
     lines = "\n".join(f"{name}={deployed.pop(name)}" for name in (KEY, URL))
-    assert load(document(), dotenv=lines, **deployed).source_of("security.secret_key") == f"{KEY} in .env"
+    assert load(document(), dotenv=lines, **deployed).source_of("security.secret_key") == f"{KEY} in carboy.env"
 
 
 def test_missing_secrets_are_all_named(problems_of: ProblemsOf, deployed: dict[str, str]) -> None:
@@ -167,7 +167,7 @@ def test_config_show_prints_each_setting_with_its_source(load: Load, container: 
         ["database.pool_size", "10", "# config.yaml, defaults"],
         ["database.acquire_timeout", "0.8", "# config.yaml, defaults"],
         ["database.statement_timeout", "10.0", "# config.yaml, defaults"],
-        ["logging.level", "ERROR", "# CARBOY_LOGGING__LEVEL in .env"],
+        ["logging.level", "ERROR", "# CARBOY_LOGGING__LEVEL in carboy.env"],
         ["logging.format", "json", "# config.yaml, defaults"],
         ["security.secret_key", "********", "# config.yaml, development"],
     ]

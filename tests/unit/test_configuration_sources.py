@@ -1,4 +1,4 @@
-"""Where a setting comes from: defaults, under the profile, under .env, under the environment."""
+"""Where a setting comes from: defaults, under the profile, under carboy.env, under the environment."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -48,7 +48,7 @@ def test_another_environments_profile_changes_nothing(load: Load) -> None:
 def test_the_env_file_changes_a_profile(load: Load) -> None:
     settings = load(document(development={"database": {"pool_size": 2}}), dotenv=f"{POOL}=3")
     assert settings.database.pool_size == 3
-    assert settings.source_of("database.pool_size") == f"{POOL} in .env"
+    assert settings.source_of("database.pool_size") == f"{POOL} in carboy.env"
 
 
 def test_the_environment_changes_the_env_file(load: Load) -> None:
@@ -119,7 +119,7 @@ def test_an_absolute_file_and_a_server_stay_as_they_are(load: Load, url: str) ->
 def test_each_profile_of_the_shipped_configuration_loads(
     environment: Environment, production: dict[str, str], tmp_path: Path
 ) -> None:
-    # A copy, as a developer may have a file .env beside the real one.
+    # A copy, as a developer may have a file carboy.env beside the real one.
     config_file = tmp_path / "config.yaml"
     config_file.write_text(CONFIG_FILE.read_text())
     needed = production if environment.is_deployed else {}

@@ -1,4 +1,4 @@
-"""Reads the files: config.yaml and .env."""
+"""Reads the files: config.yaml and carboy.env."""
 
 from collections.abc import Hashable, Iterator, Mapping
 from pathlib import Path
@@ -15,7 +15,7 @@ class SettingsError(Exception):
 
 
 def read_dotenv(file: Path) -> dict[str, str]:
-    """Return the variables of a .env file, none if there is no such file."""
+    """Return the variables of a carboy.env file, none if there is no such file."""
     try:
         # Taken literally: a password may hold what looks like the name of a variable.
         variables = dotenv_values(file, interpolate=False)

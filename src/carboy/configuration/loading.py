@@ -13,6 +13,8 @@ from carboy.settings import Environment, Settings
 
 PREFIX = "CARBOY_"
 ENVIRONMENT_VARIABLE = "CARBOY_ENV"
+DOTENV = "carboy.env"
+"""Not .env: the `flask` command reads that by itself, in a way of its own, and a server does not."""
 SQLITE_FILE = re.compile(r"(sqlite\+aiosqlite:///)(?!/|:memory:|file:)(.+)")
 MISSPELT_ENVIRONMENT = re.compile(r"CARBOY_ENV[A-Z]+")
 SAMPLE = re.compile(r"sample|example|change.?me|secret.?key", re.IGNORECASE)
@@ -35,20 +37,20 @@ def load_settings(config_file: Path, environ: Mapping[str, str]) -> Settings:
     """Read and validate all settings.
 
     Args:
-        config_file: The path of config.yaml. A ``.env`` file beside it may hold variables; the environment wins.
+        config_file: The path of config.yaml. A file ``carboy.env`` beside it may hold variables; the environment wins.
         environ: The environment variables.
 
     Raises:
         SettingsError: A file cannot be read, a key is unknown or missing, a value is of the wrong type, or a secret is
             missing, too short or a sample where real users depend on it.
     """
-    from_file = read_dotenv(config_file.with_name(".env"))
+    from_file = read_dotenv(config_file.with_name(DOTENV))
     environment = _environment({**from_file, **environ})
     given = _Given()
     for source, tree in read_profiles(config_file, environment):
         for key, value in _leaves(tree):
             given.add(key, value, source)
-    for variables, place in ((from_file, " in .env"), (environ, "")):
+    for variables, place in ((from_file, f" in {DOTENV}"), (environ, "")):
         for name in sorted(variables):
             _apply_variable(name, variables[name], place, given)
     settings = _validate(environment, given)

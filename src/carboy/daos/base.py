@@ -1,6 +1,7 @@
 """What every DAO can do. A DAO adds look-ups of its own; the fifth looks like the first."""
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, ClassVar, Generic, TypeVar
 
 from sqlalchemy import Select, delete, insert, select, update
@@ -66,7 +67,7 @@ class Dao(Generic[RecordT]):
         Raises:
             ConflictError: Another row has a value that must be unique; the class is the DAO's own.
         """
-        return self._record(await self._write(insert(self.model).values(**values).returning(*self._columns())))
+        return self._record(await self._write(insert(self.model).values(**stamped(values)).returning(*self._columns())))
 
     async def update(self, identity: int, values: Mapping[str, object], *, version: int | None = None) -> RecordT:
         """Change some columns of a row, count its version up, and return it.
@@ -144,3 +145,9 @@ class Dao(Generic[RecordT]):
 def _possible(identity: int) -> int:
     """Return an id, or one that no row has in place of one that the database could not even compare."""
     return identity if 0 < identity <= MAX_ID else 0
+
+
+def stamped(values: Mapping[str, object]) -> Mapping[str, object]:
+    """Return the values of a new row with its two timestamps, which are the same moment."""
+    now = datetime.now(UTC)
+    return {"created_at": now, "updated_at": now, **values}

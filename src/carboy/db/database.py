@@ -52,8 +52,9 @@ class Unit:
 class Database:
     """Runs units of work and gives DAOs the session of the current one.
 
-    A unit belongs to the task that began it. It commits on a clean exit and rolls back on any exception; a unit begun
-    within another joins it. One that met a serialization failure, a deadlock or a lost connection runs again.
+    A unit belongs to the task that began it, and to those which that one starts while it is open. It commits on a clean
+    exit and rolls back on any exception; a unit begun within another joins it. One that met a serialization failure, a
+    deadlock or a lost connection runs again.
     """
 
     def __init__(self, engines: Engines, session_factory: SessionFactory) -> None:

@@ -1,12 +1,19 @@
 """How a view reads a request and writes an answer."""
 
+import re
 from typing import TypeVar
 from urllib.parse import quote
 
 from flask import Response, request
 from pydantic import BaseModel, ValidationError
 
-from carboy.errors import BadRequestError, FieldProblem, InvalidInputError, UnsupportedMediaError
+from carboy.errors import (
+    BadRequestError,
+    FieldProblem,
+    InvalidInputError,
+    StaleVersionError,
+    UnsupportedMediaError,
+)
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
@@ -57,11 +64,29 @@ def query(model: type[ModelT]) -> ModelT:
 
 
 def answer(model: BaseModel, status: int = 200, *, location: str | None = None) -> Response:
-    """Answer with a model as JSON, and with the address of what was created, if something was."""
+    """Answer with a model as JSON, with its version as ETag, and with the address of what was created, if any was."""
     response = Response(model.model_dump_json(), status, mimetype="application/json")
+    version = getattr(model, "version", None)
+    if version is not None:
+        response.set_etag(str(version))
     if location is not None:
         response.location = location
     return response
+
+
+def expected_version() -> int | None:
+    """Return the version that the request must find, from If-Match (RFC 9110 section 13.1.1); None if any will do.
+
+    Raises:
+        StaleVersionError: The header names no version that the resource can have.
+    """
+    header = request.headers.get("If-Match")
+    if header is None or header.strip() == "*":
+        return None
+    tags = re.findall(r'(?:^|,)\s*"([1-9][0-9]{0,17})"\s*(?=,|$)', header)
+    if len(tags) != 1:
+        raise StaleVersionError
+    return int(tags[0])
 
 
 def no_content() -> Response:

@@ -3,7 +3,7 @@ from typing import Annotated
 from dependency_injector.wiring import Provide, inject
 from flask import Blueprint, Response, url_for
 
-from carboy.routes.http import answer, body, no_content, query
+from carboy.routes.http import answer, body, expected_version, no_content, query
 from carboy.schemas.user import UserCreate, UserQuery, UserUpdate
 from carboy.services import UserService
 
@@ -35,7 +35,7 @@ async def get_user(user_id: int, service: Users) -> Response:
 @users.patch("/<int:user_id>")
 @inject
 async def update_user(user_id: int, service: Users) -> Response:
-    return answer(await service.update_user(user_id, body(UserUpdate)))
+    return answer(await service.update_user(user_id, body(UserUpdate), expected_version()))
 
 
 @users.delete("/<int:user_id>")

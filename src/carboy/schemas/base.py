@@ -19,8 +19,17 @@ def _without_control_characters(text: str) -> str:
     return text
 
 
+def _without_nul_and_surrogates(text: str) -> str:
+    if any(character == "\0" or unicodedata.category(character) == "Cs" for character in text):
+        raise ValueError("must not contain NUL or half characters")
+    return text
+
+
 Text = Annotated[str, AfterValidator(_without_control_characters)]
 """One line of text."""
+
+Prose = Annotated[str, AfterValidator(_without_nul_and_surrogates)]
+"""Text of any number of lines: all that both databases can store."""
 
 
 class Input(BaseModel):

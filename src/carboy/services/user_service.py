@@ -2,6 +2,7 @@ import unicodedata
 from typing import Any
 
 from carboy.daos import UserDao
+from carboy.errors import StaleVersionError
 from carboy.schemas.base import Page
 from carboy.schemas.user import UserCreate, UserQuery, UserRead, UserUpdate
 from carboy.services.pagination import Cursors
@@ -46,15 +47,21 @@ class UserService(Service):
         return await self._users.add(_columns(new.model_dump()))
 
     @transactional
-    async def update_user(self, user_id: int, change: UserUpdate) -> UserRead:
-        """Change the fields that the change names.
+    async def update_user(self, user_id: int, change: UserUpdate, version: int | None = None) -> UserRead:
+        """Change the fields that the change names, if the user still has the version that the change was made from.
 
         Raises:
+            StaleVersionError: The user has another version.
             UserNotFoundError: There is no such user.
             UsernameTakenError, EmailTakenError: Another user has it, in whatever case.
         """
         values = _columns(change.model_dump(exclude_unset=True))
-        return await self._users.update(user_id, values) if values else await self._users.get(user_id)
+        if values:
+            return await self._users.update(user_id, values, version=version)
+        user = await self._users.get(user_id)
+        if version not in {None, user.version}:
+            raise StaleVersionError
+        return user
 
     @transactional
     async def delete_user(self, user_id: int) -> None:

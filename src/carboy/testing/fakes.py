@@ -11,7 +11,7 @@ from sqlalchemy import Table, UniqueConstraint
 from sqlalchemy.exc import CompileError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from carboy.daos.base import Dao
+from carboy.daos.base import Dao, stamped
 from carboy.daos.user_dao import UserDao
 from carboy.db import Database
 from carboy.db.database import Unit, check_outcome
@@ -120,7 +120,7 @@ class FakeDao(Dao[RecordT]):
     async def add(self, values: Mapping[str, object]) -> RecordT:
         self._database.session(writes=True)
         row = {column.name: _value_of(column.default) for column in self._table.columns}
-        row |= {"id": self._database.next_id(self._table.name)} | self._known(values)
+        row |= {"id": self._database.next_id(self._table.name)} | self._known(stamped(values))
         self._check(row)
         self._all()[row["id"]] = row
         return self._record(row)
