@@ -27,7 +27,7 @@ test: .venv/dev.stamp ## Run all tests and measure their coverage
 	$(BIN)/pytest --cov --cov-report=term
 
 .PHONY: check
-check: .venv/dev.stamp ## Check format, lint, types and import contracts
+check: .venv/dev.stamp .venv/bench.stamp ## Check format, lint, types and import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -36,6 +36,10 @@ check: .venv/dev.stamp ## Check format, lint, types and import contracts
 .PHONY: bench
 bench: .venv/bench.stamp ## Compare with other frameworks (QUICK=1 for 3 minutes; BENCH_JOBS, BENCH_PEERS, BENCH_DB choose)
 	@$(BIN)/python -m bench
+
+.PHONY: profile
+profile: .venv/bench.stamp ## Show where a request's time goes (JOB=static, one, list, update or create; DB=postgresql)
+	@JOB="$(JOB)" DB="$(or $(DB),sqlite)" $(BIN)/python -m bench.profile
 
 .PHONY: format
 format: .venv/dev.stamp ## Format the code and mend what the linter can mend
@@ -62,7 +66,9 @@ LOCK_FLAGS := --quiet --upgrade --universal --python-version 3.11 --generate-has
 clean: ## Remove the virtual environment and all caches; the data in var/ stays
 	rm -rf .venv build dist src/*.egg-info .mypy_cache .pytest_cache .ruff_cache .coverage htmlcov
 
-# A stamp is older than its lock when the lock has changed, and the environment is then brought up to date.
+# A stamp is older than its lock when the lock has changed, and the environment is then brought up to date. The lock is
+# complete (`pip check` sees to it), so that pip need not resolve anything, which some versions of it do wrongly: for a
+# pinned package that another one asks for with an extra they take the newest.
 .venv/pyvenv.cfg:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Carboy needs Python 3.11 or newer; name one with: make PYTHON=python3.12" >&2; exit 1; }
@@ -70,6 +76,7 @@ clean: ## Remove the virtual environment and all caches; the data in var/ stays
 
 .venv/%.stamp: requirements/%.txt pyproject.toml .venv/pyvenv.cfg
 	@echo "Installing what $< pins ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $<
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m pip check --quiet --disable-pip-version-check
 	@touch $@

@@ -10,16 +10,15 @@ from pathlib import Path
 
 import asyncpg
 from pydantic import SecretStr
-from sqlalchemy import insert, make_url
+from sqlalchemy import bindparam, make_url, text
 
 from bench.jobs import USERS
 from carboy.db import Engines, create_engines, migrate
-from carboy.models import User
+from carboy.models.base import UtcDateTime
 from carboy.settings import DatabaseSettings
 
 POSTGRESQL_URL = os.environ.get("BENCH_POSTGRESQL_URL", "postgresql+asyncpg://postgres@127.0.0.1:5432/postgres")
 """A database of a server in which the benchmark may create others."""
-CHUNK = 10_000
 
 
 @contextmanager
@@ -41,7 +40,7 @@ def _sqlite(names: list[str], folder: Path, users: int) -> Iterator[dict[str, st
 
 @contextmanager
 def _postgresql(names: list[str], _folder: Path, users: int) -> Iterator[dict[str, str]]:
-    template = f"carboy_bench_{os.getpid()}"
+    template = f"carboy_bench_{os.getpid()}_{users}_{'_'.join(names)[:20].lower()}"
     owned = [template, *(f"{template}_{name}" for name in names)]
     url = make_url(POSTGRESQL_URL)
     try:
@@ -70,25 +69,22 @@ def _engines(url: str) -> Engines:
     )
 
 
+FILL = """
+INSERT INTO users (username, username_key, email, email_key, full_name, active, created_at, updated_at, version)
+WITH RECURSIVE numbers(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM numbers WHERE i < :users)
+SELECT 'user' || i, 'user' || i, 'user' || i || '@example.com', 'user' || i || '@example.com', 'User Number ' || i,
+       true, :now, :now, 1
+FROM numbers
+"""
+
+
 async def _fill(url: str, users: int) -> None:
     await migrate.run(_engines(url), migrate.upgrade, "head")
     engines = _engines(url)
-    now = datetime.now(UTC)
+    now = bindparam("now", datetime.now(UTC), type_=UtcDateTime())
     async with engines.writer.begin() as connection:
-        for start in range(1, users + 1, CHUNK):
-            rows = [
-                {
-                    "username": f"user{number}",
-                    "username_key": f"user{number}",
-                    "email": f"user{number}@example.com",
-                    "email_key": f"user{number}@example.com",
-                    "full_name": f"User Number {number}",
-                    "active": True,
-                    "created_at": now,
-                    "updated_at": now,
-                    "version": 1,
-                }
-                for number in range(start, min(start + CHUNK, users + 1))
-            ]
-            await connection.execute(insert(User.__table__), rows)
+        await connection.execute(text(FILL).bindparams(now), {"users": users})
+    async with engines.reader.connect() as connection:
+        if engines.reader.dialect.name == "postgresql":
+            await connection.execute(text("VACUUM ANALYZE users"))
     await engines.dispose()

@@ -41,7 +41,9 @@ def require_wrk() -> None:
         raise SystemExit("The load is made by wrk: apt-get install wrk (Debian), brew install wrk (macOS).")
 
 
-def run_load(server: Server, job: Job, seconds: float, core: int | None, connections: int = CONNECTIONS) -> Measurement:
+def run_load(  # noqa: PLR0913 - what differs between the pieces.
+    server: Server, job: Job, seconds: float, core: int | None, *, connections: int = CONNECTIONS, users: int = USERS
+) -> Measurement:
     """Keep a server busy for some seconds.
 
     Raises:
@@ -51,7 +53,7 @@ def run_load(server: Server, job: Job, seconds: float, core: int | None, connect
     pin = ["taskset", "-c", str(core)] if core is not None else []
     command = [*pin, "wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "-s", str(SCRIPT),
                f"http://127.0.0.1:{server.port}", "--", job.method, job.path,
-               job.body.replace("{{", "{").replace("}}", "}"), str(USERS), salt]  # fmt: skip
+               job.body.replace("{{", "{").replace("}}", "}"), str(users), salt]  # fmt: skip
     before = server.cpu_seconds()
     output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     cpu = server.cpu_seconds() - before

@@ -1,24 +1,36 @@
-"""Shows what was measured: tables on the terminal, and a plot."""
+"""Turns what was measured into tables, for a terminal or for a page of the documentation."""
 
 import os
 import platform
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-import matplotlib as mpl
 from rich.console import Console
-from rich.table import Table
+from rich.table import Table as RichTable
 
 from bench.jobs import JOBS
 from bench.servers import PEERS
 from bench.stats import estimate
+from bench.targets import TARGETS, Target, ratios
 
 PACKAGES = ("hypercorn", "uvicorn", "uvloop", "flask", "asgiref", "quart", "fastapi", "litestar", "starlette",
             "sqlalchemy", "aiosqlite", "asyncpg", "pydantic")  # fmt: skip
-HEADINGS = ("contender", "µs CPU", "ratio", "95 %", "req/s", "p50 ms", "p99 ms", "MB rest", "MB after")
 TITLES = {job.name: job.title for job in JOBS}
+MEGABYTE = 1e6
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table with a title; the first column is text, the others are numbers."""
+
+    title: str
+    headings: tuple[str, ...]
+    rows: Sequence[tuple[str, ...]]
+    notes: list[str]
 
 
 def describe_machine() -> dict[str, Any]:
@@ -34,30 +46,50 @@ def describe_machine() -> dict[str, Any]:
     }
 
 
-def ratios(result: dict[str, Any], peer: str, measure: str = "cpu") -> list[float]:
-    """Return Carboy's figure over the contender's, within each round."""
-    ours, theirs = result[measure]["carboy"], result[measure].get(peer, [])
-    return [our / their for our, their in zip(ours, theirs, strict=True)] if theirs else []
+def tables(report: dict[str, Any]) -> Iterator[Table]:
+    """Yield all tables of a report, those against the targets last."""
+    for result in report.get("compare", []):
+        yield _comparison(result)
+    for result in report.get("growth", []):
+        yield _growth(result)
+    for piece, make in (("memory", _memory), ("workers", _workers)):
+        if report.get(piece):
+            yield make(report[piece])
+    for kind in dict.fromkeys(result["database"] for result in report.get("compare", [])):
+        yield _targets(report, kind)
 
 
-def print_tables(report: dict[str, Any]) -> None:
+def print_report(report: dict[str, Any]) -> None:
     console = Console()
-    for result in report["results"]:
-        title = f"{TITLES[result['job']]}, {result['database']}, {result['server']}"
-        table = Table(title=title, title_justify="left")
-        for heading in HEADINGS:
-            table.add_column(heading, justify="left" if heading == "contender" else "right")
-        for peer in result["cpu"]:
-            table.add_row(*_row(result, peer))
-        console.print(table)
-        for peer, reason in result["voided"].items():
-            console.print(f"  does not count: {peer}: {reason}")
+    for table in tables(report):
+        drawn = RichTable(title=table.title, title_justify="left")
+        for index, heading in enumerate(table.headings):
+            drawn.add_column(heading, justify="right" if index else "left", no_wrap=True)
+        for row in table.rows:
+            drawn.add_row(*row)
+        console.print(drawn)
+        for note in table.notes:
+            console.print(note)
 
 
-def _row(result: dict[str, Any], peer: str) -> list[str]:
+def _comparison(result: dict[str, Any]) -> Table:
+    headings = ("contender", "µs CPU", "ratio", "95 %", "req/s", "p50 ms", "p99 ms", "MB rest", "MB after")
+    notes = [f"{PEERS.get(peer, peer)} does not count: {reason}" for peer, reason in result["voided"].items()]
+    if "raw" in result["cpu"]:
+        share = [their / our for our, their in zip(result["cpu"]["carboy"], result["cpu"]["raw"], strict=True)]
+        notes.append(f"Carboy reaches {median(share):.0%} of the limit.")
+    crowd = result["crowd"]
+    if crowd.get("flask"):
+        times = median(crowd["carboy"]) / median(crowd["flask"])
+        notes.append(f"With 32 connections Carboy serves {times:.1f} times as many requests as Flask + WsgiToAsgi.")
+    title = f"{TITLES[result['job']]}, {result['database']}, {result['server']}"
+    return Table(title, headings, [_row(result, peer) for peer in result["cpu"]], notes)
+
+
+def _row(result: dict[str, Any], peer: str) -> tuple[str, ...]:
     ratio = estimate(ratios(result, peer))
     late = result["latency"][peer]
-    return [
+    return (
         PEERS.get(peer, "Carboy again (noise)"),
         f"{median(result['cpu'][peer]):.0f}",
         f"{ratio.median:.2f}",
@@ -65,26 +97,73 @@ def _row(result: dict[str, Any], peer: str) -> list[str]:
         f"{median(result['throughput'][peer]):.0f}",
         f"{late['p50']:.1f}",
         f"{late['p99']:.1f}",
-        f"{result['memory_at_rest'][peer] / 1e6:.0f}",
-        f"{result['memory_after'][peer] / 1e6:.0f}",
-    ]
+        f"{result['memory_at_rest'][peer] / MEGABYTE:.0f}",
+        f"{result['memory_after'][peer] / MEGABYTE:.0f}",
+    )
 
 
-def save_plot(report: dict[str, Any], path: Path) -> None:
-    """Draw the CPU time per request: a group of bars for each job, a panel for each database and server."""
-    mpl.use("svg")
-    from matplotlib import pyplot as plt  # noqa: PLC0415 - the backend must be chosen before.
+def _growth(result: dict[str, Any]) -> Table:
+    sizes = list(next(iter(result["cpu"].values())))
+    rows = []
+    for title, by_size in result["cpu"].items():
+        base = by_size[sizes[0]]
+        ratio = [estimate([our / first for our, first in zip(by_size[size], base, strict=True)]) for size in sizes[1:]]
+        rows.append(
+            (
+                title,
+                *(f"{median(by_size[size]):.0f}" for size in sizes),
+                *(f"{one.median:.2f} ({one.low:.2f}-{one.high:.2f})" for one in ratio),
+            )
+        )
+    base_name = f"{int(sizes[0]):,}"
+    headings = ("µs CPU by users", *(f"{int(size):,}" for size in sizes),
+                *(f"{int(size):,} / {base_name}" for size in sizes[1:]))  # fmt: skip
+    return Table(f"Growth, {result['database']}", headings, rows, ["A ratio of at most 1.20 is wanted."])
 
-    panels = sorted({(result["database"], result["server"]) for result in report["results"]})
-    figure, axes = plt.subplots(len(panels), 1, figsize=(10, 4 * len(panels)), squeeze=False, layout="constrained")
-    for axis, panel in zip(axes[:, 0], panels, strict=True):
-        results = [result for result in report["results"] if (result["database"], result["server"]) == panel]
-        for offset, (peer, name) in enumerate(PEERS.items()):
-            places = [index + (offset - 3) * 0.12 for index in range(len(results))]
-            heights = [median(result["cpu"][peer]) if result["cpu"].get(peer) else 0 for result in results]
-            axis.bar(places, heights, width=0.11, label=name)
-        axis.set_xticks(range(len(results)), [TITLES[result["job"]] for result in results])
-        axis.set_title(f"{panel[0]}, {panel[1]}")
-        axis.set_ylabel("CPU µs per request")
-    axes[0, 0].legend(ncols=4, fontsize="small")
-    figure.savefig(path)
+
+def _memory(results: list[dict[str, Any]]) -> Table:
+    milestones = list(results[0]["bytes"])
+    rows = []
+    for result in results:
+        first, last = (result["bytes"][milestone] for milestone in milestones)
+        rows.append((result["database"], *(f"{size / MEGABYTE:.1f}" for size in (first, last)), f"{last / first:.3f}"))
+    headings = ("MB of a worker after", *(f"{int(milestone):,} requests" for milestone in milestones), "ratio")
+    return Table("Memory", headings, rows, ["A ratio of at most 1.05 is wanted."])
+
+
+def _workers(results: list[dict[str, Any]]) -> Table:
+    rows = []
+    for result in results:
+        one, two = result["throughput"]["1"], result["throughput"]["2"]
+        ratio = estimate([more / less for less, more in zip(one, two, strict=True)])
+        rows.append(
+            (
+                result["database"],
+                f"{median(one):.0f}",
+                f"{median(two):.0f}",
+                f"{ratio.median:.2f} ({ratio.low:.2f}-{ratio.high:.2f})",
+                f"{median(result['taken_by_others']):.0%} of {result['cores']} cores",
+            )
+        )
+    headings = ("one user, requests a second", "1 worker", "2 workers", "ratio", "taken by load and database")
+    notes = ["A ratio of at least 1.70 is wanted where two cores have nothing else to do; the last column tells."]
+    return Table("Workers", headings, rows, notes)
+
+
+def _targets(report: dict[str, Any], kind: str) -> Table:
+    results = {result["job"]: result for result in report["compare"]
+               if result["database"] == kind and result["server"] == "hypercorn"}  # fmt: skip
+    rows = [(target.title, *(_against(target, results.get(job), job) for job in TITLES)) for target in TARGETS[kind]]
+    return Table(f"Targets, {kind}, hypercorn", ("measured (wanted)", *TITLES.values()), rows, [])
+
+
+def _against(target: Target, result: dict[str, Any] | None, job: str) -> str:
+    wanted, values = target.wanted.get(job), target.values(result) if result else []
+    if not values:
+        return "-"
+    measured = estimate(values).median
+    if wanted is None:
+        return f"{measured:{target.form}}"
+    met = measured <= wanted if target.at_most else measured >= wanted
+    sign, verdict = "≤" if target.at_most else "≥", "met" if met else "MISSED"
+    return f"{measured:{target.form}} ({sign} {wanted:{target.form}}) {verdict}"

@@ -8,13 +8,14 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 POOL_SIZE = 10
+SECRET_KEY = "the benchmark signs its cursors with this"  # noqa: S105 - it protects nothing.
 PEERS = {
     "carboy": "Carboy",
     "flask": "Flask + WsgiToAsgi",
@@ -26,6 +27,20 @@ PEERS = {
 }
 
 
+@dataclass(frozen=True)
+class Cores:
+    """The core that the servers run on, and the one of load and database; None where there is only one."""
+
+    server: int | None
+    load: int | None
+
+    @classmethod
+    def found(cls) -> "Cores":
+        """Take the first two cores that this process may use."""
+        cores = sorted(os.sched_getaffinity(0))
+        return cls(cores[0], cores[1]) if len(cores) > 1 else cls(None, None)
+
+
 @dataclass
 class Server:
     """A running contender."""
@@ -33,43 +48,82 @@ class Server:
     peer: str
     process: subprocess.Popen[bytes]
     port: int
+    log: Path
+
+    def wait_until_it_answers(self) -> None:
+        """Return once it serves.
+
+        Raises:
+            RuntimeError: It does not within half a minute, with what it printed.
+        """
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline and self.process.poll() is None:
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/health/live", timeout=1):
+                    return
+            except OSError:
+                time.sleep(0.05)
+        raise RuntimeError(f"{self.peer} did not start:\n{self.log.read_text(encoding='utf-8', errors='replace')}")
 
     def cpu_seconds(self) -> float:
-        """Return the processor time that the process and its threads, the ended ones too, have used."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / TICKS_PER_SECOND
+        """Return the processor time that the process with its threads, and its worker processes, have used."""
+        return sum(_cpu_ticks(pid) for pid in self._pids()) / TICKS_PER_SECOND
 
     def memory_bytes(self) -> int:
-        """Return the resident memory."""
-        status = Path(f"/proc/{self.process.pid}/status").read_text(encoding="ascii")
+        """Return the resident memory of the process that serves."""
+        status = Path(f"/proc/{self._pids()[-1]}/status").read_text(encoding="ascii")
         return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmRSS"))
+
+    def _pids(self) -> list[int]:
+        pid = self.process.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
+        return [pid, *map(int, children)]
+
+
+def _cpu_ticks(pid: int) -> int:
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])
 
 
 @contextmanager
-def serve(peer: str, kind: str, database_url: str, core: int | None) -> Iterator[Server]:
-    """Run a contender under a server of this kind, pinned to a core, until the block ends.
+def serve_all(urls: dict[str, str], kind: str, core: int | None) -> Iterator[dict[str, Server]]:
+    """Run contenders, each on the database of its URL, until the block ends; they start at the same time.
 
     Raises:
-        RuntimeError: It does not answer within ten seconds, with what it printed.
+        RuntimeError: One does not answer within half a minute, with what it printed.
     """
+    with ExitStack() as stack:
+        running = {peer: stack.enter_context(start(peer, kind, url, core)) for peer, url in urls.items()}
+        for server in running.values():
+            server.wait_until_it_answers()
+        yield running
+
+
+@contextmanager
+def start(peer: str, kind: str, database_url: str, core: int | None, *options: str) -> Iterator[Server]:
+    """Start a contender under a server of this kind, pinned to a core, and stop it when the block ends."""
     port = _free_port()
     module = "carboy" if peer.startswith("carboy") else peer
     target = f"bench.peers.{module}_peer:app"
     commands = {
-        "hypercorn": ["hypercorn", "--config", "bench/hypercorn.toml", "--bind", f"127.0.0.1:{port}", target],
+        "hypercorn": ["hypercorn", "--config", "bench/hypercorn.toml", "--bind", f"127.0.0.1:{port}", *options, target],
         "uvicorn": ["uvicorn", "--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning",
-                    "--timeout-keep-alive", "75", "--port", str(port), target],
+                    "--timeout-keep-alive", "75", "--port", str(port), *options, target],
     }  # fmt: skip
-    command = [sys.executable, "-m", *commands[kind]]
     log = ROOT / "var" / f"bench-{peer}.log"
     log.parent.mkdir(exist_ok=True)
     with log.open("wb") as output:
-        process = subprocess.Popen(command, cwd=ROOT, env=_environment(database_url), stdout=output, stderr=output)
+        process = subprocess.Popen(
+            [sys.executable, "-m", *commands[kind]],
+            cwd=ROOT,
+            env=_environment(database_url),
+            stdout=output,
+            stderr=output,
+        )
     try:
         if core is not None:
             os.sched_setaffinity(process.pid, {core})
-        _wait_until_it_answers(process, port, log)
-        yield Server(peer, process, port)
+        yield Server(peer, process, port, log)
     finally:
         process.send_signal(signal.SIGTERM)
         try:
@@ -90,7 +144,7 @@ def _environment(database_url: str) -> dict[str, str]:
         "CARBOY_DATABASE__POOL_SIZE": str(POOL_SIZE),
         # The others wait for as long as it takes, and so may Carboy where 16 writers queue for one disk.
         "CARBOY_DATABASE__ACQUIRE_TIMEOUT": "30",
-        "CARBOY_SECURITY__SECRET_KEY": "the benchmark signs its cursors with this",
+        "CARBOY_SECURITY__SECRET_KEY": SECRET_KEY,
     }
 
 
@@ -99,14 +153,3 @@ def _free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
-
-
-def _wait_until_it_answers(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/health/live", timeout=1):
-                return
-        except OSError:
-            time.sleep(0.05)
-    raise RuntimeError(f"{process.args!r} did not start:\n{log.read_text(encoding='utf-8', errors='replace')}")

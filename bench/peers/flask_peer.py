@@ -8,7 +8,7 @@ from bench.peers import store
 from bench.peers.schemas import UserCreate, UserPage, UserQuery, UserRead, UserUpdate
 
 flask_app = Flask(__name__)
-app = WsgiToAsgi(flask_app)
+app = WsgiToAsgi(flask_app)  # type: ignore[no-untyped-call]
 
 
 def answer(model: BaseModel, status: int = 200) -> Response:

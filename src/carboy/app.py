@@ -7,6 +7,7 @@ from carboy import cli, logs, problems, routes
 from carboy.bridge import FlaskASGI
 from carboy.lifespan import lifespan_of
 from carboy.settings import Settings
+from carboy.web import Application
 from carboy.wiring import wire
 
 
@@ -20,7 +21,7 @@ def create_app(container: Container) -> Flask:
     settings: Settings = container.settings()
     logs.configure_logging(settings.logging)
 
-    app = Flask("carboy")
+    app = Application("carboy")
     app.config["MAX_CONTENT_LENGTH"] = settings.http.max_body_bytes
     app.config["MAX_FORM_MEMORY_SIZE"] = settings.http.max_body_bytes
     app.extensions["container"] = container

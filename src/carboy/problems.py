@@ -5,11 +5,12 @@ import logging
 from http import HTTPStatus
 from typing import Any
 
-from flask import Flask, Response, g
+from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
 from carboy.errors import CarboyError, InvalidInputError, UnavailableError
+from carboy.web import current_request
 
 _log = logging.getLogger(__name__)
 
@@ -77,7 +78,7 @@ def problem(status: HTTPStatus, code: str, detail: str, **more: Any) -> Response
         "status": status.value,
         "detail": detail,
         "code": code,
-        "request_id": g.get("request_id"),
+        "request_id": current_request().id,
         **more,
     }
     response = Response(json.dumps(content), status.value, content_type=MEDIA_TYPE)

@@ -23,7 +23,7 @@ async def hold(
     holding = asyncio.Barrier(times + 1)
 
     async def keep() -> None:
-        await database.session().execute(text("SELECT 1"))
+        await (await database.session()).execute(text("SELECT 1"))
         await holding.wait()
         await release.wait()
 

@@ -38,7 +38,7 @@ def raising(postgresql: Database, sqlstate: str) -> Callable[[], Awaitable[Any]]
     statement = text(f"DO $$ BEGIN RAISE EXCEPTION 'made up' USING ERRCODE = '{sqlstate}'; END $$")
 
     async def fail() -> None:
-        await postgresql.session().execute(statement)
+        await postgresql.execute(statement)
 
     return fail
 
@@ -130,7 +130,7 @@ async def test_a_conflict_at_the_commit_is_tried_again(
     async def work() -> None:
         nonlocal attempts
         attempts += 1
-        session = postgresql.session()
+        session = await postgresql.session()
         await users.add(user_row("ada"))
         if attempts == 1:
             # A deferred trigger runs within the commit, where serialization failures may come too.

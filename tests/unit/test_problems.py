@@ -16,6 +16,7 @@ from carboy import errors, problems
 from carboy.errors import CarboyError, DatabaseBusyError, DatabaseUnavailableError
 from carboy.services import UserService
 from carboy.testing import override
+from carboy.web import Application
 from containers import Container
 
 SECRET = "Zq7-secret-within"
@@ -34,7 +35,7 @@ class FailingService(UserService):
 @pytest.fixture
 def bare() -> Flask:
     """An application with nothing but the error handlers."""
-    app = Flask("problems", static_folder=None)
+    app = Application("problems", static_folder=None)
     problems.init_app(app)
     return app
 

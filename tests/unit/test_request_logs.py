@@ -9,11 +9,13 @@ from typing import Any
 
 import httpx
 import pytest
+import structlog
 from dependency_injector import providers
 from flask import Flask
 from support.asgi import Conversation, http_scope, within
 
 from carboy.app import create_asgi
+from carboy.logs import Stderr
 from carboy.services import UserService
 from carboy.settings import LoggingSettings, Settings
 from carboy.testing import override
@@ -41,7 +43,7 @@ def lines(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Lines:
     """Return what has been logged since last asked, each line read as JSON."""
     # The client of the tests logs its requests too.
     monkeypatch.setattr(logging.getLogger("httpx"), "disabled", True)
-    [handler] = [handler for handler in logging.getLogger().handlers if type(handler) is logging.StreamHandler]
+    [handler] = [handler for handler in logging.getLogger().handlers if type(handler) is Stderr]
     handler.setStream(stream := io.StringIO())
 
     def lines() -> list[dict[str, Any]]:
@@ -234,3 +236,44 @@ def test_starting_tells_the_environment_and_no_secret(
     logged = lines()
     assert [line["event"] for line in logged] == ["starting in the testing environment"]
     assert settings.security.secret_key.get_secret_value() not in json.dumps(logged)
+
+
+@pytest.mark.parametrize("listener", ["another handler", "a filter", "a bound variable"])
+async def test_whoever_else_listens_the_line_says_the_same(
+    client: httpx.AsyncClient, lines: Lines, listener: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    headers = {"X-Request-ID": "mine-1"}
+    await client.get("/api/users/7", headers=headers)
+    lines()
+    # Of the two ways to write the line, pytest's own handlers on the root logger choose the longer one.
+    [handler] = [handler for handler in logging.root.handlers if type(handler) is Stderr]
+    monkeypatch.setattr(logging.root, "handlers", [handler])
+    await client.get("/api/users/7", headers=headers)
+    [alone] = lines()
+    log = logging.getLogger("carboy.request")
+    if listener == "another handler":
+        monkeypatch.setattr(logging.root, "handlers", [handler, logging.NullHandler()])
+    elif listener == "a filter":
+        monkeypatch.setattr(log, "filters", [lambda record: record])
+    else:
+        structlog.contextvars.bind_contextvars(tenant="a")
+    await client.get("/api/users/7", headers=headers)
+    structlog.contextvars.clear_contextvars()
+    [heard] = lines()
+    if listener == "a bound variable":
+        assert heard.pop("tenant") == "a"
+    changing = {"timestamp": "", "duration_ms": 0}
+    assert alone | changing == heard | changing
+    assert alone["timestamp"][:11] == heard["timestamp"][:11]
+
+
+async def test_what_a_client_sends_stays_within_its_field(
+    container: Container, app: Flask, lines: Lines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [handler] = [handler for handler in logging.root.handlers if type(handler) is Stderr]
+    monkeypatch.setattr(logging.root, "handlers", [handler])
+    lines()
+    scope = http_scope("/health/live", 'GE"T\\\n', client=('a"b', 1))
+    await within(Conversation(create_asgi(container, app), scope).start().outer)  # type: ignore[arg-type]  # started.
+    [line] = lines()
+    assert (line["method"], line["client"]) == ('GE"T\\\n', 'a"b')

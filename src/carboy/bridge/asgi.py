@@ -2,15 +2,16 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, nullcontext
 from contextvars import copy_context
 from typing import Any
 
-from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, ASGISendEvent, HTTPScope, Scope
+from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope, Scope
 from flask import Flask
 
-from carboy.bridge.body import ClientDisconnectedError, RequestBody, read_body
+from carboy.bridge.body import ClientDisconnectedError, RefusedBody, RequestBody, read_body
 from carboy.bridge.dispatch import Dispatch
 from carboy.bridge.environ import build_environ
 from carboy.bridge.greenlets import run_in_greenlet
@@ -54,26 +55,29 @@ class FlaskASGI:
         Dispatch(app, self._loops).install()
 
     async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
-        self._loops.serve_on_running_loop()
-        if scope["type"] == "http":
-            # A task of its own: when the server gives the request up, what it does in the database still ends.
-            given_up: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            task = asyncio.create_task(self._serve(scope, receive, send, given_up))
-            self._requests.add(task)
-            task.add_done_callback(self._requests.discard)
-            try:
-                await asyncio.shield(task)
-            except asyncio.CancelledError:
-                self._give_up(task, given_up)
-                raise
-        elif scope["type"] == "lifespan":
+        loop = self._loops.serve_on_running_loop()
+        if scope["type"] == "lifespan":
             await self._live(receive, send)
-        else:
+            return
+        if scope["type"] != "http":
             await receive()
             # Closing before accepting makes the server answer the handshake with 403.
             await send({"type": "websocket.close", "code": 1000, "reason": "This application serves HTTP only."})
+            return
+        # A task of its own: when the server gives the request up, what it does in the database still ends. And not the
+        # task is waited for, which would be cancelled with whoever waits, but a future.
+        end: asyncio.Future[None] = loop.create_future()
+        task = _start(self._serve(scope, receive, send, end), loop)
+        if not task.done():
+            self._requests.add(task)
+        try:
+            await end
+        except asyncio.CancelledError:
+            self._give_up(task)
+            raise
+        task.result()
 
-    def _give_up(self, task: asyncio.Task[None], given_up: asyncio.Future[None]) -> None:
+    def _give_up(self, task: asyncio.Task[None]) -> None:
         """Let a request that the server no longer waits for come to its end, and do not wait for its client.
 
         No server has to tell such a request that its client has left: a body or a stream might keep it for ever.
@@ -81,31 +85,32 @@ class FlaskASGI:
         if task in self._reading:
             # No line of the application has run yet.
             task.cancel()
-        given_up.set_result(None)
         task.add_done_callback(_log_failure)
 
     async def _serve(
-        self,
-        scope: HTTPScope,
-        receive: ASGIReceiveCallable,
-        send: ASGISendCallable,
-        given_up: asyncio.Future[None],
+        self, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable, end: asyncio.Future[None]
     ) -> None:
-        async def send_while_connected(message: ASGISendEvent) -> None:
-            try:
-                await send(message)
-            except OSError as error:
-                raise ClientDisconnectedError from error
-
+        task = asyncio.current_task()
         try:
             body, length = await self._read_body(scope, receive)
             with body:
                 environ = build_environ(scope, body, length)
                 await run_in_greenlet(
-                    copy_context(), respond, self.app.wsgi_app, environ, receive, send_while_connected, given_up
+                    copy_context(),
+                    respond,
+                    self.app.wsgi_app,
+                    environ,
+                    receive,
+                    send,
+                    end,
+                    refuses_body=isinstance(body, RefusedBody),
                 )
         except ClientDisconnectedError:
             _log.debug("The client left during %s %s", scope["method"], scope["path"])
+        finally:
+            self._requests -= {task}
+            if not end.done():
+                end.set_result(None)
 
     async def _read_body(self, scope: HTTPScope, receive: ASGIReceiveCallable) -> tuple[RequestBody, int | None]:
         task = asyncio.current_task()
@@ -144,6 +149,13 @@ class FlaskASGI:
         """Wait for requests that the server gave up, so that what they use is not closed under them."""
         if self._requests:
             await asyncio.wait(set(self._requests))
+
+
+def _start(coroutine: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop) -> asyncio.Task[None]:
+    """Run a coroutine in a task, from Python 3.12 on without waiting for the loop's next turn."""
+    if sys.version_info >= (3, 12):
+        return asyncio.Task(coroutine, loop=loop, eager_start=True)
+    return loop.create_task(coroutine)
 
 
 def _log_failure(task: asyncio.Task[None]) -> None:

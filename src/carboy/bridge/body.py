@@ -62,8 +62,7 @@ async def read_body(
     declared = _declared_length(scope)
     if limit is not None and declared is not None and declared > limit:
         return RefusedBody(), declared
-    # It never moves to disk by itself, as that would block the loop.
-    body = tempfile.SpooledTemporaryFile()  # noqa: SIM115 - it lives as long as the request, which closes it.
+    body: io.BytesIO | tempfile.SpooledTemporaryFile[bytes] = io.BytesIO()
     received, more = 0, True
     try:
         while more:
@@ -78,6 +77,11 @@ async def read_body(
             if received <= spool_bytes:
                 body.write(chunk)
                 continue
+            if isinstance(body, io.BytesIO):
+                # A file of its own accord would block the loop; this one is owned here while a thread makes it one.
+                spooled = tempfile.SpooledTemporaryFile()  # noqa: SIM115 - the request closes it.
+                spooled.write(body.getvalue())
+                body = spooled
             await run_in_thread(_write_to_disk, body, chunk)
         if declared is not None and received < declared:
             raise ClientDisconnectedError  # noqa: TRY301 - likewise.

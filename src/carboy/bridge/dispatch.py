@@ -2,20 +2,32 @@
 
 import inspect
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from functools import partial, wraps
 from types import FunctionType
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from flask import Flask, has_request_context, request
 from flask.views import MethodView, View
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from carboy.bridge.body import RefusedBody
-from carboy.bridge.greenlets import in_bridge
+from carboy.bridge.greenlets import in_bridge, refuses_body
 from carboy.bridge.loops import Loops
 from carboy.bridge.streaming import adapt_result
 
 Function = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """What a function is, found out once, as Flask asks for the same few in each request.
+
+    It holds the function only if that is a view, which lives as long as the application: others come and go.
+    """
+
+    is_async: bool
+    view: Function | None
 
 
 class Dispatch:
@@ -24,6 +36,7 @@ class Dispatch:
     def __init__(self, app: Flask, loops: Loops) -> None:
         self._app = app
         self._loops = loops
+        self._kinds: WeakKeyDictionary[FunctionType, _Kind] = WeakKeyDictionary()
 
     def install(self) -> None:
         """Replace both methods on this one application, whatever its class is."""
@@ -45,22 +58,37 @@ class Dispatch:
         Flask asks for each of them through this one method. A view is told apart by being the one that the request's
         endpoint names, or a method of a class-based view.
         """
-        if has_request_context() and (_is_view_method(func) or self._is_view(func)):
-            return self._ensure_sync_view(func)
-        return self.async_to_sync(func) if inspect.iscoroutinefunction(func) else func
+        kind = self._kind_of(func)
+        if kind.view is not None and has_request_context() and (_is_view_method(func) or self._is_current_view(func)):
+            return _refuse_body if refuses_body() else kind.view
+        return self.async_to_sync(func) if kind.is_async else func
 
-    def _is_view(self, function: Function) -> bool:
-        return request.endpoint is not None and self._app.view_functions.get(request.endpoint) is function
+    def _kind_of(self, func: Function) -> _Kind:
+        if not isinstance(func, FunctionType):
+            return self._find_kind(func)
+        kind = self._kinds.get(func)
+        if kind is None:
+            kind = self._find_kind(func)
+            # Until the first request, a function may still become a view.
+            if has_request_context():
+                self._kinds[func] = kind
+        return kind
 
-    def _ensure_sync_view(self, function: Function) -> Function:
-        if isinstance(request.environ["wsgi.input"], RefusedBody):
-            return _refuse_body
+    def _find_kind(self, func: Function) -> _Kind:
+        is_view = _is_view_method(func) or any(func is view for view in self._app.view_functions.values())
+        return _Kind(inspect.iscoroutinefunction(func), self._view(func) if is_view else None)
+
+    def _is_current_view(self, function: Function) -> bool:
+        endpoint = request.endpoint
+        return endpoint is not None and self._app.view_functions.get(endpoint) is function
+
+    def _view(self, function: Function) -> Function:
         if inspect.iscoroutinefunction(function):
             call = self.async_to_sync(function)
-        elif in_bridge() and not _calls_an_async_view(function):
-            call = self._in_thread(function)
-        else:
+        elif _calls_an_async_view(function):
             call = function
+        else:
+            call = self._in_thread(function)
 
         def view(*args: Any, **kwargs: Any) -> Any:
             return adapt_result(call(*args, **kwargs), self._loops)
@@ -69,6 +97,8 @@ class Dispatch:
 
     def _in_thread(self, function: Function) -> Function:
         def call(*args: Any, **kwargs: Any) -> Any:
+            if not in_bridge():
+                return function(*args, **kwargs)
             return self._loops.wait_for(self._loops.run_in_thread(partial(function, *args, **kwargs)))
 
         return call

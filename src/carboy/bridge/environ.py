@@ -68,7 +68,9 @@ def _split_path(scope: HTTPScope) -> tuple[str, str]:
     The ASGI specification lets ``path`` begin with ``root_path``; hypercorn leaves it away. Both are understood.
     """
     raw = scope.get("raw_path")
-    path = unquote_to_bytes(_origin_form(raw)) if raw else scope["path"].encode("utf-8", "surrogateescape")
+    path = _origin_form(raw) if raw else scope["path"].encode("utf-8", "surrogateescape")
+    if raw and b"%" in path:
+        path = unquote_to_bytes(path)
     root = scope.get("root_path", "").encode().rstrip(b"/")
     if root and (path == root or path.startswith(root + b"/")):
         path = path[len(root) :]

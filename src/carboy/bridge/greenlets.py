@@ -21,10 +21,18 @@ T = TypeVar("T")
 class BridgeGreenlet(greenlet):
     """A greenlet whose synchronous code may call `await_here`."""
 
+    refuses_body = False
+    """Whether the request's body is too large for any view to be called."""
+
 
 def in_bridge() -> bool:
     """Tell whether `await_here` may be called, that is whether `run_in_greenlet` stands below on this stack."""
     return isinstance(getcurrent(), BridgeGreenlet)
+
+
+def refuses_body() -> bool:
+    """Tell whether this is a request whose body is too large for any view to be called."""
+    return getattr(getcurrent(), "refuses_body", False)
 
 
 def current_context() -> Context:
@@ -34,13 +42,15 @@ def current_context() -> Context:
     return context if context is not None else copy_context()
 
 
-async def run_in_greenlet(context: Context, function: Callable[..., T], *args: object) -> T:
+async def run_in_greenlet(context: Context, function: Callable[..., T], *args: object, refuses_body: bool = False) -> T:
     """Run a synchronous function that may call `await_here`, within the given contextvars context.
 
     The context is switched to, not entered: while the greenlet waits, another thread may enter it.
     """
     child = BridgeGreenlet(function)
     child.gr_context = context
+    if refuses_body:
+        child.refuses_body = True
     result: T = await _drive(child, args)
     return result
 

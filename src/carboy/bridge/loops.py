@@ -53,9 +53,10 @@ class Loops:
         self._lock = threading.Lock()
         self._local = threading.local()
 
-    def serve_on_running_loop(self) -> None:
-        """Note the running loop as the one that serves, so that threads send their coroutines to it."""
-        self._serving = asyncio.get_running_loop()
+    def serve_on_running_loop(self) -> asyncio.AbstractEventLoop:
+        """Note the running loop as the one that serves, so that threads send their coroutines to it; return it."""
+        self._serving = loop = asyncio.get_running_loop()
+        return loop
 
     def wait_for(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Wait for a coroutine from synchronous code, wherever that runs.

@@ -1,13 +1,16 @@
 """Carries a WSGI response to an ASGI server: runs inside the bridge's greenlet."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import suppress
+from functools import lru_cache
 from itertools import chain
+from types import CoroutineType
 from typing import Any
 
 from asgiref.typing import ASGIReceiveCallable, ASGISendEvent, HTTPResponseStartEvent
 
+from carboy.bridge.body import ClientDisconnectedError
 from carboy.bridge.greenlets import await_here
 
 STREAM_GRACE_SECONDS = 1.0
@@ -15,7 +18,7 @@ STREAM_GRACE_SECONDS = 1.0
 
 A step that ends by itself, a database call for one, leaks no connection (SQLAlchemy issue 12077).
 """
-Send = Callable[[ASGISendEvent], Coroutine[Any, Any, None]]
+Send = Callable[[ASGISendEvent], Awaitable[None]]
 WsgiApp = Callable[..., Iterable[bytes]]
 NO_BODY_STATUSES = frozenset({204, 304})
 
@@ -41,11 +44,12 @@ class StartResponse:
         if self.status and exc_info is None:
             raise RuntimeError("start_response was called twice.")
         self.status = int(status[:3])
-        self.headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
-        self.content_length = next(
-            (int(value) for name, value in self.headers if name == b"content-length" and value.isdigit()),
-            None,
-        )
+        self.headers = [(_header_name(name), value.encode("latin-1")) for name, value in headers]
+        self.content_length = None
+        for name, value in self.headers:
+            if name == b"content-length" and value.isdigit():
+                self.content_length = int(value)
+                break
         return self.written.append
 
     def message(self) -> HTTPResponseStartEvent:
@@ -59,6 +63,11 @@ class StartResponse:
             "headers": self.headers,
             "trailers": False,
         }
+
+
+@lru_cache(maxsize=512)
+def _header_name(name: str) -> bytes:
+    return name.lower().encode("latin-1")
 
 
 def respond(
@@ -86,7 +95,7 @@ def respond(
         has_no_body = environ["REQUEST_METHOD"] == "HEAD" or start.status in NO_BODY_STATUSES
         if has_no_body or start.content_length is not None:
             first = next(chunks, b"")
-            await_here(send(start.message()))
+            _send(send, start.message())
             if has_no_body or len(first) == start.content_length:
                 _send_body(send, b"" if has_no_body else first, more=False)
                 return
@@ -153,14 +162,14 @@ def _stream(chunks: Iterator[bytes], start: StartResponse, watch: _Watch, send: 
             if watch.has_seen_leave():
                 return
             if not start.sent:
-                await_here(send(start.message()))
+                _send(send, start.message())
             _send_body(send, chunk, more=True)
             # Neither a generator nor a server has to wait for anything. The others get their turn, and the watch too.
             await_here(asyncio.sleep(0))
             if watch.has_seen_leave():
                 return
         if not start.sent:
-            await_here(send(start.message()))
+            _send(send, start.message())
         _send_body(send, b"", more=False)
     except asyncio.CancelledError:
         if not watch.withdraw_cancellation():
@@ -176,4 +185,17 @@ async def _wait(task: asyncio.Task[Any]) -> None:
 
 
 def _send_body(send: Send, body: bytes, *, more: bool) -> None:
-    await_here(send({"type": "http.response.body", "body": body, "more_body": more}))
+    _send(send, {"type": "http.response.body", "body": body, "more_body": more})
+
+
+def _send(send: Send, message: ASGISendEvent) -> None:
+    sending = send(message)
+    try:
+        # ASGI speaks of an awaitable; granian's is no coroutine.
+        await_here(sending if isinstance(sending, CoroutineType) else _await(sending))
+    except OSError as error:
+        raise ClientDisconnectedError from error
+
+
+async def _await(awaitable: Awaitable[None]) -> None:
+    await awaitable

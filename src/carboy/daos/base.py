@@ -1,12 +1,14 @@
 """What every DAO can do. A DAO adds look-ups of its own; the fifth looks like the first."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cached_property, lru_cache
 from typing import Any, ClassVar, Generic, TypeVar
 
-from sqlalchemy import Select, delete, insert, select, update
+from pydantic import ConfigDict, TypeAdapter
+from sqlalchemy import Insert, Row, Select, Table, Update, bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.sql.dml import ReturningDelete
 
 from carboy.db import Database
 from carboy.db.failures import violated_columns
@@ -14,6 +16,7 @@ from carboy.errors import ConflictError, NotFoundError, StaleVersionError
 from carboy.models.base import MAX_ID, Base
 from carboy.schemas.base import Record
 
+T = TypeVar("T")
 RecordT = TypeVar("RecordT", bound=Record)
 
 
@@ -37,6 +40,9 @@ class Dao(Generic[RecordT]):
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        # A statement is built once for each of its shapes and given its values as parameters: to build it, and to look
+        # up what that compiles to, would cost more than to run it.
+        self._prepared: Callable[..., Any] = lru_cache(_build)
 
     async def get(self, identity: int) -> RecordT:
         """Return the row with this id.
@@ -57,9 +63,8 @@ class Dao(Generic[RecordT]):
             after: Only rows with a larger id: the last one of the page before (keyset pagination).
             **equal: Only rows in which these columns have these values.
         """
-        statement = self._select(**equal).where(self.model.id > after).order_by(self.model.id).limit(limit)
-        result = await self._database.session().execute(statement)
-        return [self._record(row) for row in result]
+        statement = self._prepared(self._select_page, _shape(equal))
+        return self._records(await self._database.execute(statement, equal | {"after": after, "limit": limit}))
 
     async def add(self, values: Mapping[str, object]) -> RecordT:
         """Insert a row and return it.
@@ -67,7 +72,8 @@ class Dao(Generic[RecordT]):
         Raises:
             ConflictError: Another row has a value that must be unique; the class is the DAO's own.
         """
-        return self._record(await self._write(insert(self.model).values(**stamped(values)).returning(*self._columns())))
+        [record] = await self._write(self._prepared(self._insert), stamped(self._known(values)))
+        return record
 
     async def update(self, identity: int, values: Mapping[str, object], *, version: int | None = None) -> RecordT:
         """Change some columns of a row, count its version up, and return it.
@@ -82,15 +88,13 @@ class Dao(Generic[RecordT]):
             StaleVersionError: The row has another version.
             ConflictError: As for `add`.
         """
-        statement = update(self.model).where(self.model.id == _possible(identity))
-        if version is not None:
-            statement = statement.where(self.model.version == version)
-        statement = statement.values(**values, version=self.model.version + 1).returning(*self._columns())
-        row = await self._write(statement)
-        if row is None:
+        statement = self._prepared(self._update, version is not None)
+        parameters = {**self._known(values), "row_id": _possible(identity), "row_version": version}
+        changed = await self._write(statement, parameters)
+        if not changed:
             await self.get(identity)
             raise StaleVersionError
-        return self._record(row)
+        return changed[0]
 
     async def delete(self, identity: int) -> None:
         """Delete a row.
@@ -98,8 +102,8 @@ class Dao(Generic[RecordT]):
         Raises:
             NotFoundError: There is no such row.
         """
-        statement = delete(self.model).where(self.model.id == _possible(identity)).returning(self.model.id)
-        if await self._write(statement) is None:
+        statement = self._prepared(self._delete)
+        if not await self._database.execute(statement, {"row_id": _possible(identity)}, writes=True):
             raise self.not_found
 
     async def _find_by(self, **equal: object) -> RecordT | None:
@@ -107,39 +111,89 @@ class Dao(Generic[RecordT]):
 
         Within a transaction the row is locked until its end, so that what is worked out from it is not overtaken.
         """
-        statement = self._select(**equal)
-        if self._database.is_writing:
-            # Keys stay free to be referred to. SQLite knows no such clause and needs none, as it has one writer.
-            statement = statement.with_for_update(key_share=True)
-        result = await self._database.session().execute(statement)
-        row = result.one_or_none()
-        return None if row is None else self._record(row)
+        statement = self._prepared(self._select, _shape(equal), self._database.is_writing)
+        records = self._records(await self._database.execute(statement, equal))
+        return records[0] if records else None
 
     def _found(self, record: RecordT | None) -> RecordT:
         if record is None:
             raise self.not_found
         return record
 
-    def _select(self, **equal: object) -> Select[Any]:
-        conditions = [getattr(self.model, column) == value for column, value in equal.items()]
-        return select(*self._columns()).where(*conditions)
+    def _known(self, values: Mapping[str, object]) -> Mapping[str, object]:
+        # A parameter that a statement has no place for would be left out without an error.
+        for name in values:
+            self._table.c[name]
+        return values
 
-    def _columns(self) -> Sequence[InstrumentedAttribute[Any]]:
-        return [getattr(self.model, name) for name in self.record.model_fields]
-
-    def _record(self, row: object) -> RecordT:
-        return self.record.model_validate(row)
-
-    async def _write(self, statement: Any) -> Any:
+    async def _write(self, statement: Insert | Update, values: Mapping[str, object]) -> list[RecordT]:
         try:
-            result = await self._database.session(writes=True).execute(statement)
+            return self._records(await self._database.execute(statement, values, writes=True))
         except IntegrityError as error:
-            violated = violated_columns(error, self.model.metadata.tables[self.model.__tablename__])
+            violated = violated_columns(error, self._table)
             for column, conflict in self.conflicts.items():
                 if column in violated:
                     raise conflict from error
             raise
-        return result.one_or_none()
+
+    def _select(self, shape: "Shape", locks: bool = False) -> Select[Any]:  # noqa: FBT001, FBT002 - it is cached by position.
+        statement = select(*self._columns())
+        for name, is_null in shape:
+            column = self._table.c[name]
+            statement = statement.where(column.is_(None) if is_null else column == bindparam(name))
+        # Keys stay free to be referred to. SQLite knows no such clause and needs none, as it has one writer.
+        return statement.with_for_update(key_share=True) if locks else statement
+
+    def _select_page(self, shape: "Shape") -> Select[Any]:
+        identity = self._table.c.id
+        return self._select(shape).where(identity > bindparam("after")).order_by(identity).limit(bindparam("limit"))
+
+    def _insert(self) -> Insert:
+        return insert(self._table).returning(*self._columns())
+
+    def _update(self, checks_version: bool) -> Update:  # noqa: FBT001 - it is cached by position.
+        version = self._table.c.version
+        statement = update(self._table).where(self._table.c.id == bindparam("row_id"))
+        if checks_version:
+            statement = statement.where(version == bindparam("row_version"))
+        # What else is set follows from the parameters.
+        return statement.values(version=version + 1).returning(*self._columns())
+
+    def _delete(self) -> ReturningDelete[Any]:
+        identity = self._table.c.id
+        return delete(self._table).where(identity == bindparam("row_id")).returning(identity)
+
+    @cached_property
+    def _table(self) -> Table:
+        return self.model.metadata.tables[self.model.__tablename__]
+
+    def _columns(self) -> list[Any]:
+        return [self._table.c[name] for name in self.record.model_fields]
+
+    def _records(self, rows: Sequence[Row[Any]]) -> list[RecordT]:
+        # A quarter of what it costs to have the record read its fields from each row.
+        names = self._names
+        return self._adapter.validate_python([dict(zip(names, row, strict=True)) for row in rows])
+
+    @cached_property
+    def _names(self) -> tuple[str, ...]:
+        return tuple(self.record.model_fields)
+
+    @cached_property
+    def _adapter(self) -> TypeAdapter[list[RecordT]]:
+        return TypeAdapter(list[self.record], config=ConfigDict(hide_input_in_errors=True))  # type: ignore[name-defined]
+
+
+Shape = tuple[tuple[str, bool], ...]
+"""The columns that a look-up compares, each with whether it looks for null."""
+
+
+def _shape(equal: Mapping[str, object]) -> Shape:
+    return tuple((name, value is None) for name, value in equal.items())
+
+
+def _build(builder: Callable[..., T], *shape: object) -> T:
+    return builder(*shape)
 
 
 def _possible(identity: int) -> int:

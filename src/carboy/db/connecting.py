@@ -1,29 +1,29 @@
 """Opens connections so that none is left half open."""
 
 import asyncio
-from typing import Any
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
 
-from sqlalchemy.engine import Dialect
-from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.util import await_only, greenlet_spawn
+T = TypeVar("T")
 
 
-def connect(dialect: Dialect, args: tuple[Any, ...], options: dict[str, Any]) -> DBAPIConnection:
+async def to_the_end(opening: Coroutine[Any, Any, T], close: Callable[[T], object]) -> T:
     """Open a connection. When whoever wants it is cancelled meanwhile, it is opened to the end and closed then.
 
     The drivers leave a thread or a socket behind when they are interrupted in this (aiosqlite issue 259).
+
+    Args:
+        opening: Opens the connection.
+        close: Closes it; called on the event loop.
     """
-    return await_only(_connect(dialect, args, options))
 
+    def close_opened(task: asyncio.Task[T]) -> None:
+        if not task.cancelled() and task.exception() is None:
+            close(task.result())
 
-async def _connect(dialect: Dialect, args: tuple[Any, ...], options: dict[str, Any]) -> DBAPIConnection:
-    def close(opening: asyncio.Future[DBAPIConnection]) -> None:
-        if not opening.cancelled() and opening.exception() is None:
-            dialect.do_terminate(opening.result())
-
-    opening = asyncio.ensure_future(greenlet_spawn(dialect.connect, *args, **options))
+    task = asyncio.create_task(opening)
     try:
-        return await asyncio.shield(opening)
+        return await asyncio.shield(task)
     except asyncio.CancelledError:
-        opening.add_done_callback(close)
+        task.add_done_callback(close_opened)
         raise

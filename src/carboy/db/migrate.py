@@ -76,9 +76,11 @@ def _config(connection: Connection) -> Config:
 
 
 def _lock(connection: Connection) -> None:
-    # SQLite's BEGIN IMMEDIATE has already locked out other writers.
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+    else:
+        # SQLite's BEGIN IMMEDIATE locks out other writers, and it goes with the first statement, whichever that is.
+        connection.execute(text("SELECT 1"))
 
 
 def _check_foreign_keys(connection: Connection) -> None:

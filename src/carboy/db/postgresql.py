@@ -7,6 +7,7 @@ from sqlalchemy import URL, NullPool, event
 from sqlalchemy.engine import Dialect
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.util import await_only, greenlet_spawn
 
 from carboy.db import connecting
 from carboy.errors import DatabaseUnavailableError
@@ -53,7 +54,8 @@ class _Connect:
     ) -> DBAPIConnection:
         timeout = self._timeout if monotonic() > self._silent_until else self._timeout * SHARE_AFTER_SILENCE
         try:
-            return connecting.connect(dialect, args, options | {"timeout": timeout})
+            opening = greenlet_spawn(dialect.connect, *args, **options, timeout=timeout)
+            return await_only(connecting.to_the_end(opening, dialect.do_terminate))
         except TimeoutError as error:
             self._silent_until = monotonic() + self._timeout
             raise DatabaseUnavailableError from error

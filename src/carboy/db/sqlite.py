@@ -1,25 +1,17 @@
 """What is particular to SQLite."""
 
-import sqlite3
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
-from time import monotonic
 from typing import Any
 
 from sqlalchemy import URL, Connection, NullPool, event
-from sqlalchemy.engine import Dialect
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry
 
 from carboy.db import connecting
-from carboy.db.failures import PRIMARY_CODE
+from carboy.db.one_hop import OneHopConnection
 from carboy.settings import DatabaseSettings
 
-POLLING_MILLISECONDS = 5
-"""How long SQLite itself waits for the lock of another process, before it is asked again."""
 MIGRATION_TIMEOUT = 3600.0
 """Seconds to wait for another migration to end."""
 
@@ -44,55 +36,35 @@ def create_engines(url: URL, settings: DatabaseSettings) -> tuple[AsyncEngine, A
     event.listen(reader.sync_engine, "connect", _forbid_writes)
     event.listen(migrator.sync_engine, "connect", _ignore_foreign_keys)
     for engine, timeout in ((writer, settings.statement_timeout), (migrator, MIGRATION_TIMEOUT)):
-        event.listen(engine.sync_engine, "connect", _poll_often)
+        event.listen(engine.sync_engine, "connect", _do_not_wait)
         event.listen(engine.sync_engine, "begin", _begin_within(timeout))
     return reader, writer, migrator
 
 
 def _create(url: URL, timeout: float, **options: Any) -> AsyncEngine:
+    (path, *_), from_url = url.get_dialect()().create_connect_args(url)
+    # The driver leaves transactions to us. It would begin them late, and a transaction that has read before it writes
+    # fails at once when another has written between, whatever its time-out is.
+    connecting_options = {**from_url, "isolation_level": None, "timeout": timeout}
+
+    async def connect() -> OneHopConnection:
+        connection = OneHopConnection(Path(path), **connecting_options)
+        return await connecting.to_the_end(_open(connection), OneHopConnection.stop)
+
     engine = create_async_engine(
         url,
-        # With None, the driver leaves transactions to us. It would begin them late, and a transaction that has read
-        # before it writes fails at once when another has written between, whatever its time-out is.
-        connect_args={"isolation_level": None, "timeout": timeout},
+        async_creator=connect,
         # Errors are logged, and what people have sent is not for the log.
         hide_parameters=True,
         **options,
     )
-    event.listen(engine.sync_engine, "do_connect", _connect)
     event.listen(engine.sync_engine, "connect", _configure)
-    event.listen(engine.sync_engine, "checkout", _check_file)
-    event.listen(engine.sync_engine, "invalidate", _roll_back)
     return engine
 
 
-def _connect(dialect: Dialect, record: ConnectionPoolEntry, args: Any, options: dict[str, Any]) -> DBAPIConnection:
-    path = Path(args[0])
-    # A file that is not there must not be made: an empty database would look like one that has lost its data.
-    connection = connecting.connect(dialect, (f"{path.as_uri()}?mode=rw", *args[1:]), options | {"uri": True})
-    record.info.update(path=path, file=_identity(path))
+async def _open(connection: OneHopConnection) -> OneHopConnection:
+    await connection
     return connection
-
-
-def _check_file(_connection: DBAPIConnection, record: ConnectionPoolEntry, _proxy: object) -> None:
-    # What is written to a file that was removed or replaced while it was open is lost without an error.
-    if _identity(record.info["path"]) != record.info["file"]:
-        raise DisconnectionError("The database file is not the one that was opened.")
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino
-
-
-def _roll_back(connection: DBAPIConnection, _record: object, _error: object) -> None:
-    # Closing would not end the transaction while somebody holds a cursor, be it in the traceback of a cancelled task,
-    # and nobody else could write.
-    with suppress(Exception):
-        connection.rollback()
 
 
 def _configure(connection: DBAPIConnection, _record: object) -> None:
@@ -115,27 +87,15 @@ def _pragma(connection: DBAPIConnection, pragma: str) -> None:
     cursor.close()
 
 
-def _poll_often(connection: DBAPIConnection, _record: object) -> None:
-    _pragma(connection, f"busy_timeout={POLLING_MILLISECONDS}")
+def _do_not_wait(connection: DBAPIConnection, _record: object) -> None:
+    # The connection waits by itself for the one lock that others may have: see `OneHopConnection`.
+    _pragma(connection, "busy_timeout=0")
 
 
 def _begin_within(timeout: float) -> Callable[[Connection], None]:
     def begin(connection: Connection) -> None:
-        # SQLite asks ever more rarely for a lock, ten times a second in the end, while a process with much to write
-        # gives it up for less than a millisecond: the others would starve.
-        deadline = monotonic() + timeout
-        cursor = connection.connection.cursor()
-        while monotonic() < deadline:
-            try:
-                cursor.execute("BEGIN IMMEDIATE")
-            except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode & PRIMARY_CODE != sqlite3.SQLITE_BUSY:
-                    break
-            else:
-                cursor.close()
-                return
-        # Once more in the way that tells the rest of the application what is wrong.
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        driver: Any = connection.connection.driver_connection
+        driver.begin_with_next_statement(timeout)
 
     return begin
 

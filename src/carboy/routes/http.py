@@ -14,6 +14,7 @@ from carboy.errors import (
     StaleVersionError,
     UnsupportedMediaError,
 )
+from carboy.web import JsonResponse
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
@@ -65,10 +66,10 @@ def query(model: type[ModelT]) -> ModelT:
 
 def answer(model: BaseModel, status: int = 200, *, location: str | None = None) -> Response:
     """Answer with a model as JSON, with its version as ETag, and with the address of what was created, if any was."""
-    response = Response(model.model_dump_json(), status, mimetype="application/json")
-    version = getattr(model, "version", None)
+    response = JsonResponse(model.model_dump_json(), status, content_type="application/json")
+    version = model.__dict__.get("version")
     if version is not None:
-        response.set_etag(str(version))
+        response.headers.add("ETag", f'"{version}"')
     if location is not None:
         response.location = location
     return response

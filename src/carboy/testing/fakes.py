@@ -2,14 +2,13 @@
 
 import asyncio
 import copy
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from typing import Any, NoReturn, TypeVar, cast
 
-from sqlalchemy import Table, UniqueConstraint
-from sqlalchemy.exc import CompileError, IntegrityError
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy import Executable, UniqueConstraint
+from sqlalchemy.exc import IntegrityError
 
 from carboy.daos.base import Dao, stamped
 from carboy.daos.user_dao import UserDao
@@ -20,20 +19,19 @@ from carboy.schemas.base import Record
 from carboy.schemas.user import UserRead
 
 RecordT = TypeVar("RecordT", bound=Record)
+T = TypeVar("T")
 Row = dict[str, Any]
 
 
 Tables = dict[str, dict[int, Row]]
 
 
-class _NoSession:
-    """What a unit of a `FakeDatabase` has in place of a session: the tables as the unit sees them."""
+@dataclass
+class FakeUnit(Unit):
+    """A unit of work over tables in memory."""
 
-    def __init__(self, tables: Tables) -> None:
-        self.tables = tables
-
-    def __getattr__(self, name: str) -> NoReturn:
-        raise AssertionError(f"A fake DAO has no SQL: override the method that uses session.{name}.")
+    tables: Tables = field(default_factory=dict)
+    """The tables as a transaction sees them."""
 
 
 class FakeDatabase(Database):
@@ -49,7 +47,8 @@ class FakeDatabase(Database):
 
     def rows(self, table: str) -> dict[int, Row]:
         """Return the rows of a table by their ids, to read or to change: as the current transaction sees them."""
-        tables = cast("_NoSession", super().session()).tables if self.is_writing else self._tables
+        unit = self._current.get()
+        tables = unit.tables if isinstance(unit, FakeUnit) and unit.is_open else self._tables
         return tables.setdefault(table, {})
 
     def next_id(self, table: str) -> int:
@@ -63,41 +62,53 @@ class FakeDatabase(Database):
         if unit is not None:
             unit.failure = unit.failure or error
 
-    def session(self, *, writes: bool = False) -> AsyncSession:
-        session = super().session(writes=writes)
+    def touch(self, *, writes: bool = False) -> None:
+        """Fail where a statement would: outside a unit, writing in one that only reads, or out of reach.
+
+        Raises:
+            RuntimeError: As for `Database.execute`.
+            DatabaseUnavailableError: `is_reachable` is False.
+        """
+        self._unit(writes=writes)
         if not self.is_reachable:
             raise DatabaseUnavailableError
-        return session
+
+    async def execute(
+        self,
+        statement: Executable,
+        parameters: Mapping[str, object] | None = None,  # noqa: ARG002 - it stands in for one that has it.
+        *,
+        writes: bool = False,
+    ) -> NoReturn:
+        self.touch(writes=writes)
+        raise AssertionError(f"A fake DAO has no SQL: override the method that runs {statement}.")
+
+    async def session(self, *, writes: bool = False) -> NoReturn:
+        self.touch(writes=writes)
+        raise AssertionError("A fake DAO has no SQL: override the method that asks for a session.")
 
     async def ping(self) -> None:
         async def reach() -> None:
-            self.session()
+            self.touch()
 
         await self.read(reach)
 
     async def dispose(self) -> None:
         """Close no connections, as there are none; the rows stay."""
 
-    def _new_unit(self, *, writes: bool) -> Unit:
-        return Unit(cast("AsyncSession", _NoSession(self._tables)), writes)
-
-    @asynccontextmanager
-    async def _open(self, unit: Unit) -> AsyncIterator[None]:
+    async def _attempt(self, unit: Unit, work: Callable[[], Awaitable[T]]) -> T:
         if not unit.writes:
-            with self._made_current(unit):
-                yield
-            return
+            return await super()._attempt(unit, work)
         async with self._lock:
-            session = _NoSession(copy.deepcopy(self._tables))
-            unit.session = cast("AsyncSession", session)
-            with self._made_current(unit):
-                yield
-                check_outcome(unit)
-            # Whoever looks at the rows of a table keeps looking at the same ones.
-            for table, rows in session.tables.items():
-                committed = self._tables.setdefault(table, {})
-                committed.clear()
-                committed.update(rows)
+            return await super()._attempt(FakeUnit(writes=True, tables=copy.deepcopy(self._tables)), work)
+
+    async def _commit(self, unit: Unit) -> None:
+        check_outcome(unit)
+        # Whoever looks at the rows of a table keeps looking at the same ones.
+        for table, rows in cast("FakeUnit", unit).tables.items():
+            committed = self._tables.setdefault(table, {})
+            committed.clear()
+            committed.update(rows)
 
 
 class FakeDao(Dao[RecordT]):
@@ -114,56 +125,46 @@ class FakeDao(Dao[RecordT]):
         super().__init__(database)
 
     async def get_all(self, *, limit: int, after: int = 0, **equal: object) -> list[RecordT]:
-        self._database.session()
+        self._database.touch()
         return [self._record(row) for row in self._matching(equal) if row["id"] > after][:limit]
 
     async def add(self, values: Mapping[str, object]) -> RecordT:
-        self._database.session(writes=True)
+        self._database.touch(writes=True)
         row = {column.name: _value_of(column.default) for column in self._table.columns}
-        row |= {"id": self._database.next_id(self._table.name)} | self._known(stamped(values))
+        row |= {"id": self._database.next_id(self._table.name)} | {**stamped(self._known(values))}
         self._check(row)
         self._all()[row["id"]] = row
         return self._record(row)
 
     async def update(self, identity: int, values: Mapping[str, object], *, version: int | None = None) -> RecordT:
-        self._database.session(writes=True)
+        self._database.touch(writes=True)
         row = self._all().get(identity)
         if row is None:
             raise self.not_found
         if version is not None and row["version"] != version:
             raise StaleVersionError
         renewed = {column.name: _value_of(column.onupdate) for column in self._table.columns if column.onupdate}
-        changed = row | renewed | self._known(values) | {"version": row["version"] + 1}
+        changed = row | renewed | {**self._known(values)} | {"version": row["version"] + 1}
         self._check(changed)
         self._all()[identity] = changed
         return self._record(changed)
 
     async def delete(self, identity: int) -> None:
-        self._database.session(writes=True)
+        self._database.touch(writes=True)
         if self._all().pop(identity, None) is None:
             raise self.not_found
 
     async def _find_by(self, **equal: object) -> RecordT | None:
-        self._database.session()
+        self._database.touch()
         return next((self._record(row) for row in self._matching(equal)), None)
-
-    @property
-    def _table(self) -> Table:
-        return self.model.metadata.tables[self.model.__tablename__]
 
     def _all(self) -> dict[int, Row]:
         return self._database.rows(self._table.name)
 
     def _matching(self, equal: Mapping[str, object]) -> list[Row]:
         for name in equal:
-            getattr(self.model, name)  # Fails for a column that is not there, as the real one does.
+            self._table.c[name]  # Fails for a column that is not there, as the real one does.
         return [row for _, row in sorted(self._all().items()) if all(row[name] == equal[name] for name in equal)]
-
-    def _known(self, values: Mapping[str, object]) -> Row:
-        unknown = values.keys() - self._table.columns.keys()
-        if unknown:
-            raise CompileError(f"Unconsumed column names: {', '.join(sorted(unknown))}")
-        return dict(values)
 
     def _check(self, row: Row) -> None:
         error = self._violation(row)

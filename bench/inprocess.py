@@ -1,0 +1,100 @@
+"""Runs a job on the application without a server, for `bench.profile` to look at: ``python -m bench.inprocess one``."""
+
+import asyncio
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import uvloop
+
+from bench.databases import databases
+from bench.jobs import JOBS, USERS, Job
+from bench.servers import SECRET_KEY
+
+CONCURRENT = 8
+BATCH = 800
+SECONDS = 12
+
+
+async def run(app: Any, job: Job) -> float:
+    """Make requests for some seconds and return the CPU microseconds of one, the least of all batches."""
+    numbers = iter(range(1, sys.maxsize))
+
+    async def client() -> None:
+        for _ in range(BATCH // CONCURRENT):
+            await ask(app, job, next(numbers))
+
+    costs = []
+    async with Lifespan(app):
+        end = time.monotonic() + SECONDS
+        while time.monotonic() < end:
+            before = time.process_time()
+            await asyncio.gather(*(client() for _ in range(CONCURRENT)))
+            costs.append((time.process_time() - before) / BATCH * 1e6)
+    return min(costs)
+
+
+async def ask(app: Any, job: Job, number: int) -> None:
+    """Make one request, message by message.
+
+    Raises:
+        RuntimeError: The answer has another status than the job's.
+    """
+    path, _, query = job.path.format(id=number % USERS + 1).partition("?")
+    body = job.body.format(unique=f"{os.getpid()}x{number}").encode() if job.body else b""
+    headers = [(b"host", b"127.0.0.1")]
+    if body:
+        headers += [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    scope = {"type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": job.method, "scheme": "http",
+             "path": path, "raw_path": path.encode(), "query_string": query.encode(), "root_path": "",
+             "headers": headers, "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 8000)}  # fmt: skip
+    sent: list[dict[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    await app(scope, receive, send)
+    if sent[0]["status"] != job.status:
+        raise RuntimeError(f"{job.title} was answered {sent}")
+
+
+class Lifespan:
+    """Starts an ASGI application, and stops it at the end of the block."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+        self._to_app: asyncio.Queue[dict[str, str]] = asyncio.Queue()
+        self._from_app: asyncio.Queue[dict[str, str]] = asyncio.Queue()
+
+    async def __aenter__(self) -> None:
+        self._task = asyncio.create_task(self._app({"type": "lifespan"}, self._to_app.get, self._from_app.put))
+        self._to_app.put_nowait({"type": "lifespan.startup"})
+        await self._from_app.get()
+
+    async def __aexit__(self, *_error: object) -> None:
+        self._to_app.put_nowait({"type": "lifespan.shutdown"})
+        await self._task
+
+
+def main(name: str, kind: str) -> None:
+    job = next(job for job in JOBS if job.name == name)
+    with tempfile.TemporaryDirectory() as folder, databases(kind, ["profiled"], Path(folder)) as urls:
+        os.environ.update(
+            CARBOY_ENV="production",
+            CARBOY_DATABASE__URL=urls["profiled"],
+            CARBOY_DATABASE__ACQUIRE_TIMEOUT="30",
+            CARBOY_SECURITY__SECRET_KEY=SECRET_KEY,
+        )
+        from asgi import app  # noqa: PLC0415 - it reads the environment.
+
+        print(f"{uvloop.run(run(app, job)):.0f}")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,155 @@
+"""``make profile JOB=one``: shows where the time of a request goes, as a table and as a flame graph.
+
+py-spy looks at the running application many times a second; what stands on the stack then is what took the time.
+"""
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from html import escape
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from bench.jobs import JOBS
+from bench.servers import ROOT
+
+RATE = 200
+"""Looks a second; many more would slow down what is looked at."""
+LAYERS = {
+    "bridge": r"carboy/bridge",
+    "Flask and werkzeug": r"flask/|werkzeug/|blinker/",
+    "log": r"carboy/logs|logging/|structlog/",
+    "injection": r"dependency_injector/",
+    "pydantic": r"pydantic|email_validator/",
+    "routes, services, DAOs": r"carboy/(routes|services|daos|schemas|web|problems)",
+    "unit of work": r"carboy/db/database",
+    "SQLAlchemy": r"sqlalchemy/",
+    "driver": r"aiosqlite/|asyncpg/|carboy/db/",
+    "event loop": r"asyncio/|uvloop/",
+}
+WIDTH, ROW = 1400, 17
+
+Stack = tuple[str, ...]
+
+
+def main() -> None:
+    job, kind = os.environ.get("JOB", ""), os.environ.get("DB", "sqlite")
+    names = [job.name for job in JOBS]
+    if job not in names or kind not in {"sqlite", "postgresql"}:
+        raise SystemExit(f"Name a job, JOB={'|'.join(names)}, and if you like DB=sqlite|postgresql.")
+    stacks, microseconds = look(job, kind)
+    total = stacks.total()
+    console = Console()
+    console.print(f"{job} on {kind}: {microseconds} µs of CPU time per request, without a server")
+    console.print(_table("by layer", _by_layer(stacks), total))
+    console.print(_table("by function", Counter(_self_times(stacks)), total))
+    path = ROOT / "var" / f"profile-{job}-{kind}.svg"
+    path.write_text(flame_graph(stacks), encoding="utf-8")
+    console.print(f"The flame graph: {path.relative_to(ROOT)}")
+
+
+def look(job: str, kind: str) -> tuple[Counter[Stack], str]:
+    """Return how often each stack was seen while the job ran, and the CPU time of a request."""
+    with tempfile.NamedTemporaryFile() as folded:
+        command = ["py-spy", "record", "--rate", str(RATE), "--duration", "600", "--format", "raw", "--output",
+                   folded.name, "--", sys.executable, "-m", "bench.inprocess", job, kind]  # fmt: skip
+        environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+        log = ROOT / "var" / "profile.log"
+        log.parent.mkdir(exist_ok=True)
+        with log.open("wb") as errors:
+            done = subprocess.run(
+                command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=errors, check=False
+            )
+        if done.returncode:
+            raise SystemExit(f"py-spy failed, see {log}")
+        microseconds = re.findall(rb"^\d+$", done.stdout, re.MULTILINE)[-1].decode()
+        return _parse(Path(folded.name).read_text(encoding="utf-8")), microseconds
+
+
+def _parse(folded: str) -> Counter[Stack]:
+    """Read py-spy's lines, each a stack and a number, and leave out what no request caused."""
+    stacks: Counter[Stack] = Counter()
+    for line in folded.splitlines():
+        frames, _, count = line.rpartition(" ")
+        stack = [re.sub(r":\d+\)$", ")", frame) for frame in frames.split(";")]
+        # A greenlet's stack begins with what it runs, whoever switched to it; a thread's is its own.
+        starts = [index for index, frame in enumerate(stack) if frame.startswith(("FlaskASGI", "respond", "OneHop"))]
+        if starts:
+            stacks[tuple(stack[starts[0] :])] += int(count)
+    return stacks
+
+
+def _by_layer(stacks: Counter[Stack]) -> Counter[str]:
+    """Give each sight to the innermost frame of a known layer: what the standard library does is done for someone."""
+    layers: Counter[str] = Counter()
+    for stack, count in stacks.items():
+        found = (
+            name for frame in reversed(stack) for name, files in LAYERS.items() if re.search(rf"\(({files})", frame)
+        )
+        layers[next(found, "other")] += count
+    return layers
+
+
+def _layer(frame: str) -> str | None:
+    return next((name for name, files in LAYERS.items() if re.search(rf"\(({files})", frame)), None)
+
+
+def _self_times(stacks: Counter[Stack]) -> Counter[str]:
+    times: Counter[str] = Counter()
+    for stack, count in stacks.items():
+        times[stack[-1]] += count
+    return times
+
+
+def _table(title: str, counted: Counter[str], total: int) -> Table:
+    table = Table(title=title, title_justify="left")
+    table.add_column("where")
+    table.add_column("share", justify="right")
+    for name, count in counted.most_common(25):
+        table.add_row(name, f"{count / total:.1%}")
+    return table
+
+
+def flame_graph(stacks: Counter[Stack]) -> str:
+    """Draw stacks as an SVG: each frame as wide as the time it was seen, callers below what they call."""
+    boxes: list[str] = []
+    depth = max(map(len, stacks))
+
+    def draw(level: int, left: float, below: Counter[Stack]) -> None:
+        by_frame: dict[str, Counter[Stack]] = {}
+        for stack, count in below.items():
+            if len(stack) > level:
+                by_frame.setdefault(stack[level], Counter())[stack] += count
+        for frame, inner in sorted(by_frame.items()):
+            width = inner.total() / stacks.total() * WIDTH
+            if width >= 1:
+                boxes.append(_box(frame, left, (depth - level) * ROW, width, inner.total() / stacks.total()))
+                draw(level + 1, left, inner)
+            left += width
+
+    draw(0, 0.0, stacks)
+    height = (depth + 2) * ROW
+    style = "text{font:11px sans-serif;pointer-events:none} rect{stroke:#fff;stroke-width:.5}"
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}"><style>{style}</style>'
+        f"{''.join(boxes)}</svg>\n"
+    )
+
+
+def _box(frame: str, left: float, top: float, width: float, share: float) -> str:
+    layer = _layer(frame)
+    colour = "#d4d4d4" if layer is None else f"hsl({list(LAYERS).index(layer) * 360 // len(LAYERS)} 70% 75%)"
+    shown = frame.partition(" (")[0][: int(width / 6)] if width > 25 else ""
+    return (
+        f'<g><title>{escape(frame)} {share:.1%}</title><rect x="{left:.1f}" y="{top}" width="{width:.1f}" '
+        f'height="{ROW - 1}" fill="{colour}"/><text x="{left + 3:.1f}" y="{top + 12}">{escape(shown)}</text></g>'
+    )
+
+
+if __name__ == "__main__":
+    main()

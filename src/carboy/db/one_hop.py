@@ -1,0 +1,163 @@
+"""A connection to SQLite that takes one trip to its thread for a statement.
+
+aiosqlite makes one trip to the connection's thread and back to open a cursor, one to run the statement, one to fetch
+its rows and one to close the cursor; each costs more than reading a row does. Here they are one, and BEGIN goes with
+the first statement of the transaction. SQLAlchemy takes such a connection by its `async_creator`, and sees no
+difference but one: the rows of a statement are all fetched at once, so that streaming saves no memory.
+"""
+
+import asyncio
+import random
+import sqlite3
+from collections import deque
+from collections.abc import AsyncIterator, Iterable, Sequence
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Any, Literal, Self
+
+import aiosqlite
+
+from carboy.db.failures import PRIMARY_CODE
+
+Parameters = Iterable[Any]
+Method = Literal["execute", "executemany"]
+Outcome = tuple[list[Any], Any, int, int | None]
+"""The rows of a statement, their description, the number of changed rows, and the last new id."""
+FileIdentity = tuple[int, int] | None
+
+LONGEST_PAUSE_SECONDS = 0.0005
+"""Between two attempts to begin a transaction, while another process writes."""
+
+
+class OneHopCursor:
+    """A statement's outcome; running it is the one thing for which the thread is asked."""
+
+    def __init__(self, connection: "OneHopConnection") -> None:
+        self._connection = connection
+        self._rows: deque[Any] = deque()
+        self.description: Any = None
+        self.rowcount = -1
+        self.lastrowid: int | None = None
+        self.arraysize = 1
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def execute(self, sql: str, parameters: Parameters = ()) -> Self:
+        return await self._run("execute", sql, parameters)
+
+    async def executemany(self, sql: str, parameters: Iterable[Parameters]) -> Self:
+        return await self._run("executemany", sql, parameters)
+
+    async def _run(self, method: Method, sql: str, parameters: Iterable[Any]) -> Self:
+        rows, self.description, self.rowcount, self.lastrowid = await self._connection.run(method, sql, parameters)
+        self._rows = deque(rows)
+        return self
+
+    async def fetchone(self) -> Any:
+        return self._rows.popleft() if self._rows else None
+
+    async def fetchmany(self, size: int | None = None) -> list[Any]:
+        wanted = self.arraysize if size is None else size
+        return [self._rows.popleft() for _ in range(min(wanted, len(self._rows)))]
+
+    async def fetchall(self) -> Sequence[Any]:
+        rows, self._rows = self._rows, deque()
+        return rows
+
+    async def __aiter__(self) -> AsyncIterator[Any]:
+        while self._rows:
+            yield self._rows.popleft()
+
+    async def close(self) -> None:
+        self._rows.clear()
+
+
+class OneHopConnection(aiosqlite.Connection):
+    """An aiosqlite connection that SQLAlchemy's dialect uses as any other.
+
+    Args:
+        path: The file, which must be there.
+        options: What `sqlite3.connect` takes.
+    """
+
+    def __init__(self, path: Path, **options: Any) -> None:
+        super().__init__(self._open, iter_chunk_size=1)
+        self._path = path
+        self._options = options
+        self._file: FileIdentity = None
+        # One that is never closed must not keep the process from ending, as SQLAlchemy sees to for those it makes.
+        self._thread.daemon = True
+        self._begin_timeout: float | None = None
+        self._is_given_up = False
+
+    def begin_with_next_statement(self, timeout: float) -> None:
+        """Let the next statement begin a transaction that may write, waiting for other processes this many seconds."""
+        self._begin_timeout = timeout
+
+    def cursor(self) -> OneHopCursor:  # type: ignore[override]
+        return OneHopCursor(self)
+
+    async def commit(self) -> None:
+        self._begin_timeout = None
+        if self.in_transaction:
+            await super().commit()
+
+    async def rollback(self) -> None:
+        self._begin_timeout = None
+        if self.in_transaction:
+            await super().rollback()
+
+    async def run(self, method: Method, sql: str, parameters: Iterable[Any]) -> Outcome:
+        """Run a statement, and BEGIN before it if that is due."""
+        try:
+            outcome: Outcome = await self._execute(self._run_here, method, sql, parameters)  # type: ignore[no-untyped-call]
+        except asyncio.CancelledError:
+            self._is_given_up = True
+            raise
+        return outcome
+
+    def _open(self) -> sqlite3.Connection:
+        # A file that is not there must not be made: an empty database would look like one that has lost its data.
+        connection: sqlite3.Connection = sqlite3.connect(f"{self._path.as_uri()}?mode=rw", uri=True, **self._options)
+        self._file = self._identity()
+        return connection
+
+    def _identity(self) -> FileIdentity:
+        try:
+            status = self._path.stat()
+        except OSError:
+            return None
+        return status.st_dev, status.st_ino
+
+    def _run_here(self, method: Method, sql: str, parameters: Iterable[Any]) -> Outcome:
+        if not self._conn.in_transaction and self._identity() != self._file:
+            # What is written to a file that was removed or replaced while it was open is lost without an error. These
+            # are the words by which SQLAlchemy knows that a connection is of no more use.
+            raise sqlite3.ProgrammingError("Cannot operate on a closed database.")
+        if self._begin_timeout is not None:
+            timeout, self._begin_timeout = self._begin_timeout, None
+            self._begin(timeout)
+        cursor = self._conn.cursor()
+        try:
+            getattr(cursor, method)(sql, parameters)
+            rows = cursor.fetchall() if cursor.description else []
+            return rows, cursor.description, cursor.rowcount, cursor.lastrowid
+        finally:
+            # A cursor that somebody holds, be it in a traceback, would keep the transaction open.
+            cursor.close()
+
+    def _begin(self, timeout: float) -> None:
+        # SQLite asks ever more rarely for a lock, ten times a second in the end, while a process with much to write
+        # gives it up for a fraction of a millisecond: the others would starve. So SQLite is told not to wait by itself.
+        deadline = monotonic() + timeout
+        while True:
+            try:
+                self._conn.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                is_busy = error.sqlite_errorcode & PRIMARY_CODE == sqlite3.SQLITE_BUSY
+                if not is_busy or self._is_given_up or monotonic() > deadline:
+                    raise
+                sleep(random.uniform(0, LONGEST_PAUSE_SECONDS))  # noqa: S311 - chance, not secrecy.
+            else:
+                return
