@@ -26,6 +26,10 @@ run: .venv/run.stamp ## Migrate the database and serve the API (HOST, PORT and C
 test: .venv/dev.stamp ## Run all tests and measure their coverage
 	$(BIN)/pytest --cov --cov-report=term
 
+.PHONY: torture
+torture: .venv/dev.stamp ## Run the heavy tests and show their figures
+	$(BIN)/pytest tests/torture
+
 .PHONY: check
 check: .venv/dev.stamp .venv/bench.stamp ## Check format, lint, types and import contracts
 	$(BIN)/ruff format --check .

@@ -6,9 +6,9 @@ from pathlib import Path
 from dependency_injector import containers, providers
 
 from carboy.configuration import load_settings
-from carboy.daos import UserDao
+from carboy.daos import IdempotencyKeyDao, UserDao
 from carboy.db import Database, create_engines, create_session_factory
-from carboy.services import Cursors, HealthService, UserService
+from carboy.services import Cursors, HealthService, IdempotencyService, UserService
 
 CONFIG_FILE = Path(__file__).with_name("config.yaml")
 
@@ -21,7 +21,14 @@ class Container(containers.DeclarativeContainer):
     database = providers.Singleton(Database, engines=engines, session_factory=session_factory)
 
     user_dao = providers.Singleton(UserDao, database=database)
+    idempotency_key_dao = providers.Singleton(IdempotencyKeyDao, database=database)
 
     cursors = providers.Singleton(Cursors, secret_key=settings.provided.security.secret_key)
     user_service = providers.Singleton(UserService, unit_of_work=database, users=user_dao, cursors=cursors)
+    idempotency_service = providers.Singleton(
+        IdempotencyService,
+        unit_of_work=database,
+        keys=idempotency_key_dao,
+        lifetime_hours=settings.provided.http.idempotency_hours,
+    )
     health_service = providers.Singleton(HealthService, dependencies=providers.Dict(database=database))

@@ -10,7 +10,7 @@ from dependency_injector import providers
 
 from carboy.configuration import load_settings
 from carboy.settings import Settings
-from carboy.testing import FakeDatabase, FakeUserDao, override
+from carboy.testing import FakeDatabase, FakeIdempotencyKeyDao, FakeUserDao, override
 from containers import CONFIG_FILE, Container
 
 pytest_plugins = ["carboy.testing.fixtures"]
@@ -40,5 +40,6 @@ def container(settings: Settings) -> Iterator[Container]:
         settings=settings,
         database=providers.Singleton(FakeDatabase),
         user_dao=providers.Singleton(FakeUserDao, database=container.database),
+        idempotency_key_dao=providers.Singleton(FakeIdempotencyKeyDao, database=container.database),
     ):
         yield container

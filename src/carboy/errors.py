@@ -2,15 +2,18 @@
 
 CarboyError
 ├── BadRequestError             400 bad_request
-│   └── InvalidCursorError      400 invalid_cursor
+│   ├── InvalidCursorError      400 invalid_cursor
+│   └── InvalidIdempotencyKeyError  400 invalid_idempotency_key
 ├── NotFoundError               404 not_found
 │   └── UserNotFoundError       404 user_not_found
 ├── ConflictError               409 conflict
 │   ├── EmailTakenError         409 email_taken
+│   ├── IdempotencyKeyInUseError  409 idempotency_key_in_use
 │   └── UsernameTakenError      409 username_taken
 ├── PreconditionFailedError     412 precondition_failed
 │   └── StaleVersionError       412 stale_version
 ├── UnsupportedMediaError       415 unsupported_media_type
+├── IdempotencyKeyReusedError   422 idempotency_key_reused
 ├── InvalidInputError           422 invalid_input
 └── UnavailableError            503 unavailable
     ├── DatabaseBusyError       503 database_busy
@@ -47,6 +50,11 @@ class InvalidCursorError(BadRequestError):
     message = "The cursor is not one that this API has given out."
 
 
+class InvalidIdempotencyKeyError(BadRequestError):
+    code = "invalid_idempotency_key"
+    message = "The Idempotency-Key must be 1 to 255 visible ASCII characters, in double quotes or bare."
+
+
 class NotFoundError(CarboyError):
     status = HTTPStatus.NOT_FOUND
     code = "not_found"
@@ -67,6 +75,12 @@ class EmailTakenError(ConflictError):
     message = "Another user has this email address."
 
 
+class IdempotencyKeyInUseError(ConflictError):
+    code = "idempotency_key_in_use"
+    message = "A request with this Idempotency-Key is in progress. Try again in a moment."
+    retry_after = 1
+
+
 class UsernameTakenError(ConflictError):
     code = "username_taken"
     message = "Another user has this username."
@@ -85,6 +99,12 @@ class StaleVersionError(PreconditionFailedError):
 class UnsupportedMediaError(CarboyError):
     status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
     code = "unsupported_media_type"
+
+
+class IdempotencyKeyReusedError(CarboyError):
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    code = "idempotency_key_reused"
+    message = "This Idempotency-Key was used for another request. Send each new request with a new key."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

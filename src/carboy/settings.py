@@ -42,6 +42,7 @@ class HttpSettings(Section):
     max_body_bytes: int = Field(gt=0)
     spool_bytes: int = Field(ge=0)
     view_threads: int = Field(gt=0)
+    idempotency_hours: int = Field(gt=0, le=8760)
 
 
 class DatabaseSettings(Section):

@@ -18,7 +18,7 @@ def with_profile(text: str) -> str:
     return (
         """\
 defaults:
-  http: {max_body_bytes: 1000, spool_bytes: 500, view_threads: 4}
+  http: {max_body_bytes: 1000, spool_bytes: 500, view_threads: 4, idempotency_hours: 24}
   database: {url: sqlite+aiosqlite:///a.db, pool_size: 1, acquire_timeout: 0.8, statement_timeout: 10.0}
   logging: {level: INFO, format: json}
   security: {secret_key: kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk}
@@ -83,6 +83,8 @@ def test_a_variable_with_one_underscore_too_few_is_an_error(problems_of: Problem
         ("http", "spool_bytes", "-1"),
         ("http", "max_body_bytes", "0"),
         ("http", "view_threads", "[4]"),
+        ("http", "idempotency_hours", "0"),
+        ("http", "idempotency_hours", "8761"),
         ("logging", "level", "LOUD"),
         ("logging", "level", "info"),
         ("logging", "format", "xml"),

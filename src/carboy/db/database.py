@@ -13,6 +13,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker
 from sqlalchemy.util import greenlet_spawn
 
+from carboy.db import postgresql
 from carboy.db.engines import Engines
 from carboy.db.failures import ConnectionLostError, TransactionConflictError, translate
 from carboy.errors import DatabaseUnavailableError
@@ -117,6 +118,21 @@ class Database:
                 connection = await greenlet_spawn(self._connection, unit)
                 unit.session = self._session_factory(bind=AsyncConnection(self._engine(unit), connection))
         return unit.session
+
+    async def try_lock(self, name: str) -> bool:
+        """Take the lock of this name until the current transaction ends, and return whether that could be had at once.
+
+        On SQLite it always can: a transaction that writes is alone, so that another process waits at its first
+        statement and then finds what this one has committed.
+
+        Raises:
+            RuntimeError: As for `execute`, of a statement that writes.
+        """
+        unit = self._unit(writes=True)
+        if self._engine(unit).dialect.name == "sqlite":
+            return True
+        [(is_ours,)] = await self.execute(postgresql.TRY_LOCK, {"number": postgresql.lock_number(name)})
+        return bool(is_ours)
 
     @property
     def is_writing(self) -> bool:

@@ -1,9 +1,10 @@
 """What is particular to PostgreSQL."""
 
+from hashlib import sha256
 from time import monotonic
 from typing import Any
 
-from sqlalchemy import URL, NullPool, event
+from sqlalchemy import URL, BigInteger, NullPool, bindparam, event, func, select
 from sqlalchemy.engine import Dialect
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -15,6 +16,14 @@ from carboy.settings import DatabaseSettings
 
 SHARE_AFTER_SILENCE = 0.2
 """The part of the time for connecting that is left to the next one after a server that did not answer."""
+
+TRY_LOCK = select(func.pg_try_advisory_xact_lock(bindparam("number", type_=BigInteger)))
+"""Says whether it took the lock with this number, which ends with the transaction."""
+
+
+def lock_number(name: str) -> int:
+    """Return the number of a lock, 64 bits with a sign; by chance two names could share one, as good as never."""
+    return int.from_bytes(sha256(name.encode()).digest()[:8], signed=True)
 
 
 def create_engines(url: URL, settings: DatabaseSettings) -> tuple[AsyncEngine, AsyncEngine, AsyncEngine]:

@@ -17,6 +17,9 @@ class UnitOfWork(Protocol):
     async def write(self, work: Callable[[], Awaitable[T]]) -> T:
         """Run work that may write: all of it is kept, or none."""
 
+    async def try_lock(self, name: str) -> bool:
+        """Take a lock that ends with the current transaction; False if another transaction has it."""
+
 
 class Service:
     """A service whose methods may be marked with `transactional` and `read_only`."""

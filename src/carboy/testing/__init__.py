@@ -7,7 +7,7 @@
 """
 
 from carboy.testing.client import client_of
-from carboy.testing.fakes import FakeDao, FakeDatabase, FakeUserDao
+from carboy.testing.fakes import FakeDao, FakeDatabase, FakeIdempotencyKeyDao, FakeUserDao
 from carboy.testing.overrides import override
 
-__all__ = ["FakeDao", "FakeDatabase", "FakeUserDao", "client_of", "override"]
+__all__ = ["FakeDao", "FakeDatabase", "FakeIdempotencyKeyDao", "FakeUserDao", "client_of", "override"]

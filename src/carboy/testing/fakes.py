@@ -5,17 +5,20 @@ import copy
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, NoReturn, TypeVar, cast
 
 from sqlalchemy import Executable, UniqueConstraint
 from sqlalchemy.exc import IntegrityError
 
 from carboy.daos.base import Dao, stamped
+from carboy.daos.idempotency_key_dao import IdempotencyKeyDao
 from carboy.daos.user_dao import UserDao
 from carboy.db import Database
 from carboy.db.database import Unit, check_outcome
 from carboy.errors import DatabaseUnavailableError, StaleVersionError
 from carboy.schemas.base import Record
+from carboy.schemas.idempotency import IdempotencyKeyRead
 from carboy.schemas.user import UserRead
 
 RecordT = TypeVar("RecordT", bound=Record)
@@ -86,6 +89,11 @@ class FakeDatabase(Database):
     async def session(self, *, writes: bool = False) -> NoReturn:
         self.touch(writes=writes)
         raise AssertionError("A fake DAO has no SQL: override the method that asks for a session.")
+
+    async def try_lock(self, name: str) -> bool:  # noqa: ARG002 - it stands in for one that has it.
+        """Say yes, as on SQLite: a transaction that writes is alone here too."""
+        self.touch(writes=True)
+        return True
 
     async def ping(self) -> None:
         async def reach() -> None:
@@ -203,3 +211,13 @@ def _value_of(default: Any) -> Any:
 
 class FakeUserDao(FakeDao[UserRead], UserDao):
     """`UserDao` in memory."""
+
+
+class FakeIdempotencyKeyDao(FakeDao[IdempotencyKeyRead], IdempotencyKeyDao):
+    """`IdempotencyKeyDao` in memory."""
+
+    async def delete_expired(self, now: datetime, *, limit: int) -> None:
+        self._database.touch(writes=True)
+        rows = sorted(self._all().values(), key=lambda row: (row["expires_at"], row["id"]))
+        for row in [row for row in rows if row["expires_at"] <= now][:limit]:
+            del self._all()[row["id"]]
