@@ -57,6 +57,12 @@ migration: .venv/dev.stamp ## Write a migration for what changed in the models (
 	$(BIN)/flask db revision "$(MESSAGE)"
 	$(BIN)/ruff format --quiet src/carboy/db/migrations
 
+.PHONY: openapi
+openapi: .venv/run.stamp ## Write docs/openapi.json anew from the code
+	@mkdir -p var
+	@CARBOY_ENV=testing $(BIN)/flask openapi > var/openapi.json
+	@mv var/openapi.json docs/openapi.json
+
 .PHONY: lock
 lock: .venv/dev.stamp ## Pin the newest versions that pyproject.toml allows
 	$(BIN)/uv pip compile $(LOCK_FLAGS) --group build pyproject.toml -o requirements/run.txt

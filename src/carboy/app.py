@@ -4,6 +4,7 @@ from dependency_injector.containers import Container
 from flask import Flask
 
 from carboy import cli, logs, problems, routes
+from carboy.api import idempotency
 from carboy.bridge import FlaskASGI
 from carboy.lifespan import lifespan_of
 from carboy.settings import Settings
@@ -24,12 +25,14 @@ def create_app(container: Container) -> Flask:
     app = Application("carboy")
     app.config["MAX_CONTENT_LENGTH"] = settings.http.max_body_bytes
     app.config["MAX_FORM_MEMORY_SIZE"] = settings.http.max_body_bytes
+    app.config["REQUIRE_IF_MATCH"] = settings.http.require_if_match
     app.extensions["container"] = container
     # An address with a slash too many is not found, like any other that does not exist; a redirect would be HTML.
     app.url_map.merge_slashes = False
 
     logs.init_app(app)
     problems.init_app(app)
+    idempotency.init_app(app, container.providers["idempotency_service"])
     for blueprint in routes.BLUEPRINTS:
         app.register_blueprint(blueprint)
     cli.init_app(app)

@@ -1,9 +1,14 @@
 """Commands of the `flask` command line."""
 
+import json
+from typing import TextIO
+
 import click
 from flask import Flask, current_app
-from flask.cli import AppGroup
+from flask.cli import AppGroup, with_appcontext
 
+from carboy.api.changes import breaking_changes
+from carboy.api.document import describe, spell
 from carboy.configuration import masked, walk
 from carboy.db import migrate
 from carboy.graph import draw_graph
@@ -14,8 +19,8 @@ db = AppGroup("db", help="Bring the database's schema up to date.")
 
 
 def init_app(app: Flask) -> None:
-    for group in (config, graph, db):
-        app.cli.add_command(group)
+    for command in (config, graph, db, show_openapi):
+        app.cli.add_command(command)
 
 
 @config.command("show")
@@ -33,6 +38,21 @@ def show_config() -> None:
 def show_graph() -> None:
     """Draw the container as a Mermaid flowchart."""
     click.echo(draw_graph(current_app.extensions["container"], current_app), nl=False)
+
+
+@click.command("openapi")
+@click.option("--against", type=click.File(encoding="utf-8"), help="Name what would break clients of this document.")
+@with_appcontext
+def show_openapi(against: TextIO | None) -> None:
+    """Print the OpenAPI document of the API."""
+    document = describe(current_app)
+    if against is None:
+        click.echo(spell(document), nl=False)
+        return
+    changes = breaking_changes(json.load(against), document)
+    if changes:
+        raise click.ClickException("Clients would break:\n" + "\n".join(f"- {change}" for change in changes))
+    click.echo("No client would break.")
 
 
 @db.command("upgrade")

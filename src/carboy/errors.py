@@ -6,6 +6,7 @@ CarboyError
 │   └── InvalidIdempotencyKeyError  400 invalid_idempotency_key
 ├── NotFoundError               404 not_found
 │   └── UserNotFoundError       404 user_not_found
+├── NotAcceptableError          406 not_acceptable
 ├── ConflictError               409 conflict
 │   ├── EmailTakenError         409 email_taken
 │   ├── IdempotencyKeyInUseError  409 idempotency_key_in_use
@@ -15,16 +16,18 @@ CarboyError
 ├── UnsupportedMediaError       415 unsupported_media_type
 ├── IdempotencyKeyReusedError   422 idempotency_key_reused
 ├── InvalidInputError           422 invalid_input
+├── PreconditionRequiredError   428 precondition_required
 └── UnavailableError            503 unavailable
     ├── DatabaseBusyError       503 database_busy
-    └── DatabaseUnavailableError  503 database_unavailable
+    ├── DatabaseUnavailableError  503 database_unavailable
+    └── ShuttingDownError       503 shutting_down
 
 Anything else is a mistake of ours: the client gets 500 and no detail.
 """
 
 from dataclasses import asdict, dataclass
 from http import HTTPStatus
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class CarboyError(Exception):
@@ -36,8 +39,10 @@ class CarboyError(Exception):
     retry_after: ClassVar[int | None] = None
     """Seconds after which the same request may succeed."""
 
-    def __init__(self, message: str | None = None) -> None:
+    def __init__(self, message: str | None = None, **extensions: Any) -> None:
         super().__init__(message or self.message)
+        self.extensions = extensions
+        """What else the answer says (extension members, RFC 9457 section 3.2)."""
 
 
 class BadRequestError(CarboyError):
@@ -63,6 +68,12 @@ class NotFoundError(CarboyError):
 class UserNotFoundError(NotFoundError):
     code = "user_not_found"
     message = "There is no such user."
+
+
+class NotAcceptableError(CarboyError):
+    status = HTTPStatus.NOT_ACCEPTABLE
+    code = "not_acceptable"
+    message = "The answer is application/json, which the header Accept rules out."
 
 
 class ConflictError(CarboyError):
@@ -99,6 +110,7 @@ class StaleVersionError(PreconditionFailedError):
 class UnsupportedMediaError(CarboyError):
     status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
     code = "unsupported_media_type"
+    message = "The body must be sent as Content-Type: application/json."
 
 
 class IdempotencyKeyReusedError(CarboyError):
@@ -125,13 +137,19 @@ class InvalidInputError(CarboyError):
     message = "The request is well-formed, but some of its fields are not valid."
 
     def __init__(self, problems: list[FieldProblem]) -> None:
-        super().__init__()
-        self.problems = problems
+        super().__init__(errors=[problem.to_dict() for problem in problems])
+
+
+class PreconditionRequiredError(CarboyError):
+    status = HTTPStatus.PRECONDITION_REQUIRED
+    code = "precondition_required"
+    message = "Say in the header If-Match which version is to be changed: the ETag that it was read with."
 
 
 class UnavailableError(CarboyError):
     status = HTTPStatus.SERVICE_UNAVAILABLE
     code = "unavailable"
+    message = "No requests should be sent here. Why is in the log."
     retry_after = 1
 
 
@@ -143,3 +161,7 @@ class DatabaseBusyError(UnavailableError):
 class DatabaseUnavailableError(UnavailableError):
     code = "database_unavailable"
     message = "The database cannot be reached. Try again in a moment."
+
+
+class ShuttingDownError(UnavailableError):
+    code = "shutting_down"

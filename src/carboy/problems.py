@@ -9,7 +9,7 @@ from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
-from carboy.errors import CarboyError, InvalidInputError, UnavailableError
+from carboy.errors import CarboyError, UnavailableError
 from carboy.web import current_request
 
 _log = logging.getLogger(__name__)
@@ -33,6 +33,14 @@ CODES = {
 }
 """The codes of those that Python 3.13 has renamed, so that clients get the same from every version."""
 
+TITLES = {
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "Content Too Large",
+    HTTPStatus.REQUEST_URI_TOO_LONG: "URI Too Long",
+    HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE: "Range Not Satisfiable",
+    HTTPStatus.UNPROCESSABLE_ENTITY: "Unprocessable Content",
+}
+"""Their names in RFC 9110, for the same reason."""
+
 
 def init_app(app: Flask) -> None:
     app.register_error_handler(CarboyError, _handle_carboy_error)
@@ -41,13 +49,10 @@ def init_app(app: Flask) -> None:
 
 
 def _handle_carboy_error(error: CarboyError) -> Response:
-    more: dict[str, Any] = {}
-    if isinstance(error, InvalidInputError):
-        more["errors"] = [problem.to_dict() for problem in error.problems]
     if isinstance(error, UnavailableError):
         # The client is told that it failed, the operator why.
         _log.warning("answering %s: %r", error.code, error.__cause__)
-    response = problem(error.status, error.code, str(error), **more)
+    response = problem(error.status, error.code, str(error), **error.extensions)
     if error.retry_after is not None:
         response.headers["Retry-After"] = str(error.retry_after)
     return response
@@ -66,21 +71,24 @@ def _handle_http_exception(error: HTTPException) -> BaseResponse:
     return response
 
 
+def problem_content(status: HTTPStatus, code: str, detail: str, request_id: str) -> dict[str, Any]:
+    return {
+        "type": "about:blank",
+        "title": TITLES.get(status, status.phrase),
+        "status": status.value,
+        "detail": detail,
+        "code": code,
+        "request_id": request_id,
+    }
+
+
 def problem(status: HTTPStatus, code: str, detail: str, **more: Any) -> Response:
     """Make a problem answer.
 
     Its type is about:blank, so that its title is the status's phrase (RFC 9457 section 4.2.1); ``code`` tells kinds of
     errors apart.
     """
-    content = {
-        "type": "about:blank",
-        "title": status.phrase,
-        "status": status.value,
-        "detail": detail,
-        "code": code,
-        "request_id": current_request().id,
-        **more,
-    }
-    response = Response(json.dumps(content), status.value, content_type=MEDIA_TYPE)
+    content = problem_content(status, code, detail, current_request().id)
+    response = Response(json.dumps(content | more), status.value, content_type=MEDIA_TYPE)
     response.cache_control.no_store = True
     return response

@@ -43,6 +43,7 @@ class HttpSettings(Section):
     spool_bytes: int = Field(ge=0)
     view_threads: int = Field(gt=0)
     idempotency_hours: int = Field(gt=0, le=8760)
+    require_if_match: bool
 
 
 class DatabaseSettings(Section):

@@ -29,6 +29,7 @@ from dependency_injector.providers import (
 from dependency_injector.wiring import _is_patched
 from flask import Flask
 
+from carboy.api.blueprint import declared
 from carboy.products import check_type, current, gives_itself, signature_of
 
 OWNER = "__wired_by__"
@@ -193,6 +194,8 @@ def _check_modules(app: Flask, packages: Sequence[ModuleType]) -> Iterator[str]:
 
 def _check_view(container: Container, view: Callable[..., Any], url_arguments: set[str]) -> Iterator[str]:
     parameters = inspect.signature(view).parameters
+    operation = declared(view)
+    from_request = operation.arguments if operation is not None else frozenset()
     for name, parameter in parameters.items():
         if isinstance(parameter.annotation, str):
             yield f"argument {name}: remove 'from __future__ import annotations', which hides markers"
@@ -202,8 +205,8 @@ def _check_view(container: Container, view: Callable[..., Any], url_arguments: s
             yield from _check_marker(container, name, parameter, marker)
             if not _is_injected(view):
                 yield f"argument {name}: @inject is missing, or stands above the route's decorator"
-        elif name not in url_arguments and _is_required(parameter):
-            yield f"argument {name} is given neither by the URL nor by the container"
+        elif name not in url_arguments | from_request and _is_required(parameter):
+            yield f"argument {name} is given neither by the request nor by the container"
     if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
         yield from (f"the URL's argument {name} is unknown" for name in url_arguments - set(parameters))
 

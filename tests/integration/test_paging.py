@@ -55,7 +55,7 @@ async def test_a_list_of_nothing_has_no_next_page(client: httpx.AsyncClient) -> 
     assert await page(client, None) == ([], None)
     await create(client, "ada")
     found = (await client.get("/api/users", params={"username": "bob"})).json()
-    assert found == {"items": [], "next_cursor": None}
+    assert found == {"items": [], "next_cursor": None, "previous_cursor": None, "total": None}
 
 
 async def test_a_cursor_that_was_changed_is_refused(client: httpx.AsyncClient) -> None:

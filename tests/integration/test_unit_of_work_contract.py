@@ -135,7 +135,9 @@ async def test_a_missing_value_takes_back_the_whole_call(accounts: Accounts) -> 
 async def test_a_caught_error_that_is_no_failure_of_the_database_changes_nothing(accounts: Accounts) -> None:
     await accounts.add("ada")
     missing = catching(UserNotFoundError, lambda: accounts.users.get(99))
-    stale = catching(StaleVersionError, lambda: accounts.users.update(1, {"full_name": "late"}, version=7))
+    stale = catching(
+        StaleVersionError, lambda: accounts.users.update(1, {"full_name": "late"}, versions=frozenset({7}))
+    )
     nested_read = catching(UserNotFoundError, lambda: accounts.read(lambda: accounts.users.get(99)))
     await accounts.write(missing, stale, nested_read, lambda: accounts.users.add(user_row("bob")))
     assert await accounts.names() == ["ada", "bob"]

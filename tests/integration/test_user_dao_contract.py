@@ -54,7 +54,7 @@ async def test_an_update_counts_the_version_and_renews_one_timestamp(users: User
     assert (changed.full_name, changed.version) == ("Ada", 2)
     assert changed.created_at == user.created_at
     assert changed.updated_at > user.updated_at
-    changed = await write(lambda: users.update(user.id, {"full_name": None}, version=2))
+    changed = await write(lambda: users.update(user.id, {"full_name": None}, versions=frozenset({2})))
     assert (changed.full_name, changed.version, changed.username) == (None, 3, "ada")
     assert await write(lambda: users.get(user.id)) == changed
 
@@ -63,7 +63,7 @@ async def test_an_update_from_another_version_is_stale(users: UserDao, write: Wr
     user = await write(lambda: users.add(user_row("ada")))
     for version in (0, 2, 99):
         with pytest.raises(StaleVersionError):
-            await write(partial(users.update, user.id, {"full_name": "x"}, version=version))
+            await write(partial(users.update, user.id, {"full_name": "x"}, versions=frozenset({version})))
     assert await write(lambda: users.get(user.id)) == user
 
 
@@ -74,7 +74,7 @@ async def test_a_row_that_is_not_there_is_not_found(users: UserDao, write: Write
     for step in (
         lambda: users.get(identity),
         lambda: users.update(identity, {"full_name": "x"}),
-        lambda: users.update(identity, {"full_name": "x"}, version=1),
+        lambda: users.update(identity, {"full_name": "x"}, versions=frozenset({1})),
         lambda: users.delete(identity),
     ):
         with pytest.raises(UserNotFoundError):

@@ -8,6 +8,7 @@ from support.databases import database_settings
 
 from carboy.daos import UserDao
 from carboy.db import Database, create_engines, create_session_factory
+from carboy.schemas.base import Versions
 from carboy.schemas.user import UserRead
 from carboy.services.transactions import Service, UnitOfWork, read_only, transactional
 
@@ -51,17 +52,17 @@ class CountingService(Service):
     @transactional
     async def increment_version(self, user_id: int) -> UserRead:
         user = await self.users.get(user_id)
-        return await self._write(user, version=user.version)
+        return await self._write(user, frozenset({user.version}))
 
     @transactional
     async def overwrite(self, read_before: UserRead) -> UserRead:
         """Count on from what was read in another unit, if it is still so."""
-        return await self._write(read_before, version=read_before.version)
+        return await self._write(read_before, frozenset({read_before.version}))
 
-    async def _write(self, user: UserRead, version: int | None = None) -> UserRead:
+    async def _write(self, user: UserRead, versions: Versions = None) -> UserRead:
         # What stands between reading and writing is where another would get in.
         await asyncio.sleep(0)
-        return await self.users.update(user.id, {"full_name": str(count_of(user) + 1)}, version=version)
+        return await self.users.update(user.id, {"full_name": str(count_of(user) + 1)}, versions=versions)
 
 
 def count_of(user: UserRead) -> int:

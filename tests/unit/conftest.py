@@ -16,7 +16,7 @@ SECRET = "Zq7-not-in-any-message-Zq7-not-in-any"
 
 DEFAULTS = """\
 defaults:
-  http: {max_body_bytes: 1000, spool_bytes: 500, view_threads: 4, idempotency_hours: 24}
+  http: {max_body_bytes: 1000, spool_bytes: 500, view_threads: 4, idempotency_hours: 24, require_if_match: false}
   database: {url: sqlite+aiosqlite:///var/default.db, pool_size: 10, acquire_timeout: 0.8, statement_timeout: 10.0}
   logging: {level: INFO, format: json}
   security: {secret_key: null}

@@ -18,7 +18,7 @@ def with_profile(text: str) -> str:
     return (
         """\
 defaults:
-  http: {max_body_bytes: 1000, spool_bytes: 500, view_threads: 4, idempotency_hours: 24}
+  http: {max_body_bytes: 1000, spool_bytes: 500, view_threads: 4, idempotency_hours: 24, require_if_match: false}
   database: {url: sqlite+aiosqlite:///a.db, pool_size: 1, acquire_timeout: 0.8, statement_timeout: 10.0}
   logging: {level: INFO, format: json}
   security: {secret_key: kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk}

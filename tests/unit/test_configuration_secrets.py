@@ -28,7 +28,7 @@ def deployed(request: pytest.FixtureRequest, production: dict[str, str]) -> dict
 def document(*, key: str = "null", url: str = "null") -> str:
     return f"""\
     defaults:
-      http: {{max_body_bytes: 1000, spool_bytes: 500, view_threads: 4, idempotency_hours: 24}}
+      http: {{max_body_bytes: 1000, spool_bytes: 500, view_threads: 4, idempotency_hours: 24, require_if_match: false}}
       database: {{url: {url}, pool_size: 1, acquire_timeout: 0.8, statement_timeout: 10.0}}
       logging: {{level: INFO, format: json}}
       security: {{secret_key: {key}}}
@@ -164,6 +164,7 @@ def test_config_show_prints_each_setting_with_its_source(load: Load, container: 
         ["http.spool_bytes", "500", "# config.yaml, defaults"],
         ["http.view_threads", "4", "# config.yaml, defaults"],
         ["http.idempotency_hours", "24", "# config.yaml, defaults"],
+        ["http.require_if_match", "False", "# config.yaml, defaults"],
         ["database.url", "postgresql+asyncpg://u:********@h/d", f"# {URL}"],
         ["database.pool_size", "10", "# config.yaml, defaults"],
         ["database.acquire_timeout", "0.8", "# config.yaml, defaults"],

@@ -1,10 +1,14 @@
 """What the documentation says is so."""
 
+import json
 import re
 from pathlib import Path
 
 from flask import Flask
+from support.problems import all_errors
 
+from carboy.api.changes import breaking_changes
+from carboy.api.document import describe, spell
 from carboy.graph import draw_graph
 from containers import Container
 
@@ -43,3 +47,23 @@ def test_links_between_documents_lead_somewhere() -> None:
         if not (document.parent / target).exists()
     ]
     assert broken == []
+
+
+def test_every_code_of_a_problem_is_explained() -> None:
+    explained = set(
+        re.findall(r"^\| \d{3} \| `(\w+)` \|", (ROOT / "docs" / "errors.md").read_text("utf-8"), re.MULTILINE)
+    )
+    ours = {f"{kind.code}" for kind in all_errors() if kind.__module__ == "carboy.errors"}
+    of_flask = {"bad_request", "not_found", "method_not_allowed", "internal_server_error", "content_too_large",
+                "uri_too_long", "range_not_satisfiable"}  # fmt: skip
+    assert explained == ours | of_flask
+
+
+def test_the_document_of_the_api_is_the_one_in_the_file(app: Flask) -> None:
+    kept = (ROOT / "docs" / "openapi.json").read_text(encoding="utf-8")
+    assert kept == spell(describe(app)), "Write it anew: make openapi"
+
+
+def test_no_client_of_the_last_release_would_break(app: Flask) -> None:
+    released = json.loads((ROOT / "docs" / "openapi-released.json").read_text(encoding="utf-8"))
+    assert breaking_changes(released, describe(app)) == []

@@ -13,7 +13,7 @@ async def test_every_answer_with_a_user_carries_its_version_as_etag(client: http
 
 
 @pytest.mark.parametrize("method", ["PATCH", "POST"])
-@pytest.mark.parametrize("header", ['"1"', "*", '"1" '])
+@pytest.mark.parametrize("header", ['"1"', "*", '"1" ', '"1", "2"', '"7","1"', 'W/"2", "1"', '"1-gzip"', '"x", "1"'])
 async def test_an_update_from_the_current_version_is_made(client: httpx.AsyncClient, method: str, header: str) -> None:
     await client.post("/api/users", json=registration("ada"))
     answer = await client.request(method, "/api/users/1", json={"active": False}, headers={"If-Match": header})
@@ -21,7 +21,23 @@ async def test_an_update_from_the_current_version_is_made(client: httpx.AsyncCli
 
 
 @pytest.mark.parametrize("change", [{"active": False}, {}])
-@pytest.mark.parametrize("header", ['"2"', '"0"', "1", 'W/"1"', '""', '"1", "2"', "nonsense", '"99999999999999999999"'])
+@pytest.mark.parametrize(
+    "header",
+    [
+        '"2"',
+        '"0"',
+        "1",
+        'W/"1"',
+        '""',
+        '"3", "2"',
+        "nonsense",
+        '"1" "1"',
+        '"1"x',
+        ",",
+        '"1,2"',
+        '"99999999999999999999"',
+    ],
+)
 async def test_an_update_from_another_version_is_refused(
     client: httpx.AsyncClient, header: str, change: dict[str, bool]
 ) -> None:

@@ -18,7 +18,12 @@ async def fill(client: httpx.AsyncClient, count: int) -> list[dict[str, Any]]:
 
 
 async def test_an_empty_list_is_a_page(client: httpx.AsyncClient) -> None:
-    assert (await client.get("/api/users")).json() == {"items": [], "next_cursor": None}
+    assert (await client.get("/api/users")).json() == {
+        "items": [],
+        "next_cursor": None,
+        "previous_cursor": None,
+        "total": None,
+    }
 
 
 async def test_following_cursors_shows_each_of_120_users_once(client: httpx.AsyncClient) -> None:

@@ -123,7 +123,7 @@ def test_no_inject_at_all_is_an_error(problem_of: ProblemOf) -> None:
 
 def test_an_argument_that_nobody_gives_is_an_error(problem_of: ProblemOf) -> None:
     problem = problem_of("@bp.get('/')\n@inject\ndef view(other, name: Annotated[str, Provide['name']]): ...")
-    assert problem == "argument other is given neither by the URL nor by the container"
+    assert problem == "argument other is given neither by the request nor by the container"
 
 
 def test_an_argument_of_the_url_that_the_view_does_not_take_is_an_error(problem_of: ProblemOf) -> None:

@@ -1,20 +1,20 @@
 """What every DAO can do. A DAO adds look-ups of its own; the fifth looks like the first."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property, lru_cache
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, NoReturn, TypeVar
 
 from pydantic import ConfigDict, TypeAdapter
-from sqlalchemy import Insert, Row, Select, Table, Update, bindparam, delete, insert, select, update
+from sqlalchemy import ColumnElement, Insert, Row, Select, Table, Update, bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.sql.dml import ReturningDelete
 
 from carboy.db import Database
 from carboy.db.failures import violated_columns
 from carboy.errors import ConflictError, NotFoundError, StaleVersionError
-from carboy.models.base import MAX_ID, Base
-from carboy.schemas.base import Record
+from carboy.models.base import MAX_ID, MAX_VERSION, Base
+from carboy.schemas.base import Record, Versions
 
 T = TypeVar("T")
 RecordT = TypeVar("RecordT", bound=Record)
@@ -75,36 +75,44 @@ class Dao(Generic[RecordT]):
         [record] = await self._write(self._prepared(self._insert), stamped(self._known(values)))
         return record
 
-    async def update(self, identity: int, values: Mapping[str, object], *, version: int | None = None) -> RecordT:
+    async def update(self, identity: int, values: Mapping[str, object], *, versions: Versions = None) -> RecordT:
         """Change some columns of a row, count its version up, and return it.
 
         Args:
             identity: The row's id.
             values: The new values by column.
-            version: The version that the new values were worked out from; None if they depend on nothing.
+            versions: Those that the new values may have been worked out from; None if they depend on nothing.
 
         Raises:
             NotFoundError: There is no such row.
             StaleVersionError: The row has another version.
             ConflictError: As for `add`.
         """
-        statement = self._prepared(self._update, version is not None)
-        parameters = {**self._known(values), "row_id": _possible(identity), "row_version": version}
-        changed = await self._write(statement, parameters)
+        statement = self._prepared(self._update, versions is not None)
+        changed = await self._write(statement, {**self._known(values), **_row(identity, versions)})
         if not changed:
-            await self.get(identity)
-            raise StaleVersionError
+            await self._explain_miss(identity)
         return changed[0]
 
-    async def delete(self, identity: int) -> None:
+    async def delete(self, identity: int, *, versions: Versions = None) -> None:
         """Delete a row.
+
+        Args:
+            identity: The row's id.
+            versions: Those of which it must have one; None for any.
 
         Raises:
             NotFoundError: There is no such row.
+            StaleVersionError: The row has another version.
         """
-        statement = self._prepared(self._delete)
-        if not await self._database.execute(statement, {"row_id": _possible(identity)}, writes=True):
-            raise self.not_found
+        statement = self._prepared(self._delete, versions is not None)
+        if not await self._database.execute(statement, _row(identity, versions), writes=True):
+            await self._explain_miss(identity)
+
+    async def _explain_miss(self, identity: int) -> NoReturn:
+        """Say why no row was changed: it is not there, or it has another version."""
+        await self.get(identity)
+        raise StaleVersionError
 
     async def _find_by(self, **equal: object) -> RecordT | None:
         """Return the row in which these columns have these values; they must be unique together.
@@ -152,16 +160,17 @@ class Dao(Generic[RecordT]):
         return insert(self._table).returning(*self._columns())
 
     def _update(self, checks_version: bool) -> Update:  # noqa: FBT001 - it is cached by position.
-        version = self._table.c.version
-        statement = update(self._table).where(self._table.c.id == bindparam("row_id"))
-        if checks_version:
-            statement = statement.where(version == bindparam("row_version"))
+        statement = update(self._table).where(*self._row_is(checks_version))
         # What else is set follows from the parameters.
-        return statement.values(version=version + 1).returning(*self._columns())
+        return statement.values(version=self._table.c.version + 1).returning(*self._columns())
 
-    def _delete(self) -> ReturningDelete[Any]:
-        identity = self._table.c.id
-        return delete(self._table).where(identity == bindparam("row_id")).returning(identity)
+    def _delete(self, checks_version: bool) -> ReturningDelete[Any]:  # noqa: FBT001 - likewise.
+        return delete(self._table).where(*self._row_is(checks_version)).returning(self._table.c.id)
+
+    def _row_is(self, checks_version: bool) -> Iterator[ColumnElement[bool]]:  # noqa: FBT001 - likewise.
+        yield self._table.c.id == bindparam("row_id")
+        if checks_version:
+            yield self._table.c.version.in_(bindparam("row_versions", expanding=True))
 
     @cached_property
     def _table(self) -> Table:
@@ -194,6 +203,13 @@ def _shape(equal: Mapping[str, object]) -> Shape:
 
 def _build(builder: Callable[..., T], *shape: object) -> T:
     return builder(*shape)
+
+
+def _row(identity: int, versions: Versions) -> dict[str, object]:
+    row: dict[str, object] = {"row_id": _possible(identity)}
+    if versions is not None:
+        row["row_versions"] = [version for version in versions if version <= MAX_VERSION]
+    return row
 
 
 def _possible(identity: int) -> int:

@@ -11,6 +11,9 @@ from sqlalchemy.types import TypeEngine
 MAX_ID = 2**63 - 1
 """The largest id that a signed 64-bit column holds; no row can have a larger one."""
 
+MAX_VERSION = 2**31 - 1
+"""The same for a row's version, whose column has 32 bits."""
+
 
 class UtcDateTime(TypeDecorator[datetime]):
     """A moment in UTC. SQLite keeps no time zone, so that it is taken off on the way in and put back on the way out."""

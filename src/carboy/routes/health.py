@@ -1,31 +1,40 @@
-from http import HTTPStatus
 from typing import Annotated
 
 from dependency_injector.wiring import Provide, inject
-from flask import Blueprint, Response
+from flask import Response, after_this_request
 
-from carboy.problems import problem
-from carboy.routes.http import answer
+from carboy.api import ApiBlueprint
+from carboy.errors import ShuttingDownError, UnavailableError
 from carboy.services import HealthService
 from carboy.services.health_service import HealthReport
 
-health = Blueprint("health", __name__, url_prefix="/health")
+health = ApiBlueprint(
+    "health", __name__, url_prefix="/health", description="Whether this process lives, and should be sent requests."
+)
 
 
 @health.get("/live")
-async def live() -> Response:
-    """Answer as long as the process can: a failure means that it should be restarted."""
-    return answer(HealthReport(status="ok", checks={}))
+async def live() -> HealthReport:
+    """Tell whether the process lives.
+
+    It answers as long as the process can: a failure means that it should be restarted.
+    """
+    return HealthReport(status="ok", checks={})
 
 
-@health.get("/ready")
+@health.get("/ready", errors=[UnavailableError, ShuttingDownError])
 @inject
-async def ready(service: Annotated[HealthService, Provide["health_service"]]) -> Response:
-    """Answer 200 when requests should be sent here, and 503 when they should not."""
+async def ready(service: Annotated[HealthService, Provide["health_service"]]) -> HealthReport:
+    """Tell whether requests should be sent here."""
+    after_this_request(_keep_nothing)
     report = await service.check()
+    if report.status == "shutting_down":
+        raise ShuttingDownError(checks=report.checks)
     if report.status != "ok":
-        detail = "No requests should be sent here. Why is in the log."
-        return problem(HTTPStatus.SERVICE_UNAVAILABLE, report.status, detail, checks=report.checks)
-    response = answer(report)
+        raise UnavailableError(checks=report.checks)
+    return report
+
+
+def _keep_nothing(response: Response) -> Response:
     response.cache_control.no_store = True
     return response

@@ -3,13 +3,28 @@
 import unicodedata
 from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetJsonSchemaHandler, StringConstraints
+from pydantic_core import CoreSchema
 
 DEFAULT_PAGE_SIZE = 50
 MAX_PAGE_SIZE = 200
 
 ABSENT: Any = None
 """The default of a field that may be left out of a change but may not be null. A change tells what was left out."""
+
+
+class Described:
+    """What the API's document says of a type that no validator tells: ``Annotated[str, Described(format="name")]``.
+
+    Args:
+        **schema: Keywords of JSON Schema.
+    """
+
+    def __init__(self, **schema: Any) -> None:
+        self._schema = schema
+
+    def __get_pydantic_json_schema__(self, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {**handler(core_schema), **self._schema}
 
 
 def _without_control_characters(text: str) -> str:
@@ -25,10 +40,12 @@ def _without_nul_and_surrogates(text: str) -> str:
     return text
 
 
-Text = Annotated[str, AfterValidator(_without_control_characters)]
+NO_CONTROLS = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
+
+Text = Annotated[str, AfterValidator(_without_control_characters), Described(pattern=NO_CONTROLS)]
 """One line of text."""
 
-Prose = Annotated[str, AfterValidator(_without_nul_and_surrogates)]
+Prose = Annotated[str, AfterValidator(_without_nul_and_surrogates), Described(pattern=r"^[^\x00]*$")]
 """Text of any number of lines: all that both databases can store."""
 
 
@@ -36,6 +53,17 @@ class Input(BaseModel):
     """A JSON body: types are JSON's own, and a field that is not known is an error instead of a surprise."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
+
+
+def _without_defaults(schema: dict[str, Any]) -> None:
+    for described in schema["properties"].values():
+        described.pop("default", None)
+
+
+class Change(Input):
+    """A JSON merge patch (RFC 7396): a field that is left out stays as it is, so that no field has a default."""
+
+    model_config = ConfigDict(json_schema_extra=_without_defaults)
 
 
 class Query(BaseModel):
@@ -49,6 +77,7 @@ class PageQuery(Query):
 
     limit: int = Field(default=DEFAULT_PAGE_SIZE, ge=1, le=MAX_PAGE_SIZE)
     cursor: Annotated[str, StringConstraints(max_length=500)] | None = None
+    fields: tuple[str, ...] | None = None
 
 
 class Record(BaseModel):
@@ -62,6 +91,10 @@ class Record(BaseModel):
 RecordT = TypeVar("RecordT", bound=Record)
 
 
+Versions = frozenset[int] | None
+"""The versions of which a row must have one to be changed; None for any."""
+
+
 class Page(BaseModel, Generic[RecordT]):
     """Some items of a list, and the cursor of those that follow; null when these are the last."""
 
@@ -69,3 +102,5 @@ class Page(BaseModel, Generic[RecordT]):
 
     items: list[RecordT]
     next_cursor: str | None
+    previous_cursor: str | None = None
+    total: int | None = None

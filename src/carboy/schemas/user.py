@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, EmailStr, StringConstraints
 
-from carboy.schemas.base import ABSENT, Input, PageQuery, Record, Text
+from carboy.schemas.base import ABSENT, Change, Described, Input, PageQuery, Record, Text
 
 
 def _normalised(text: str) -> str:
@@ -25,10 +25,28 @@ def _in_lower_case(email: str) -> str:
 
 # Lengths are those of the normalised text, as that is what is stored.
 Username = Annotated[
-    Text, AfterValidator(_normalised), AfterValidator(_visible), StringConstraints(min_length=1, max_length=80)
+    Text,
+    AfterValidator(_normalised),
+    AfterValidator(_visible),
+    StringConstraints(min_length=1, max_length=80),
+    Described(
+        format="username",
+        description="Unique without regard to case; has neither spaces nor characters that cannot be seen.",
+        examples=["ada"],
+    ),
 ]
-Email = Annotated[EmailStr, AfterValidator(_in_lower_case), StringConstraints(max_length=120)]
-FullName = Annotated[Text, AfterValidator(_normalised), StringConstraints(max_length=200)]
+Email = Annotated[
+    EmailStr,
+    AfterValidator(_in_lower_case),
+    StringConstraints(max_length=120),
+    Described(description="Unique without regard to case.", examples=["ada@example.org"]),
+]
+FullName = Annotated[
+    Text,
+    AfterValidator(_normalised),
+    StringConstraints(max_length=200),
+    Described(examples=["Ada Lovelace"]),
+]
 
 
 class UserCreate(Input):
@@ -38,7 +56,7 @@ class UserCreate(Input):
     active: bool = True
 
 
-class UserUpdate(Input):
+class UserUpdate(Change):
     """A partial change: fields that are left out stay as they are. A null full name removes it."""
 
     username: Username = ABSENT
@@ -55,6 +73,8 @@ class UserQuery(PageQuery):
 
 
 class UserRead(Record):
+    """A person or program that uses the API."""
+
     username: str
     email: str
     full_name: str | None

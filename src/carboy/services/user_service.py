@@ -3,7 +3,7 @@ from typing import Any
 
 from carboy.daos import UserDao
 from carboy.errors import StaleVersionError
-from carboy.schemas.base import Page
+from carboy.schemas.base import Page, Versions
 from carboy.schemas.user import UserCreate, UserQuery, UserRead, UserUpdate
 from carboy.services.pagination import Cursors
 from carboy.services.transactions import Service, UnitOfWork, read_only, transactional
@@ -47,8 +47,8 @@ class UserService(Service):
         return await self._users.add(_columns(new.model_dump()))
 
     @transactional
-    async def update_user(self, user_id: int, change: UserUpdate, version: int | None = None) -> UserRead:
-        """Change the fields that the change names, if the user still has the version that the change was made from.
+    async def update_user(self, user_id: int, change: UserUpdate, versions: Versions = None) -> UserRead:
+        """Change the fields that the change names, if the user still has a version that the change was made from.
 
         Raises:
             StaleVersionError: The user has another version.
@@ -57,20 +57,21 @@ class UserService(Service):
         """
         values = _columns(change.model_dump(exclude_unset=True))
         if values:
-            return await self._users.update(user_id, values, version=version)
+            return await self._users.update(user_id, values, versions=versions)
         user = await self._users.get(user_id)
-        if version not in {None, user.version}:
+        if versions is not None and user.version not in versions:
             raise StaleVersionError
         return user
 
     @transactional
-    async def delete_user(self, user_id: int) -> None:
-        """Delete a user.
+    async def delete_user(self, user_id: int, versions: Versions = None) -> None:
+        """Delete a user, if it still has a version that the decision was made from.
 
         Raises:
+            StaleVersionError: The user has another version.
             UserNotFoundError: There is no such user.
         """
-        await self._users.delete(user_id)
+        await self._users.delete(user_id, versions=versions)
 
 
 def _columns(values: dict[str, Any]) -> dict[str, Any]:

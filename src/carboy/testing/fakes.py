@@ -17,7 +17,7 @@ from carboy.daos.user_dao import UserDao
 from carboy.db import Database
 from carboy.db.database import Unit, check_outcome
 from carboy.errors import DatabaseUnavailableError, StaleVersionError
-from carboy.schemas.base import Record
+from carboy.schemas.base import Record, Versions
 from carboy.schemas.idempotency import IdempotencyKeyRead
 from carboy.schemas.user import UserRead
 
@@ -144,23 +144,19 @@ class FakeDao(Dao[RecordT]):
         self._all()[row["id"]] = row
         return self._record(row)
 
-    async def update(self, identity: int, values: Mapping[str, object], *, version: int | None = None) -> RecordT:
+    async def update(self, identity: int, values: Mapping[str, object], *, versions: Versions = None) -> RecordT:
         self._database.touch(writes=True)
-        row = self._all().get(identity)
-        if row is None:
-            raise self.not_found
-        if version is not None and row["version"] != version:
-            raise StaleVersionError
+        row = self._expected(identity, versions)
         renewed = {column.name: _value_of(column.onupdate) for column in self._table.columns if column.onupdate}
         changed = row | renewed | {**self._known(values)} | {"version": row["version"] + 1}
         self._check(changed)
         self._all()[identity] = changed
         return self._record(changed)
 
-    async def delete(self, identity: int) -> None:
+    async def delete(self, identity: int, *, versions: Versions = None) -> None:
         self._database.touch(writes=True)
-        if self._all().pop(identity, None) is None:
-            raise self.not_found
+        self._expected(identity, versions)
+        del self._all()[identity]
 
     async def _find_by(self, **equal: object) -> RecordT | None:
         self._database.touch()
@@ -168,6 +164,14 @@ class FakeDao(Dao[RecordT]):
 
     def _all(self) -> dict[int, Row]:
         return self._database.rows(self._table.name)
+
+    def _expected(self, identity: int, versions: Versions) -> Row:
+        row = self._all().get(identity)
+        if row is None:
+            raise self.not_found
+        if versions is not None and row["version"] not in versions:
+            raise StaleVersionError
+        return row
 
     def _matching(self, equal: Mapping[str, object]) -> list[Row]:
         for name in equal:

@@ -1,0 +1,19 @@
+"""One declaration for each route: the view's signature says what it takes and what it gives.
+
+From it come parsing, validation, the answer, and the OpenAPI document; there is no second place to edit::
+
+    users = ApiBlueprint("users", __name__, url_prefix="/api/users", description="Who may use the API.")
+
+    @users.patch("/<int:user_id>", errors=[UserNotFoundError])
+    @inject
+    async def update_user(user_id: UserId, change: UserUpdate, expected: Expected, service: Users) -> UserRead:
+        \"\"\"Change a user.\"\"\"
+        return await service.update_user(user_id, change, expected)
+"""
+
+from carboy.api.answers import Created
+from carboy.api.blueprint import ApiBlueprint
+from carboy.api.deprecation import deprecated
+from carboy.api.operation import Expected, Operation
+
+__all__ = ["ApiBlueprint", "Created", "Expected", "Operation", "deprecated"]

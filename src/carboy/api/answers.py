@@ -1,0 +1,113 @@
+"""Writes what a view returns as an answer."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any, Generic, TypeVar
+from urllib.parse import quote, urlencode
+
+from flask import Response
+from pydantic import BaseModel, TypeAdapter
+
+from carboy.api.requests import JSON, is_known
+from carboy.schemas.base import Page, PageQuery
+from carboy.web import JsonResponse, Request
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class Created(Generic[ModelT]):
+    """What a view returns that has created something.
+
+    Attributes:
+        resource: What was created.
+        location: Its address, a path.
+    """
+
+    resource: ModelT
+    location: str
+
+
+Writer = Callable[[Any, Request, dict[str, Any]], Response]
+"""Makes an answer of what the view returned, the request, and what the view was given."""
+
+
+def model_writer(model: Any) -> Writer:
+    """Return what answers 200 with a model as JSON, or 304 to who has it already."""
+    to_json = TypeAdapter(model).serializer.to_json
+
+    def write(result: BaseModel, request: Request, _arguments: dict[str, Any]) -> Response:
+        version = result.__dict__.get("version")
+        if version is None:
+            return JsonResponse(to_json(result), 200, content_type=JSON)
+        tag = str(version)
+        if is_known(request, tag):
+            return not_modified(tag)
+        response = JsonResponse(to_json(result), 200, content_type=JSON)
+        response.headers.add("ETag", f'"{tag}"')
+        return response
+
+    return write
+
+
+def page_writer(model: Any, query: str | None) -> Writer:
+    """Return what answers with a page of a list: sparse if that was asked for, and with links to the pages around it.
+
+    Args:
+        model: The page's type.
+        query: The argument of the view that is the list's query; None if it has none.
+    """
+    to_json = TypeAdapter(model).serializer.to_json
+
+    def write(result: Page[Any], request: Request, arguments: dict[str, Any]) -> Response:
+        asked = arguments.get(query) if query is not None else None
+        fields = asked.fields if isinstance(asked, PageQuery) else None
+        body = to_json(result, include=_only(fields)) if fields else to_json(result)
+        # A list has no version; the tag is of its content. Nothing secret depends on it, so that 64 bits will do.
+        tag = sha256(body).hexdigest()[:16]
+        links = _links(result, request)
+        response = not_modified(tag) if is_known(request, tag) else JsonResponse(body, 200, content_type=JSON)
+        response.headers["ETag"] = f'"{tag}"'
+        if links:
+            response.headers.add("Link", links)
+        return response
+
+    return write
+
+
+def _only(fields: tuple[str, ...]) -> Any:
+    around = dict.fromkeys(set(Page.model_fields) - {"items"}, True)
+    return around | {"items": {"__all__": set(fields)}}
+
+
+def _links(page: Page[Any], request: Request) -> str:
+    """Return the links to the pages around this one (RFC 8288): relative, as the host is not ours to trust."""
+    cursors = {"next": page.next_cursor, "prev": page.previous_cursor}
+    if not any(cursors.values()):
+        return ""
+    path = quote(f"{request.root_path}{request.path}")
+    query = [(name, value) for name, value in request.args.items() if name != "cursor"]
+    return ", ".join(
+        f'<{path}?{urlencode([*query, ("cursor", cursor)])}>; rel="{relation}"'
+        for relation, cursor in cursors.items()
+        if cursor is not None
+    )
+
+
+def nothing_writer(_result: None, _request: Request, _arguments: dict[str, Any]) -> Response:
+    """Answer 204."""
+    return without_body(204)
+
+
+def not_modified(tag: str) -> Response:
+    response = without_body(304)
+    response.headers.add("ETag", f'"{tag}"')
+    return response
+
+
+def without_body(status: int) -> Response:
+    response = Response(status=status)
+    # Flask names a type even for nothing.
+    del response.headers["Content-Type"]
+    return response

@@ -1,0 +1,73 @@
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+from flask import Blueprint
+
+from carboy.api.endpoints import endpoint_of
+from carboy.api.operation import Operation, operation_of
+from carboy.errors import CarboyError
+
+ATTRIBUTE = "__operation__"
+ViewT = TypeVar("ViewT", bound=Callable[..., Any])
+
+
+class ApiBlueprint(Blueprint):
+    """A blueprint whose views declare by their signature what they take and what they give.
+
+    Its route decorators take one argument more, ``errors``: what the view may raise, besides what every route may.
+
+    Args:
+        name: The blueprint's name, which is also the tag of its operations in the document.
+        import_name: The module's ``__name__``.
+        description: What the operations are about, for the document.
+        **options: What `flask.Blueprint` takes.
+    """
+
+    def __init__(self, name: str, import_name: str, *, description: str, **options: Any) -> None:
+        super().__init__(name, import_name, **options)
+        self.description = description
+
+    def get(self, rule: str, **options: Any) -> Callable[[ViewT], ViewT]:
+        return self.route(rule, methods=["GET"], **options)
+
+    def post(self, rule: str, **options: Any) -> Callable[[ViewT], ViewT]:
+        return self.route(rule, methods=["POST"], **options)
+
+    def put(self, rule: str, **options: Any) -> Callable[[ViewT], ViewT]:
+        return self.route(rule, methods=["PUT"], **options)
+
+    def patch(self, rule: str, **options: Any) -> Callable[[ViewT], ViewT]:
+        return self.route(rule, methods=["PATCH"], **options)
+
+    def delete(self, rule: str, **options: Any) -> Callable[[ViewT], ViewT]:
+        return self.route(rule, methods=["DELETE"], **options)
+
+    def route(self, rule: str, **options: Any) -> Callable[[ViewT], ViewT]:
+        # Flask's own declares that a view returns what Flask can answer with. These return what the client gets.
+        return super().route(rule, **options)
+
+    def add_url_rule(
+        self,
+        rule: str,
+        endpoint: str | None = None,
+        view_func: Any = None,
+        provide_automatic_options: bool | None = None,  # noqa: FBT001 - its signature is Flask's.
+        *,
+        errors: Iterable[type[CarboyError]] = (),
+        **options: Any,
+    ) -> None:
+        """Add a route.
+
+        Raises:
+            DeclarationError: The view's signature does not say what it must.
+        """
+        operation = operation_of(view_func, tuple(errors))
+        answer = endpoint_of(operation)
+        setattr(answer, ATTRIBUTE, operation)
+        super().add_url_rule(rule, endpoint, answer, provide_automatic_options, **options)
+
+
+def declared(view: Any) -> Operation | None:
+    """Return what a view of an application has declared; None if it is no view of an `ApiBlueprint`."""
+    operation: Operation | None = getattr(view, ATTRIBUTE, None)
+    return operation

@@ -1,0 +1,61 @@
+"""Makes of a view what Flask calls for its route."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from flask import Response, after_this_request
+
+from carboy.api.idempotency import answer_once, created_writer
+from carboy.api.operation import Operation, View
+from carboy.api.requests import require_acceptable
+from carboy.schemas.idempotency import StoredAnswer
+from carboy.web import Request, current_request
+
+
+def endpoint_of(operation: Operation) -> View:
+    """Return what reads a request, calls the view, and writes its answer."""
+    view, prepare = operation.view, _preparation(operation)
+    if operation.creates:
+        return _creating(operation)
+    write = operation.writer()
+
+    @wraps(view)
+    async def endpoint(**arguments: Any) -> Response:
+        request = current_request()
+        prepare(request, arguments)
+        return write(await view(**arguments), request, arguments)
+
+    return endpoint
+
+
+def _creating(operation: Operation) -> View:
+    view, prepare, write = operation.view, _preparation(operation), created_writer(operation.result)
+    body = operation.body[0] if operation.body is not None else None
+
+    @wraps(view)
+    async def endpoint(**arguments: Any) -> Response:
+        request = current_request()
+        prepare(request, arguments)
+
+        async def work() -> StoredAnswer:
+            return write(await view(**arguments))
+
+        return await answer_once(str(request.endpoint), arguments.get(body or ""), request, work)
+
+    return endpoint
+
+
+def _preparation(operation: Operation) -> Callable[[Request, dict[str, Any]], None]:
+    """Return what completes the arguments of a view, which at first are those of the URL."""
+    deprecation, readers, gives_json = operation.deprecation, operation.readers(), operation.result is not None
+
+    def prepare(request: Request, arguments: dict[str, Any]) -> None:
+        if deprecation is not None:
+            after_this_request(deprecation.add_headers)
+        if gives_json:
+            require_acceptable(request)
+        for name, read in readers:
+            arguments[name] = read(request)
+
+    return prepare

@@ -1,0 +1,72 @@
+"""Makes a POST that creates something safe to retry: the header Idempotency-Key.
+
+As in draft-ietf-httpapi-idempotency-key-header: the first answer is stored in the transaction of its effect, and given
+again to whoever sends the same request with the same key.
+"""
+
+from collections.abc import Awaitable, Callable
+from hashlib import sha256
+from typing import Any
+
+from flask import Flask, Response, current_app
+from pydantic import BaseModel, TypeAdapter
+
+from carboy.api.answers import Created
+from carboy.api.requests import JSON
+from carboy.schemas.idempotency import StoredAnswer
+from carboy.services.idempotency_service import IdempotencyService, parse_key
+from carboy.web import JsonResponse, Request
+
+Work = Callable[[], Awaitable[StoredAnswer]]
+
+
+def init_app(app: Flask, service: Callable[[], IdempotencyService]) -> None:
+    """Let the application keep keys by a service, which is asked for when the first key comes."""
+    app.extensions["idempotency_service"] = service
+
+
+def created_writer(model: Any) -> Callable[[Created[Any]], StoredAnswer]:
+    """Return what makes an answer of something created: 201, its address, and its version as ETag."""
+    to_json = TypeAdapter(model).serializer.to_json
+
+    def write(result: Created[Any]) -> StoredAnswer:
+        headers = {"Location": result.location}
+        version = result.resource.__dict__.get("version")
+        if version is not None:
+            headers["ETag"] = f'"{version}"'
+        return StoredAnswer(status=201, body=to_json(result.resource).decode(), headers=headers)
+
+    return write
+
+
+async def answer_once(scope: str, body: BaseModel | None, request: Request, work: Work) -> Response:
+    """Do the work and answer; if the request has a key that was answered before, answer the same without the work.
+
+    Args:
+        scope: What the key belongs to: the same key may serve another operation.
+        body: The body as it was understood, by which a request is told from another with the same key.
+        request: The request.
+        work: Makes the answer.
+
+    Raises:
+        InvalidIdempotencyKeyError: The header holds no key.
+        IdempotencyKeyReusedError: The key belongs to another request.
+        IdempotencyKeyInUseError: The first request with this key is under way.
+    """
+    header = request.headers.get("Idempotency-Key")
+    if header is None:
+        return _response(await work())
+    service: IdempotencyService = current_app.extensions["idempotency_service"]()
+    content = body.model_dump_json(exclude_unset=True) if body is not None else ""
+    fingerprint = sha256(f"{request.path}\n{content}".encode()).hexdigest()
+    stored, is_replayed = await service.answer_once(scope, parse_key(header), fingerprint, work)
+    response = _response(stored)
+    if is_replayed:
+        response.headers["Idempotency-Replayed"] = "true"
+    return response
+
+
+def _response(stored: StoredAnswer) -> Response:
+    response = JsonResponse(stored.body, stored.status, content_type=JSON)
+    response.headers.extend(stored.headers)
+    return response

@@ -1,0 +1,111 @@
+"""The schemas of a document: what pydantic says of the models, under names that generated clients can use."""
+
+import re
+from collections.abc import Iterable
+from typing import Any, cast, get_args
+
+from pydantic import BaseModel, TypeAdapter
+from pydantic.json_schema import JsonSchemaMode
+
+from carboy.api.operation import Operation
+
+Json = dict[str, Any]
+REFERENCES = "#/components/schemas/{model}"
+SPARSE = "Sparse"
+
+
+TEXT = {"type": "string"}
+PROBLEMS: Json = {
+    "FieldProblem": {
+        "type": "object",
+        "title": "FieldProblem",
+        "description": "What is wrong with one field of the request.",
+        "required": ["detail"],
+        "properties": {
+            "detail": TEXT,
+            "pointer": TEXT | {"description": "The place in the body, a JSON pointer (RFC 6901) as a URI fragment."},
+            "parameter": TEXT | {"description": "The name of the query parameter."},
+        },
+    },
+    "Problem": {
+        "type": "object",
+        "title": "Problem",
+        "description": "What went wrong (RFC 9457).",
+        "required": ["type", "title", "status", "detail", "code", "request_id"],
+        "properties": {
+            "type": TEXT,
+            "title": TEXT | {"description": "The name of the status."},
+            "status": {"type": "integer"},
+            "detail": TEXT | {"description": "What went wrong, for people."},
+            "code": TEXT | {"description": "What went wrong, for programs: it does not change."},
+            "request_id": TEXT | {"description": "To be quoted in questions: the log tells more under it."},
+            "errors": {"type": "array", "items": {"$ref": REFERENCES.format(model="FieldProblem")}},
+            "checks": {"type": "object", "additionalProperties": TEXT},
+        },
+    },
+}
+"""Written by hand, as no object of ours has this form: a problem has members only that are known."""
+
+
+class Models:
+    """The schemas that a document needs for its operations."""
+
+    def __init__(self, operations: Iterable[Operation]) -> None:
+        wanted: dict[tuple[Any, JsonSchemaMode], TypeAdapter[Any]] = {}
+        pages: dict[str, Any] = {}
+        for operation in operations:
+            if operation.body is not None:
+                wanted[operation.body[1], "validation"] = TypeAdapter(operation.body[1])
+            if operation.result is not None:
+                wanted[operation.result, "serialization"] = TypeAdapter(operation.result)
+            if operation.is_list:
+                pages[_name(operation.result)] = operation.result
+        inputs = [(key, mode, adapter) for (key, mode), adapter in wanted.items()]
+        _, definitions = TypeAdapter.json_schemas(inputs, ref_template=REFERENCES)
+        self.components: Json = cast("Json", _renamed(definitions["$defs"])) | PROBLEMS
+        for name, page in pages.items():
+            self._add_sparse(name, _item_of(page).__name__)
+
+    def reference(self, model: type[BaseModel]) -> Json:
+        return {"$ref": REFERENCES.format(model=_name(model))}
+
+    def sparse_reference(self, model: type[BaseModel]) -> Json:
+        """Return the schema of a list whose items have the fields only that were asked for."""
+        return {"$ref": REFERENCES.format(model=SPARSE + _name(model))}
+
+    def _add_sparse(self, page: str, item: str) -> None:
+        """Describe the answer to ``fields``: the page, and items of which any field may be missing."""
+        whole = self.components[item]
+        self.components[SPARSE + item] = {name: value for name, value in whole.items() if name != "required"} | {
+            "title": SPARSE + item,
+            "description": f"Those fields of a {item} that were asked for.",
+        }
+        items = {"type": "array", "items": {"$ref": REFERENCES.format(model=SPARSE + item)}, "title": "Items"}
+        described = self.components[page]
+        self.components[SPARSE + page] = described | {
+            "title": SPARSE + page,
+            "properties": described["properties"] | {"items": items},
+        }
+
+
+def _item_of(page: Any) -> type[BaseModel]:
+    item: type[BaseModel] = get_args(page.model_fields["items"].annotation)[0]
+    return item
+
+
+def _name(model: type[BaseModel]) -> str:
+    """Return the name of a model's schema: of ``Page[UserRead]`` it is ``UserReadPage``."""
+    return re.sub(r"^(\w+)\[(\w+)\]$", r"\2\1", model.__name__)
+
+
+def _renamed(value: Any) -> Any:
+    """Give pydantic's names for generic models, ``Page_UserRead_``, the form of `_name`, wherever they stand."""
+    if isinstance(value, dict):
+        return {_renamed_text(key): _renamed(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_renamed(item) for item in value]
+    return _renamed_text(value) if isinstance(value, str) else value
+
+
+def _renamed_text(text: str) -> str:
+    return re.sub(r"\b(\w+?)(?:_(\w+?)_|\[(\w+)\])$", lambda match: f"{match[2] or match[3]}{match[1]}", text)

@@ -1,0 +1,154 @@
+"""What a view's signature declares, found out once at start."""
+
+import inspect
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Annotated, Any, get_args, get_origin
+
+from pydantic import BaseModel
+
+from carboy.api.answers import Created, Writer, model_writer, nothing_writer, page_writer
+from carboy.api.deprecation import Deprecation, deprecation_of
+from carboy.api.requests import Reader, body_reader, query_reader, read_expected
+from carboy.errors import CarboyError
+from carboy.schemas.base import Change, Page, Query, Versions
+
+View = Callable[..., Coroutine[Any, Any, Any]]
+
+
+class _IfMatch:
+    """Marks the argument that takes what the header If-Match says."""
+
+
+Expected = Annotated[Versions, _IfMatch()]
+"""The versions that a client has seen: one of them must be the resource's when it is changed."""
+
+
+class DeclarationError(TypeError):
+    """A view's signature does not say what it must."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Operation:
+    """What a route takes and gives.
+
+    Attributes:
+        view: The function as it was declared.
+        query: The name and type of the argument that is the query string.
+        body: The same for the JSON body.
+        expected: The name of the argument that is If-Match.
+        result: The type of what the view returns; None if that is nothing.
+        creates: Whether the view returns a `Created`.
+        errors: What the view may raise, besides what every route may.
+        deprecation: Whether the route will go.
+    """
+
+    view: View
+    query: tuple[str, type[Query]] | None
+    body: tuple[str, type[BaseModel]] | None
+    expected: str | None
+    result: Any
+    creates: bool
+    errors: tuple[type[CarboyError], ...]
+    deprecation: Deprecation | None
+
+    @property
+    def arguments(self) -> frozenset[str]:
+        """The names of the arguments that come from the request's query, body and headers."""
+        named = (pair[0] for pair in (self.query, self.body) if pair is not None)
+        return frozenset([*named, *([self.expected] if self.expected is not None else [])])
+
+    @property
+    def status(self) -> HTTPStatus:
+        """What the route answers when all goes well."""
+        if self.result is None:
+            return HTTPStatus.NO_CONTENT
+        return HTTPStatus.CREATED if self.creates else HTTPStatus.OK
+
+    @property
+    def is_list(self) -> bool:
+        return isinstance(self.result, type) and issubclass(self.result, Page)
+
+    @property
+    def changes(self) -> bool:
+        """Whether the body is a change of something, a JSON merge patch (RFC 7396)."""
+        return self.body is not None and issubclass(self.body[1], Change)
+
+    @property
+    def writes(self) -> bool:
+        return self.body is not None or self.expected is not None
+
+    @property
+    def has_etag(self) -> bool:
+        """Whether the answer tells a version: of a resource its own, of a list that of its content."""
+        return self.is_list or (self.result is not None and "version" in self.result.model_fields)
+
+    @property
+    def is_injected(self) -> bool:
+        """Whether the view uses what the container gives, and with it a database."""
+        return len(inspect.signature(self.view).parameters) > len(self.arguments)
+
+    def readers(self) -> list[tuple[str, Reader]]:
+        readers: list[tuple[str, Reader]] = []
+        if self.query is not None:
+            readers.append((self.query[0], query_reader(self.query[1])))
+        if self.body is not None:
+            readers.append((self.body[0], body_reader(self.body[1])))
+        if self.expected is not None:
+            readers.append((self.expected, read_expected))
+        return readers
+
+    def writer(self) -> Writer:
+        if self.result is None:
+            return nothing_writer
+        if self.is_list:
+            return page_writer(self.result, self.query[0] if self.query is not None else None)
+        return model_writer(self.result)
+
+
+def operation_of(view: View, errors: tuple[type[CarboyError], ...]) -> Operation:
+    """Read a view's signature.
+
+    Raises:
+        DeclarationError: It is not asynchronous, does not say what it returns, or takes two bodies.
+    """
+    if not inspect.iscoroutinefunction(view):
+        raise DeclarationError(f"{view.__qualname__}: a view of an API is an async function.")
+    signature = inspect.signature(view)
+    models = [(name, one.annotation) for name, one in signature.parameters.items() if _is_model(one.annotation)]
+    queries = [(name, model) for name, model in models if issubclass(model, Query)]
+    bodies = [(name, model) for name, model in models if not issubclass(model, Query)]
+    expected = [name for name, one in signature.parameters.items() if _is_if_match(one.annotation)]
+    for kind, found in (("query", queries), ("body", bodies), ("If-Match", expected)):
+        if len(found) > 1:
+            raise DeclarationError(f"{view.__qualname__}: more than one argument is the {kind}.")
+    result, creates = _result_of(view, signature.return_annotation)
+    return Operation(
+        view=view,
+        query=queries[0] if queries else None,
+        body=bodies[0] if bodies else None,
+        expected=expected[0] if expected else None,
+        result=result,
+        creates=creates,
+        errors=errors,
+        deprecation=deprecation_of(view),
+    )
+
+
+def _result_of(view: View, annotation: Any) -> tuple[Any, bool]:
+    if get_origin(annotation) is Created:
+        return get_args(annotation)[0], True
+    if annotation is None or _is_model(annotation):
+        return annotation, False
+    raise DeclarationError(
+        f"{view.__qualname__}: it must return a pydantic model, Created[...] or None, not {annotation!r}."
+    )
+
+
+def _is_model(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
+
+
+def _is_if_match(annotation: Any) -> bool:
+    return get_origin(annotation) is Annotated and any(isinstance(one, _IfMatch) for one in get_args(annotation)[1:])

@@ -1,0 +1,121 @@
+"""The answers of an operation, as its document tells them."""
+
+from collections.abc import Iterator
+from http import HTTPStatus
+from typing import Any
+
+from carboy import errors
+from carboy.api.models import Models
+from carboy.api.operation import Operation
+from carboy.api.requests import JSON
+from carboy.errors import CarboyError
+from carboy.problems import MEDIA_TYPE, problem_content
+from carboy.schemas.base import PageQuery
+
+Json = dict[str, Any]
+Failure = tuple[HTTPStatus, str, str]
+"""The status, code and detail of a problem."""
+
+HEADERS: Json = {
+    "ETag": {
+        "description": "The version of what was answered, for If-Match and If-None-Match.",
+        "schema": {"type": "string"},
+    },
+    "Link": {"description": "The pages around this one (RFC 8288).", "schema": {"type": "string"}},
+    "Location": {"description": "The address of what was created.", "schema": {"type": "string"}},
+    "Idempotency-Replayed": {
+        "description": "`true` if this is the answer to an earlier request with the same key.",
+        "schema": {"type": "string", "enum": ["true"]},
+    },
+    "X-Request-ID": {"description": "The id of the request, to be quoted in questions.", "schema": {"type": "string"}},
+    "Retry-After": {"description": "Seconds after which to try again.", "schema": {"type": "integer"}},
+    "Deprecation": {"description": "Since when the operation is deprecated (RFC 9745).", "schema": {"type": "string"}},
+    "Sunset": {"description": "When the operation will stop to answer (RFC 8594).", "schema": {"type": "string"}},
+}
+
+ANY_TIME: tuple[Failure, ...] = (
+    (HTTPStatus.INTERNAL_SERVER_ERROR, "internal_server_error", "Something went wrong on our side."),
+)
+TOO_LARGE: Failure = (
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    "content_too_large",
+    "The request body is larger than this server accepts.",
+)
+
+
+def responses_of(operation: Operation, models: Models) -> Json:
+    """Return all answers of an operation by their status."""
+    responses: Json = {str(operation.status.value): _success(operation, models)}
+    if operation.has_etag and not operation.writes:
+        description = "The client has it already: see If-None-Match."
+        responses["304"] = {"description": description, "headers": _headers("ETag", "X-Request-ID")}
+    by_status: dict[HTTPStatus, list[Failure]] = {}
+    for failure in dict.fromkeys(_failures(operation)):
+        by_status.setdefault(failure[0], []).append(failure)
+    return responses | {str(status.value): _failed(found) for status, found in sorted(by_status.items())}
+
+
+def _success(operation: Operation, models: Models) -> Json:
+    headers = ["X-Request-ID"]
+    if operation.deprecation is not None:
+        headers += ["Deprecation", *(["Sunset"] if operation.deprecation.sunset else [])]
+    if operation.result is None:
+        return {"description": "Done; there is nothing to say.", "headers": _headers(*headers)}
+    if operation.has_etag:
+        headers.append("ETag")
+    schema = models.reference(operation.result)
+    if operation.is_list:
+        headers.append("Link")
+        schema = {"anyOf": [schema, models.sparse_reference(operation.result)]}
+    if operation.creates:
+        headers += ["Location", "Idempotency-Replayed"]
+    return {
+        "description": operation.status.phrase,
+        "headers": _headers(*headers),
+        "content": {JSON: {"schema": schema}},
+    }
+
+
+def _headers(*names: str) -> Json:
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in sorted(names)}
+
+
+def _failures(operation: Operation) -> Iterator[Failure]:
+    """Yield what may go wrong: what the view declares, and what follows from what it takes and gives."""
+    kinds: list[type[CarboyError]] = [*operation.errors]
+    if operation.body is not None:
+        kinds += [errors.BadRequestError, errors.UnsupportedMediaError, errors.InvalidInputError]
+        yield TOO_LARGE
+    if operation.query is not None:
+        kinds.append(errors.InvalidInputError)
+        if issubclass(operation.query[1], PageQuery):
+            kinds.append(errors.InvalidCursorError)
+    if operation.expected is not None:
+        kinds += [errors.StaleVersionError, errors.PreconditionRequiredError]
+    if operation.creates:
+        kinds += [
+            errors.InvalidIdempotencyKeyError,
+            errors.IdempotencyKeyInUseError,
+            errors.IdempotencyKeyReusedError,
+        ]
+    if operation.result is not None:
+        kinds.append(errors.NotAcceptableError)
+    if operation.is_injected:
+        kinds += [errors.DatabaseBusyError, errors.DatabaseUnavailableError]
+    yield from ((kind.status, kind.code, kind.message) for kind in kinds)
+    yield from ANY_TIME
+
+
+def _failed(failures: list[Failure]) -> Json:
+    examples = {
+        code: {"summary": detail, "value": problem_content(status, code, detail, "0f5c55d63bde4d6581c346b872021d74")}
+        for status, code, detail in sorted(failures)
+    }
+    names = ["X-Request-ID"]
+    if failures[0][0] == HTTPStatus.SERVICE_UNAVAILABLE:
+        names.append("Retry-After")
+    return {
+        "description": " ".join(f"`{code}`: {detail}" for _, code, detail in sorted(failures)),
+        "headers": _headers(*names),
+        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": examples}},
+    }
