@@ -35,6 +35,8 @@ def create_app(container: Container) -> Flask:
     idempotency.init_app(app, container.providers["idempotency_service"])
     for blueprint in routes.BLUEPRINTS:
         app.register_blueprint(blueprint)
+    if settings.http.docs:
+        app.register_blueprint(routes.docs)
     cli.init_app(app)
 
     wire(container, app, packages=[routes])

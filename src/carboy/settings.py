@@ -44,6 +44,7 @@ class HttpSettings(Section):
     view_threads: int = Field(gt=0)
     idempotency_hours: int = Field(gt=0, le=8760)
     require_if_match: bool
+    docs: bool
 
 
 class DatabaseSettings(Section):

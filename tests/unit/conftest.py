@@ -6,6 +6,7 @@ from textwrap import dedent
 from types import ModuleType
 
 import pytest
+from support.configuration import HTTP
 
 from carboy.configuration import SettingsError, load_settings
 from carboy.settings import Settings
@@ -14,12 +15,12 @@ Load = Callable[..., Settings]
 SECRET = "Zq7-not-in-any-message-Zq7-not-in-any"
 """Long enough to pass for a secret key, and found in no sentence but by mistake."""
 
-DEFAULTS = """\
+DEFAULTS = f"""\
 defaults:
-  http: {max_body_bytes: 1000, spool_bytes: 500, view_threads: 4, idempotency_hours: 24, require_if_match: false}
-  database: {url: sqlite+aiosqlite:///var/default.db, pool_size: 10, acquire_timeout: 0.8, statement_timeout: 10.0}
-  logging: {level: INFO, format: json}
-  security: {secret_key: null}
+  http: {HTTP}
+  database: {{url: sqlite+aiosqlite:///var/default.db, pool_size: 10, acquire_timeout: 0.8, statement_timeout: 10.0}}
+  logging: {{level: INFO, format: json}}
+  security: {{secret_key: null}}
 """
 PROFILES = """\
 profiles:

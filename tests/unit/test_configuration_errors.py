@@ -5,6 +5,7 @@ from pathlib import Path
 from textwrap import indent
 
 import pytest
+from support.configuration import HTTP
 
 from carboy.configuration import SettingsError, load_settings
 from carboy.settings import Settings
@@ -16,12 +17,12 @@ ProblemsOf = Callable[..., list[str]]
 def with_profile(text: str) -> str:
     """Return a whole configuration whose development profile is this text."""
     return (
-        """\
+        f"""\
 defaults:
-  http: {max_body_bytes: 1000, spool_bytes: 500, view_threads: 4, idempotency_hours: 24, require_if_match: false}
-  database: {url: sqlite+aiosqlite:///a.db, pool_size: 1, acquire_timeout: 0.8, statement_timeout: 10.0}
-  logging: {level: INFO, format: json}
-  security: {secret_key: kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk}
+  http: {HTTP}
+  database: {{url: sqlite+aiosqlite:///a.db, pool_size: 1, acquire_timeout: 0.8, statement_timeout: 10.0}}
+  logging: {{level: INFO, format: json}}
+  security: {{secret_key: {"k" * 32}}}
 profiles:
   development:
 """

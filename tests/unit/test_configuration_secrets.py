@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 from dependency_injector import providers
 from flask import Flask
+from support.configuration import HTTP
 
 from carboy.configuration import SettingsError, masked
 from carboy.settings import Settings
@@ -28,7 +29,7 @@ def deployed(request: pytest.FixtureRequest, production: dict[str, str]) -> dict
 def document(*, key: str = "null", url: str = "null") -> str:
     return f"""\
     defaults:
-      http: {{max_body_bytes: 1000, spool_bytes: 500, view_threads: 4, idempotency_hours: 24, require_if_match: false}}
+      http: {HTTP}
       database: {{url: {url}, pool_size: 1, acquire_timeout: 0.8, statement_timeout: 10.0}}
       logging: {{level: INFO, format: json}}
       security: {{secret_key: {key}}}
@@ -165,6 +166,7 @@ def test_config_show_prints_each_setting_with_its_source(load: Load, container: 
         ["http.view_threads", "4", "# config.yaml, defaults"],
         ["http.idempotency_hours", "24", "# config.yaml, defaults"],
         ["http.require_if_match", "False", "# config.yaml, defaults"],
+        ["http.docs", "True", "# config.yaml, defaults"],
         ["database.url", "postgresql+asyncpg://u:********@h/d", f"# {URL}"],
         ["database.pool_size", "10", "# config.yaml, defaults"],
         ["database.acquire_timeout", "0.8", "# config.yaml, defaults"],

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.configuration import HTTP
 
 from carboy.configuration import load_settings, walk
 from carboy.settings import Environment, Settings
@@ -18,7 +19,7 @@ POOL = "CARBOY_DATABASE__POOL_SIZE"
 def document(**profiles: Any) -> str:
     return f"""\
     defaults:
-      http: {{max_body_bytes: 1000, spool_bytes: 500, view_threads: 4, idempotency_hours: 24, require_if_match: false}}
+      http: {HTTP}
       database: {{url: sqlite+aiosqlite:///a.db, pool_size: 1, acquire_timeout: 0.8, statement_timeout: 10.0}}
       logging: {{level: INFO, format: json}}
       security: {{secret_key: {"k" * 32}}}

@@ -1,0 +1,124 @@
+"""The page at /api/docs as a person meets it: in a real browser, under a real server."""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, Response, expect, sync_playwright
+from support.carboy_server import HYPERCORN, PRODUCTION, CarboyServer, migrated_copy, serve
+from support.requests import registration
+from support.server import PATIENCE
+
+PAGE = "/api/docs"
+DOCUMENT = "/api/openapi.json"
+METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
+
+REQUIRED_VARIABLE = "CARBOY_TEST_REQUIRE_BROWSER"
+"""Set it where a browser must be there, so that tests that do not run are a failure."""
+
+BROWSERS = ("chromium", "google-chrome")
+# Containers forbid the sandbox; the rest keeps the browser from asking servers of its maker.
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if path is None:
+        reason = f"none of {', '.join(BROWSERS)} is on the PATH"
+        if os.environ.get(REQUIRED_VARIABLE):
+            pytest.fail(f"A browser is required: {reason}")
+        pytest.skip(f"NOT TESTED IN A BROWSER: {reason}")
+    expect.set_options(timeout=PATIENCE * 1000)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def server(migrated_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[CarboyServer]:
+    environment = migrated_copy(migrated_database, tmp_path_factory.mktemp("server"))
+    with serve(HYPERCORN, environment | PRODUCTION | {"CARBOY_HTTP__DOCS": "true"}) as server:
+        yield server
+
+
+@pytest.fixture
+def page(browser: Browser, server: CarboyServer) -> Iterator[Page]:
+    """The page, open; at the end, the browser must have had nothing to say and nobody else to ask."""
+    said: list[str] = []
+    asked: list[str] = []
+    with browser.new_context(base_url=server.url) as context:
+        page = context.new_page()
+        # Violations of the content security policy are among what is said.
+        page.on("console", lambda message: said.append(f"{message.type}: {message.text}"))
+        page.on("pageerror", lambda error: said.append(str(error)))
+        context.on("request", lambda request: asked.append(request.url))
+        page.goto(PAGE)
+        yield page
+    assert said == []
+    assert [url for url in asked if not url.startswith((f"{server.url}/", "data:"))] == []
+
+
+def document_of(server: CarboyServer) -> dict[str, Any]:
+    with server.client() as client:
+        document: dict[str, Any] = client.get(DOCUMENT).json()
+    return document
+
+
+def test_all_operations_are_shown_and_each_opens(page: Page, server: CarboyServer) -> None:
+    described = {
+        (method.upper(), path)
+        for path, operations in document_of(server)["paths"].items()
+        for method in operations.keys() & METHODS
+    }
+    operations = page.locator(".opblock")
+    expect(operations).to_have_count(len(described))
+    shown = set()
+    for operation in operations.all():
+        method = operation.locator(".opblock-summary-method").inner_text()
+        path = operation.locator(".opblock-summary-path").get_attribute("data-path")
+        shown.add((method, path))
+        operation.locator(".opblock-summary-control").click()
+        expect(operation.locator(".responses-table")).to_be_visible()
+    assert shown == described
+
+
+def test_a_request_that_is_tried_out_shows_its_answer(page: Page, server: CarboyServer) -> None:
+    with server.client() as client:
+        client.post("/api/users", json=registration("ada"))
+    operation = page.locator(".opblock-get").filter(has=page.locator('[data-path="/api/users"]'))
+    operation.locator(".opblock-summary-control").click()
+    operation.get_by_role("button", name="Try it out").click()
+
+    def is_the_answer(response: Response) -> bool:
+        return response.url.startswith(f"{server.url}/api/users")
+
+    with page.expect_response(is_the_answer) as answer:
+        operation.get_by_role("button", name="Execute", exact=True).click()
+    assert answer.value.status == 200
+    shown = operation.locator(".live-responses-table .highlight-code code").first
+    expect(shown).to_contain_text('"username": "ada"')
+    assert json.loads(shown.inner_text()) == answer.value.json()
+
+
+def test_the_page_says_which_api_and_version_it_is(page: Page, server: CarboyServer) -> None:
+    expect(page).to_have_title("Carboy API")
+    version = document_of(server)["info"]["version"]
+    expect(page.get_by_role("heading", level=1)).to_have_text(f"Carboy API {version}")
+
+
+def test_production_keeps_it_closed_unless_told_otherwise(environment: dict[str, str]) -> None:
+    with serve(HYPERCORN, environment | PRODUCTION) as server, server.client() as client:
+        assert [client.get(address).status_code for address in (PAGE, DOCUMENT)] == [404, 404]
