@@ -3,7 +3,7 @@
 from dependency_injector.containers import Container
 from flask import Flask
 
-from carboy import cli, logs, problems, routes
+from carboy import cli, headers, logs, problems, routes
 from carboy.api import idempotency
 from carboy.bridge import FlaskASGI
 from carboy.lifespan import lifespan_of
@@ -33,6 +33,7 @@ def create_app(container: Container) -> Flask:
     logs.init_app(app)
     problems.init_app(app)
     idempotency.init_app(app, container.providers["idempotency_service"])
+    headers.init_app(app)
     for blueprint in routes.BLUEPRINTS:
         app.register_blueprint(blueprint)
     if settings.http.docs:

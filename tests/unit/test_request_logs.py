@@ -96,7 +96,7 @@ async def test_a_request_is_one_line_of_json(client: httpx.AsyncClient, lines: L
         ("POST", "/api/users", 413),
         ("DELETE", "/api/users/1", 500),
         ("GET", "/api//users", 404),
-        ("OPTIONS", "/api/users", 200),
+        ("OPTIONS", "/api/users", 204),
         ("HEAD", "/health/live", 200),
     ],
 )

@@ -1,0 +1,47 @@
+"""Gives every answer the headers that keep it safe in a browser, and its methods to whoever asks for them."""
+
+from typing import Any
+
+from flask import Flask, Response
+
+DEFAULTS = {
+    # A browser takes an answer for what its Content-Type says, and for nothing else.
+    "X-Content-Type-Options": "nosniff",
+    # Whatever gets into an answer, a browser neither runs it nor shows it in a frame. A page says what it needs itself.
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    # An answer is for the one who asked: no cache that is shared may keep it (private). The client's own may, but must
+    # ask before each use (no-cache): with the ETag as If-None-Match, an unchanged answer is a 304 without a body.
+    # no-store would be safer still, but would leave nothing to ask with; answers that hold secrets set it themselves.
+    "Cache-Control": "private, no-cache",
+}
+"""What an answer gets unless the view, or its blueprint, has set a header of that name."""
+
+_DEFAULTS = [(name.lower(), name, value) for name, value in DEFAULTS.items()]
+
+
+def init_app(app: Flask) -> None:
+    """Add the headers, and answer OPTIONS with 204: Flask's own answer is an empty HTML page."""
+    app.after_request(_add_defaults)
+    make_options = app.make_default_options_response
+
+    def options(*args: Any) -> Response:
+        # Flask 3.2 passes its context.
+        response = make_options(*args)
+        response.status_code = 204
+        # Flask lists them as they come, differently in each process.
+        response.headers["Allow"] = ", ".join(sorted(response.allow))
+        del response.headers["Content-Type"]
+        return response
+
+    app.make_default_options_response = options  # type: ignore[method-assign]
+
+
+def _add_defaults(response: Response) -> Response:
+    headers = response.headers
+    # One look at what is there, as asking for each name would cost four times as much.
+    present = {name.lower() for name, _ in headers}
+    for lower, name, value in _DEFAULTS:
+        if lower not in present:
+            headers.add(name, value)
+    return response
