@@ -3,7 +3,7 @@
 from dependency_injector.containers import Container
 from flask import Flask
 
-from carboy import cli, headers, logs, problems, routes
+from carboy import cli, compression, cors, headers, logs, problems, routes
 from carboy.api import idempotency
 from carboy.bridge import FlaskASGI
 from carboy.lifespan import lifespan_of
@@ -34,6 +34,8 @@ def create_app(container: Container) -> Flask:
     problems.init_app(app)
     idempotency.init_app(app, container.providers["idempotency_service"])
     headers.init_app(app)
+    cors.init_app(app, settings.http)
+    compression.init_app(app, settings.http)
     for blueprint in routes.BLUEPRINTS:
         app.register_blueprint(blueprint)
     if settings.http.docs:

@@ -3,6 +3,7 @@
 Every default stands in config.yaml and nowhere else, so that no key has two.
 """
 
+import re
 from enum import StrEnum
 from typing import Annotated, Literal
 
@@ -35,6 +36,11 @@ class Section(BaseModel):
         return value
 
 
+ORIGIN = re.compile(
+    r"(?!http:.*:80$|https:.*:443$)https?://([a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])(:[1-9][0-9]{0,4})?"
+)
+"""A scheme, a host and a port that is not the scheme's own, as a browser writes them (RFC 6454 section 6.2)."""
+
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
@@ -45,6 +51,19 @@ class HttpSettings(Section):
     idempotency_hours: int = Field(gt=0, le=8760)
     require_if_match: bool
     docs: bool
+    compress_min_bytes: int = Field(ge=0)
+    cors_origins: tuple[str, ...]
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _are_as_browsers_send_them(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        # Anything else would never be equal to the Origin of a request, and the operator would look for the reason.
+        for origin in origins:
+            if not ORIGIN.fullmatch(origin):
+                raise ValueError(
+                    f"{origin!r} is no exact origin such as https://app.example.org or http://localhost:3000"
+                )
+        return origins
 
 
 class DatabaseSettings(Section):

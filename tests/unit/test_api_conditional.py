@@ -23,12 +23,24 @@ async def test_what_the_client_has_already_is_not_sent_again(client: httpx.Async
         assert changed.headers["ETag"] != first.headers["ETag"]
 
 
-@pytest.mark.parametrize("tags", ['"1"', 'W/"1"', '"0", "1"', "*", ' "9" ,W/"1"', '"1-gzip"', '"1:br"'])
+@pytest.mark.parametrize("tags", ['"1"', 'W/"1"', '"0", "1"', "*", ' "9" ,W/"1"', '"1:gzip"', '"1:br"'])
 async def test_any_of_several_tags_may_match_be_it_weak(client: httpx.AsyncClient, tags: str) -> None:
     await client.post("/api/users", json=registration("ada"))
     for method in ("GET", "HEAD"):
         answer = await client.request(method, "/api/users/1", headers={"If-None-Match": tags})
         assert answer.status_code == 304
+
+
+async def test_a_client_is_told_the_tag_of_what_it_has(client: httpx.AsyncClient) -> None:
+    for number in range(20):
+        await client.post("/api/users", json=registration(f"user{number}"))
+    first = await client.get("/api/users", headers={"Accept-Encoding": "gzip"})
+    assert first.headers["ETag"].endswith(':gzip"')
+    again = await client.get(
+        "/api/users", headers={"Accept-Encoding": "gzip", "If-None-Match": f'"x", {first.headers["ETag"]}'}
+    )
+    assert (again.status_code, again.headers["ETag"]) == (304, first.headers["ETag"])
+    assert again.headers["Vary"] == first.headers["Vary"]
 
 
 @pytest.mark.parametrize("tags", ['"2"', "1", "", '"1', '""', '"1" "1"', '"2","3"'])

@@ -86,6 +86,8 @@ def test_a_variable_with_one_underscore_too_few_is_an_error(problems_of: Problem
         ("http", "view_threads", "[4]"),
         ("http", "idempotency_hours", "0"),
         ("http", "idempotency_hours", "8761"),
+        ("http", "compress_min_bytes", "-1"),
+        ("http", "compress_min_bytes", "some"),
         ("logging", "level", "LOUD"),
         ("logging", "level", "info"),
         ("logging", "format", "xml"),
@@ -108,6 +110,54 @@ def test_a_value_of_the_wrong_type_or_out_of_range_is_an_error(
     [from_variable] = problems_of(with_profile("{}"), **{variable: value.strip("'").replace(".inf", "inf")})
     assert from_variable.startswith(f"{section}.{name}: ")
     assert from_variable.endswith(f" (from {variable}).")
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "*",
+        "null",
+        "",
+        "app.example.org",
+        "https://",
+        "https://*.example.org",
+        "https://app.example.org/",
+        "https://app.example.org/path",
+        "https://app.example.org?query",
+        "https://app.example.org#fragment",
+        "https://user@app.example.org",
+        "https://App.example.org",
+        "HTTPS://app.example.org",
+        "https://app.example.org:443",
+        "http://app.example.org:80",
+        "https://app.example.org:0",
+        "https://app.example.org:",
+        "https://app.example.org.",
+        "https://bücher.example",
+        "ftp://app.example.org",
+        "https://app.example.org https://b.example.org",
+        "https://app.example.org\\n",
+    ],
+)
+def test_an_origin_that_no_browser_would_send_is_an_error(problems_of: ProblemsOf, origin: str) -> None:
+    [problem] = problems_of(with_profile(f'http: {{cors_origins: ["https://a.example.org", "{origin}"]}}'))
+    given = origin.replace("\\n", "\n")
+    assert problem.startswith(f"http.cors_origins: Value error, {given!r} is no exact origin such as ")
+    assert problem.endswith(" (from config.yaml, development).")
+
+
+def test_a_wrong_origin_in_a_variable_is_an_error(problems_of: ProblemsOf) -> None:
+    for value in ("*", "https://a.example.org,", "https://a.example.org;https://b.example.org", "[]"):
+        [problem] = problems_of(CARBOY_HTTP__CORS_ORIGINS=value)
+        assert problem.startswith("http.cors_origins: Value error, ")
+        assert problem.endswith(" (from CARBOY_HTTP__CORS_ORIGINS).")
+
+
+@pytest.mark.parametrize("value", ["https://a.example.org", "[5]", "[https://a.example.org, [b]]", "true", "{a: 1}"])
+def test_a_list_in_the_file_that_is_none_is_an_error(problems_of: ProblemsOf, value: str) -> None:
+    [problem] = problems_of(with_profile(f"http: {{cors_origins: {value}}}"))
+    assert problem.startswith("http.cors_origins")
+    assert problem.endswith(" (from config.yaml, development).")
 
 
 @pytest.mark.parametrize("value", ["yes", "on", "true", "2026-11-23", "{}", "[]"])

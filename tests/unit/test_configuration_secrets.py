@@ -155,7 +155,8 @@ def test_a_secret_that_looks_like_a_url_is_not_shown_as_one(load: Load) -> None:
 
 
 def test_config_show_prints_each_setting_with_its_source(load: Load, container: Container, app: Flask) -> None:
-    settings = load(dotenv="CARBOY_LOGGING__LEVEL=ERROR", **{URL: f"postgresql+asyncpg://u:{SECRET}@h/d"})
+    lines = "CARBOY_LOGGING__LEVEL=ERROR\nCARBOY_HTTP__CORS_ORIGINS='https://a.org, https://b.org'"
+    settings = load(dotenv=lines, **{URL: f"postgresql+asyncpg://u:{SECRET}@h/d"})
     with override(container, settings=providers.Object(settings)):
         result = app.test_cli_runner().invoke(args=["config", "show"])
     assert result.exit_code == 0
@@ -167,6 +168,8 @@ def test_config_show_prints_each_setting_with_its_source(load: Load, container: 
         ["http.idempotency_hours", "24", "# config.yaml, defaults"],
         ["http.require_if_match", "False", "# config.yaml, defaults"],
         ["http.docs", "True", "# config.yaml, defaults"],
+        ["http.compress_min_bytes", "0", "# config.yaml, defaults"],
+        ["http.cors_origins", "https://a.org,https://b.org", "# CARBOY_HTTP__CORS_ORIGINS in carboy.env"],
         ["database.url", "postgresql+asyncpg://u:********@h/d", f"# {URL}"],
         ["database.pool_size", "10", "# config.yaml, defaults"],
         ["database.acquire_timeout", "0.8", "# config.yaml, defaults"],

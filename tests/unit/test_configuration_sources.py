@@ -72,6 +72,24 @@ def test_the_env_file_is_taken_literally(load: Load, monkeypatch: pytest.MonkeyP
     assert settings.security.secret_key.get_secret_value() == key
 
 
+@pytest.mark.parametrize(
+    ("value", "origins"),
+    [
+        ("https://a.org", ("https://a.org",)),
+        (
+            "https://a.org, http://b.org:8080 ,http://[::1]:3000",
+            ("https://a.org", "http://b.org:8080", "http://[::1]:3000"),
+        ),
+        ("", ()),
+        (" ", ()),
+    ],
+)
+def test_a_list_stands_in_a_variable_separated_by_commas(load: Load, value: str, origins: tuple[str, ...]) -> None:
+    text = document(development={"http": {"cors_origins": ["https://profile.org", "http://localhost"]}})
+    assert load(text).http.cors_origins == ("https://profile.org", "http://localhost")
+    assert load(text, CARBOY_HTTP__CORS_ORIGINS=value).http.cors_origins == origins
+
+
 def test_an_empty_section_of_a_profile_changes_nothing(load: Load) -> None:
     for empty in ("{}", "null"):
         settings = load(document(development="DEVELOPMENT").replace("'DEVELOPMENT'", f"{{database: {empty}}}"))

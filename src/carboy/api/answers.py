@@ -9,7 +9,7 @@ from urllib.parse import quote, urlencode
 from flask import Response
 from pydantic import BaseModel, TypeAdapter
 
-from carboy.api.requests import JSON, is_known
+from carboy.api.requests import JSON, known_tag
 from carboy.schemas.base import Page, PageQuery
 from carboy.web import JsonResponse, Request
 
@@ -41,12 +41,7 @@ def model_writer(model: Any) -> Writer:
         version = result.__dict__.get("version")
         if version is None:
             return JsonResponse(to_json(result), 200, content_type=JSON)
-        tag = str(version)
-        if is_known(request, tag):
-            return not_modified(tag)
-        response = JsonResponse(to_json(result), 200, content_type=JSON)
-        response.headers.add("ETag", f'"{tag}"')
-        return response
+        return json_answer(to_json(result), str(version), request)
 
     return write
 
@@ -64,11 +59,8 @@ def page_writer(model: Any, query: str | None) -> Writer:
         asked = arguments.get(query) if query is not None else None
         fields = asked.fields if isinstance(asked, PageQuery) else None
         body = to_json(result, include=_only(fields)) if fields else to_json(result)
-        # A list has no version; the tag is of its content. Nothing secret depends on it, so that 64 bits will do.
-        tag = sha256(body).hexdigest()[:16]
+        response = json_answer(body, content_tag(body), request)
         links = _links(result, request)
-        response = not_modified(tag) if is_known(request, tag) else JsonResponse(body, 200, content_type=JSON)
-        response.headers["ETag"] = f'"{tag}"'
         if links:
             response.headers.add("Link", links)
         return response
@@ -95,15 +87,27 @@ def _links(page: Page[Any], request: Request) -> str:
     )
 
 
+def json_answer(body: bytes, tag: str, request: Request) -> Response:
+    """Answer 200 with JSON and its tag, or 304 to a client that has it already."""
+    known = known_tag(request, tag)
+    if known is not None:
+        response = without_body(304)
+        # The tag that the 200 would have had (RFC 9110 section 15.4.5), in which the coding stands.
+        response.headers.add("ETag", f'"{known}"')
+        return response
+    response = JsonResponse(body, 200, content_type=JSON)
+    response.headers.add("ETag", f'"{tag}"')
+    return response
+
+
+def content_tag(body: bytes) -> str:
+    """Return the tag of what has no version: a digest, of which nothing secret depends, so that 64 bits will do."""
+    return sha256(body).hexdigest()[:16]
+
+
 def nothing_writer(_result: None, _request: Request, _arguments: dict[str, Any]) -> Response:
     """Answer 204."""
     return without_body(204)
-
-
-def not_modified(tag: str) -> Response:
-    response = without_body(304)
-    response.headers.add("ETag", f'"{tag}"')
-    return response
 
 
 def without_body(status: int) -> Response:

@@ -31,8 +31,9 @@ MERGE_PATCH = "application/merge-patch+json"
 
 ENTITY_TAG = re.compile(r'\s*(W/)?"([\x21\x23-\x7e\x80-\xff]*)"\s*(?:,|$)')
 """One tag of a list (RFC 9110 section 8.8.3) and the comma after it."""
-VERSION = re.compile(r"([1-9][0-9]{0,17})(?:[-:][a-z]+)?")
-"""What an answer's tag holds: the version of the resource, and how its body was compressed, if it was."""
+CODING = re.compile(r":(?:zstd|br|gzip)$")
+"""How the tag of a compressed answer ends: see `carboy.compression`."""
+VERSION = re.compile(r"[1-9][0-9]{0,17}")
 
 
 def body_reader(model: type[ModelT]) -> Callable[[Request], ModelT]:
@@ -107,20 +108,21 @@ def read_expected(request: Request) -> Versions:
         return None
     if header.strip() == "*":
         return None
-    matches = (VERSION.fullmatch(tag) for weak, tag in _entity_tags(header) if not weak)
-    return frozenset(int(match[1]) for match in matches if match)
+    tags = (CODING.sub("", tag) for weak, tag in _entity_tags(header) if not weak)
+    return frozenset(int(tag) for tag in tags if VERSION.fullmatch(tag))
 
 
-def is_known(request: Request, tag: str) -> bool:
-    """Tell whether the client has this version already: If-None-Match, compared weakly (RFC 9110 section 13.1.2)."""
+def known_tag(request: Request, tag: str) -> str | None:
+    """Return the tag, as the client spelt it, by which it has this version already; None if it has not.
+
+    That is If-None-Match, which is compared weakly (RFC 9110 section 13.1.2).
+    """
     header = request.environ.get("HTTP_IF_NONE_MATCH")
     if header is None or request.method not in {"GET", "HEAD"}:
-        return False
-    return header.strip() == "*" or any(_uncompressed(known) == tag for _, known in _entity_tags(header))
-
-
-def _uncompressed(tag: str) -> str:
-    return re.sub(r"[-:][a-z]+$", "", tag)
+        return None
+    if header.strip() == "*":
+        return tag
+    return next((known for _, known in _entity_tags(header) if CODING.sub("", known) == tag), None)
 
 
 def _entity_tags(header: str) -> list[tuple[bool, str]]:

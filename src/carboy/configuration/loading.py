@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_origin
 
 from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
@@ -104,11 +104,17 @@ def _apply_variable(name: str, value: str, place: str, given: _Given) -> None:
     if not name.startswith(PREFIX):
         return
     if "__" in name:
-        given.add(name.removeprefix(PREFIX).lower().replace("__", "."), value, f"{name}{place}")
+        key = name.removeprefix(PREFIX).lower().replace("__", ".")
+        given.add(key, _items(value) if get_origin(KEYS.get(key)) is tuple else value, f"{name}{place}")
     else:
         meant = next((variable for variable in map(_variable, KEYS) if variable.replace("__", "_") == name), None)
         if meant is not None:
             given.problems.append(f"{name}: unknown; the variable is {meant}.")
+
+
+def _items(text: str) -> list[str]:
+    """Read a list as a variable holds it: separated by commas, and empty if there is nothing."""
+    return [item.strip() for item in text.split(",")] if text.strip() else []
 
 
 def _variable(key: str) -> str:
@@ -136,7 +142,7 @@ def _validate(environment: Environment, given: _Given) -> Settings:
 
 
 def _describe(details: ErrorDetails, sources: Mapping[str, str]) -> str:
-    key = ".".join(map(str, details["loc"]))
+    key = ".".join(map(str, details["loc"][:2]))
     if details["type"] == "missing":
         return f"{key}: missing; set {_variable(key)}."
     return f"{key}: {details['msg']} (from {sources[key]})."

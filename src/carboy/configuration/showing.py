@@ -25,7 +25,12 @@ def walk(section: BaseModel, prefix: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def masked(key: str, value: object) -> str:
-    """Return a value as it may be shown: of a secret nothing, of a URL all but its password and query."""
+    """Return a value as it may be shown: of a secret nothing, of a URL all but its password and query.
+
+    A list is shown as a variable would set it.
+    """
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
     if not isinstance(value, SecretStr):
         return str(value)
     url = PLAIN_URL.fullmatch(value.get_secret_value()) if key == "database.url" else None

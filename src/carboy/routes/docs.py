@@ -11,7 +11,9 @@ from pathlib import Path
 
 from flask import Blueprint, Response, abort, current_app, render_template, request, send_file, url_for
 
+from carboy.api.answers import content_tag, json_answer
 from carboy.api.document import describe, spell
+from carboy.web import current_request
 
 docs = Blueprint("docs", __name__, url_prefix="/api")
 
@@ -43,11 +45,7 @@ def send_document() -> Response:
     document: bytes | None = current_app.extensions.get("openapi")
     if document is None:
         document = current_app.extensions["openapi"] = spell(describe(current_app)).encode()
-    response = Response(document, mimetype="application/json")
-    response.add_etag()
-    response.cache_control.no_cache = True
-    response.make_conditional(request)
-    return response
+    return json_answer(document, content_tag(document), current_request())
 
 
 @docs.get("/docs")
