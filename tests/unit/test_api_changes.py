@@ -56,6 +56,7 @@ def an_api(*, sent: Any = True, answered: Any = True, schemas: dict[str, Any] | 
         ({"anyOf": [TEXT, NULL]}, TEXT, "null is no longer accepted"),
         ({}, TEXT, "a value of any type is no longer accepted"),
         ({"enum": ["a", "b"]}, {"enum": ["a"]}, '"b" is no longer accepted'),
+        ({"type": "null"}, {"type": ["string", "null"], "enum": ["a"]}, "null is no longer accepted"),
         ({"enum": ["a", "b"]}, {"const": "a"}, '"b" is no longer accepted'),
         (TEXT, TEXT | {"enum": ["a"]}, "a value that is not listed is no longer accepted"),
         (NUMBER, NUMBER | {"minimum": 1}, "minimum was null and is 1"),
@@ -69,6 +70,11 @@ def an_api(*, sent: Any = True, answered: Any = True, schemas: dict[str, Any] | 
         (an_object(), closed(an_object()), "a property that is not named is no longer accepted"),
         ({"not": TEXT}, {"not": NUMBER}, 'not was {"type": "string"} and is {"type": "integer"}'),
         (True, False, "not was null and is {}"),
+        (
+            closed({"patternProperties": {"^x": TEXT}}),
+            closed({"patternProperties": {"^y": TEXT}}),
+            'patternProperties was {"^x": {"type": "string"}} and is {"^y": {"type": "string"}}',
+        ),
         # What only one member allowed, two allow now.
         ({"oneOf": [TEXT]}, {"oneOf": [TEXT, {}]}, 'oneOf was [{"type": "string"}] and is [{"type": "string"}, {}]'),
     ],

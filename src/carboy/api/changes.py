@@ -5,7 +5,8 @@ The rules answer one question: can a client that was written against, or generat
 - Gone is broken: a server's address, an operation, its operationId and tags, a component schema (generated clients name
   functions, modules and classes after these), a parameter, a body, a media type, a status, a header, a property of an
   answer.
-- In requests all that was valid has to stay valid, and what is left out has to mean the same: defaults stay.
+- In requests all that was valid has to stay valid, and what is left out has to mean the same: defaults stay. Properties
+  that an object allowed without naming them are taken to be never sent, so that a new optional one breaks nobody.
 - In answers nothing may come that was not announced: no null where there was none, no other enum value, no wider type
   or bound, no other status of success. Objects announce properties to come unless they forbid additionalProperties,
   and clients treat a status of an error that they do not know as 400 or 500 (RFC 9110 section 15).
@@ -15,10 +16,9 @@ The rules answer one question: can a client that was written against, or generat
 Texts, examples, callbacks, webhooks, links and the definitions of security schemes are not looked at.
 """
 
-import json
 from collections.abc import Iterator
 
-from carboy.api.schema_changes import Flow, Node, resolve
+from carboy.api.schema_changes import Flow, Node, resolve, was
 
 METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
 
@@ -58,7 +58,7 @@ class _Comparison:
     def _operation(self, place: str, old: Node, new: Node) -> Iterator[str]:
         for name in ("operationId", "tags"):
             if old.get(name) != new.get(name):
-                yield _was(place, name, old, new)
+                yield f"{place}: {was(name, old, new)}"
         yield from _security(place, old["security"], new["security"])
         yield from self._parameters(place, old["parameters"], new["parameters"])
         yield from self._body(place, old.get("requestBody"), new.get("requestBody"))
@@ -77,8 +77,8 @@ class _Comparison:
                 yield from self._parameter(f"{place}, {name}", parameter, new[name])
             else:
                 yield f"{place}: the {name} was removed"
-        for name in new.keys() - old.keys():
-            if new[name].get("required"):
+        for name, parameter in new.items():
+            if name not in old and parameter.get("required"):
                 yield f"{place}: the {name} is required now"
 
     def _parameter(self, place: str, old: Node, new: Node) -> Iterator[str]:
@@ -86,7 +86,7 @@ class _Comparison:
             yield f"{place}: it is required now"
         for keyword in ("style", "explode", "allowReserved"):
             if old.get(keyword) != new.get(keyword):
-                yield _was(place, keyword, old, new)
+                yield f"{place}: {was(keyword, old, new)}"
         yield from self._requests.changes(old.get("schema", {}), new.get("schema", {}), place)
         yield from _media(self._requests, place, old, new)
 
@@ -119,7 +119,7 @@ def _operations(document: Node) -> dict[str, Node]:
     found = {}
     for path, reference in document.get("paths", {}).items():
         item = resolve(document, reference)
-        for method in METHODS & item.keys():
+        for method in (name for name in item if name in METHODS):
             parameters = {}
             for each in [*item.get("parameters", []), *item[method].get("parameters", [])]:
                 parameter = resolve(document, each)
@@ -128,10 +128,6 @@ def _operations(document: Node) -> dict[str, Node]:
             security = item[method].get("security", document.get("security", []))
             found[f"{method.upper()} {path}"] = item[method] | {"parameters": parameters, "security": security}
     return found
-
-
-def _was(place: str, name: str, old: Node, new: Node) -> str:
-    return f"{place}: {name} was {json.dumps(old.get(name))} and is {json.dumps(new.get(name))}"
 
 
 def _security(place: str, old: list[dict[str, list[str]]], new: list[dict[str, list[str]]]) -> Iterator[str]:

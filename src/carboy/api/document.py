@@ -46,7 +46,7 @@ IDEMPOTENCY_KEY = (
 
 
 def describe(app: Flask) -> Json:
-    """Return the document, made of JSON's types alone: the same for the same code and configuration.
+    """Return the document, made of JSON's types alone.
 
     Args:
         app: The application; of its routes those are described that are declared in an `ApiBlueprint`.
@@ -56,7 +56,7 @@ def describe(app: Flask) -> Json:
     paths: dict[str, Json] = {}
     for rule, method, operation in routes:
         path = re.sub(r"<(?:[^:<>]+:)?([^<>]+)>", r"{\1}", rule.rule)
-        paths.setdefault(path, {})[method.lower()] = _operation(app, rule, operation, models)
+        paths.setdefault(path, {})[method.lower()] = _operation(rule, operation, models)
     used = {rule.endpoint.partition(".")[0] for rule, _, _ in routes}
     tags = [
         {"name": name, "description": blueprint.description}
@@ -76,8 +76,13 @@ def describe(app: Flask) -> Json:
         "security": [],
         "tags": tags,
         "paths": paths,
-        "components": {"schemas": models.components, "headers": HEADERS},
+        "components": {"schemas": models.components, "headers": _used(HEADERS, paths)},
     }
+
+
+def _used(headers: Json, paths: Json) -> Json:
+    names = re.findall(r'"#/components/headers/([^"]+)"', json.dumps(paths))
+    return {name: header for name, header in headers.items() if name in names}
 
 
 def _routes(app: Flask) -> Iterator[tuple[Rule, str, Operation]]:
@@ -88,7 +93,7 @@ def _routes(app: Flask) -> Iterator[tuple[Rule, str, Operation]]:
             yield from ((rule, method, operation) for method in METHODS if method in (rule.methods or ()))
 
 
-def _operation(app: Flask, rule: Rule, operation: Operation, models: Models) -> Json:
+def _operation(rule: Rule, operation: Operation, models: Models) -> Json:
     tag, _, name = rule.endpoint.rpartition(".")
     summary, _, description = (getdoc(operation.view) or name).partition("\n")
     described: Json = {"operationId": name, "summary": summary.rstrip("."), "tags": [tag]}
@@ -96,7 +101,7 @@ def _operation(app: Flask, rule: Rule, operation: Operation, models: Models) -> 
         described["description"] = re.sub(r"(?<!\n)\n(?!\n)", " ", description.strip())
     if operation.deprecation is not None:
         described["deprecated"] = True
-    parameters = [*_path_parameters(rule, operation), *_query_parameters(operation), *_headers(app, operation)]
+    parameters = [*_path_parameters(rule, operation), *_query_parameters(operation), *_headers(operation)]
     if parameters:
         described["parameters"] = parameters
     if operation.body is not None:
@@ -130,10 +135,11 @@ def _not_null(schema: Json) -> Json:
     return {name: value for name, value in schema.items() if (name, value) != ("default", None)}
 
 
-def _headers(app: Flask, operation: Operation) -> Iterator[Json]:
+def _headers(operation: Operation) -> Iterator[Json]:
     if operation.expected is not None:
         schema = {"type": "string", "examples": ['"1"'], "description": IF_MATCH}
-        yield _parameter("header", "If-Match", schema, required=app.config["REQUIRE_IF_MATCH"])
+        # Also where the configuration requires it: the document is the same for all, and 428 tells the rest.
+        yield _parameter("header", "If-Match", schema, required=False)
     if operation.has_etag and not operation.writes:
         schema = {"type": "string", "examples": ['"1"'], "description": IF_NONE_MATCH}
         yield _parameter("header", "If-None-Match", schema, required=False)

@@ -18,7 +18,6 @@ TEXT = {"type": "string"}
 PROBLEMS: Json = {
     "FieldProblem": {
         "type": "object",
-        "title": "FieldProblem",
         "description": "What is wrong with one field of the request.",
         "required": ["detail"],
         "properties": {
@@ -29,7 +28,6 @@ PROBLEMS: Json = {
     },
     "Problem": {
         "type": "object",
-        "title": "Problem",
         "description": "What went wrong (RFC 9457).",
         "required": ["type", "title", "status", "detail", "code", "request_id"],
         "properties": {
@@ -62,7 +60,7 @@ class Models:
                 pages[_name(operation.result)] = operation.result
         inputs = [(key, mode, adapter) for (key, mode), adapter in wanted.items()]
         _, definitions = TypeAdapter.json_schemas(inputs, ref_template=REFERENCES)
-        self.components: Json = cast("Json", _renamed(definitions["$defs"])) | PROBLEMS
+        self.components: Json = cast("Json", _tidied(definitions["$defs"])) | PROBLEMS
         for name, page in pages.items():
             self._add_sparse(name, _item_of(page).__name__)
 
@@ -75,17 +73,13 @@ class Models:
 
     def _add_sparse(self, page: str, item: str) -> None:
         """Describe the answer to ``fields``: the page, and items of which any field may be missing."""
-        whole = self.components[item]
-        self.components[SPARSE + item] = {name: value for name, value in whole.items() if name != "required"} | {
-            "title": SPARSE + item,
-            "description": f"Those fields of a {item} that were asked for.",
+        whole, described = self.components[item], self.components[page]
+        sparse = SPARSE + item.removesuffix("Read")
+        self.components[sparse] = {name: value for name, value in whole.items() if name != "required"} | {
+            "description": f"Those fields of a {item} that were asked for."
         }
-        items = {"type": "array", "items": {"$ref": REFERENCES.format(model=SPARSE + item)}, "title": "Items"}
-        described = self.components[page]
-        self.components[SPARSE + page] = described | {
-            "title": SPARSE + page,
-            "properties": described["properties"] | {"items": items},
-        }
+        items = {"type": "array", "items": {"$ref": REFERENCES.format(model=sparse)}}
+        self.components[SPARSE + page] = described | {"properties": described["properties"] | {"items": items}}
 
 
 def _item_of(page: Any) -> type[BaseModel]:
@@ -94,18 +88,22 @@ def _item_of(page: Any) -> type[BaseModel]:
 
 
 def _name(model: type[BaseModel]) -> str:
-    """Return the name of a model's schema: of ``Page[UserRead]`` it is ``UserReadPage``."""
-    return re.sub(r"^(\w+)\[(\w+)\]$", r"\2\1", model.__name__)
+    return _renamed_text(model.__name__)
 
 
-def _renamed(value: Any) -> Any:
-    """Give pydantic's names for generic models, ``Page_UserRead_``, the form of `_name`, wherever they stand."""
+def _tidied(value: Any) -> Any:
+    """Rename generic models wherever they stand, and drop the titles of fields, which only repeat their names."""
     if isinstance(value, dict):
-        return {_renamed_text(key): _renamed(item) for key, item in value.items()}
+        return {
+            _renamed_text(key): _tidied(item)
+            for key, item in value.items()
+            if key != "title" or not isinstance(item, str)
+        }
     if isinstance(value, list):
-        return [_renamed(item) for item in value]
+        return [_tidied(item) for item in value]
     return _renamed_text(value) if isinstance(value, str) else value
 
 
 def _renamed_text(text: str) -> str:
-    return re.sub(r"\b(\w+?)(?:_(\w+?)_|\[(\w+)\])$", lambda match: f"{match[2] or match[3]}{match[1]}", text)
+    """Return a name that generated clients can use: of ``Page[UserRead]``, pydantic's ``Page_UserRead_``, UserPage."""
+    return re.sub(r"\b(\w+?)(?:_(\w+?)(?:Read)?_|\[(\w+?)(?:Read)?\])$", r"\2\3\1", text)

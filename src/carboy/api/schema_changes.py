@@ -30,6 +30,10 @@ def resolve(document: Node, node: Any) -> Any:
     return node
 
 
+def was(keyword: str, old: Node, new: Node) -> str:
+    return f"{keyword} was {json.dumps(old.get(keyword))} and is {json.dumps(new.get(keyword))}"
+
+
 class Flow:
     """One direction: in requests the released document sends and the current one understands, in answers the reverse.
 
@@ -66,13 +70,13 @@ class Flow:
             yield f"{place}: {self._was('default', sent, understood)}"
         others = list(_alternatives(self._receiver, understood))
         for one in _alternatives(self._sender, sent):
-            kind = _flat(self._sender, one).get("type")
+            kind = _kind(self._sender, one)
             kinds = (kind, None, "number") if kind == "integer" else (kind, None)
             candidates = [
                 self._compare_one(one, other, place)
                 # A member that both have by name is compared with itself, whatever else may have come to be like it.
                 for other in ([one] if "$ref" in one and one in others else others)
-                if _flat(self._receiver, other).get("type") in kinds
+                if _kind(self._receiver, other) in kinds
             ]
             # The one that it is closest to is taken for what it has become.
             yield from min(candidates, key=len, default=[f"{place}: {self._verdict(kind or 'a value of any type')}"])
@@ -98,8 +102,10 @@ class Flow:
                 bound = understood.get(keyword)
                 if bound is not None and (keyword not in sent or (sent[keyword] - bound) * sign < 0):
                     yield self._was(keyword, sent, understood)
-        for keyword in understood.keys() - COMPARED:
-            mine, theirs = sent.get(keyword), understood[keyword]
+        # Properties may hide in these; every other keyword of the sender only limits what it sends.
+        hiding = sent.keys() & {"patternProperties", "allOf", "oneOf"}
+        for keyword in sorted((understood.keys() | hiding) - COMPARED):
+            mine, theirs = sent.get(keyword), understood.get(keyword)
             if _whole(self._sender, mine) != _whole(self._receiver, theirs):
                 yield self._was(keyword, sent, understood)
 
@@ -126,8 +132,7 @@ class Flow:
         return f"{what} may come now" if self._answers else f"{what} is no longer accepted"
 
     def _was(self, keyword: str, sent: Node, understood: Node) -> str:
-        old, new = (understood, sent) if self._answers else (sent, understood)
-        return f"{keyword} was {json.dumps(old.get(keyword))} and is {json.dumps(new.get(keyword))}"
+        return was(keyword, understood, sent) if self._answers else was(keyword, sent, understood)
 
 
 def _flat(document: Node, schema: Schema) -> Node:
@@ -170,15 +175,22 @@ def _alternatives(document: Node, schema: Node) -> Iterator[Node]:
             keyword: value for keyword, value in schema.items() if keyword not in {union, *ANNOTATIONS, "discriminator"}
         }
         for member in schema[union]:
-            if "$ref" in member and not rest:
+            if not rest and isinstance(member, dict) and "$ref" in member:
                 yield member
             else:
                 yield from _alternatives(document, _flat(document, {"allOf": [rest, member]}))
     elif isinstance(schema.get("type"), list):
         for kind in schema["type"]:
-            yield {"type": kind} if kind == "null" else {**schema, "type": kind}
+            if kind != "null":
+                yield {**schema, "type": kind}
+            elif None in (_enum(schema) or [None]):
+                yield {"type": kind}
     else:
         yield schema
+
+
+def _kind(document: Node, schema: Node) -> Any:
+    return (_flat(document, schema) if "$ref" in schema else schema).get("type")
 
 
 def _enum(schema: Node) -> list[Any] | None:

@@ -17,6 +17,8 @@ users = ApiBlueprint(
 Users = Annotated[UserService, Provide["user_service"]]
 UserId = Annotated[int, Field(description="The user's id.", examples=[1])]
 
+TAKEN = (UsernameTakenError, EmailTakenError)
+
 
 @users.get("")
 @inject
@@ -29,7 +31,7 @@ async def list_users(query: UserQuery, service: Users) -> Page[UserRead]:
     return await service.list_users(query)
 
 
-@users.post("", errors=[UsernameTakenError, EmailTakenError])
+@users.post("", errors=TAKEN)
 @inject
 async def create_user(new: UserCreate, service: Users) -> Created[UserRead]:
     """Create a user.
@@ -48,7 +50,9 @@ async def get_user(user_id: UserId, service: Users) -> UserRead:
     return await service.get_user(user_id)
 
 
-@users.post("/<int:user_id>", endpoint="post_user", errors=[UserNotFoundError, UsernameTakenError, EmailTakenError])
+@users.post(
+    "/<int:user_id>", endpoint="update_user_by_post", errors=[UserNotFoundError, UsernameTakenError, EmailTakenError]
+)
 @users.patch("/<int:user_id>", errors=[UserNotFoundError, UsernameTakenError, EmailTakenError])
 @inject
 async def update_user(user_id: UserId, change: UserUpdate, expected: Expected, service: Users) -> UserRead:

@@ -98,7 +98,7 @@ Versions = frozenset[int] | None
 class Page(BaseModel, Generic[RecordT]):
     """Some items of a list, and the cursor of those that follow; null when these are the last."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, json_schema_serialization_defaults_required=True)
 
     items: list[RecordT]
     next_cursor: str | None
