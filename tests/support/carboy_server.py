@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import httpx
-from support.server import PATIENCE, read_to_end
+from support.server import NO_TLS, PATIENCE, read_to_end
 
 PROJECT = Path(__file__).parent.parent.parent
 SCRIPTS = Path(sys.executable).parent
@@ -45,7 +45,7 @@ class CarboyServer:
 
     def client(self, **options: Any) -> httpx.Client:
         # A proxy of the developer's environment has no business here.
-        return httpx.Client(base_url=self.url, timeout=PATIENCE, trust_env=False, **options)
+        return httpx.Client(base_url=self.url, timeout=PATIENCE, trust_env=False, verify=NO_TLS, **options)
 
     def connect(self) -> socket.socket:
         return socket.create_connection((HOST, self.port), timeout=PATIENCE)
@@ -137,9 +137,9 @@ def launch(
     command: Sequence[str], environment: Mapping[str, str], *, port: int | None = None
 ) -> Iterator[CarboyServer]:
     """Start a server without waiting for it, and make sure that nothing of it is left in the end."""
-    port = port or free_port()
-    program, *arguments = (argument.format(port=port) for argument in command)
-    with tempfile.TemporaryFile() as output:
+    with free_port() as free, tempfile.TemporaryFile() as output:
+        port = port or free
+        program, *arguments = (argument.format(port=port) for argument in command)
         process = subprocess.Popen(  # noqa: S603 - the tests choose what is run.
             [SCRIPTS / program, *arguments],
             cwd=PROJECT,
@@ -179,11 +179,14 @@ def flask(*arguments: str, environment: Mapping[str, str]) -> subprocess.Complet
     )
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-    return port
+@contextmanager
+def free_port() -> Iterator[int]:
+    """Keep a port for a server: who names it may have it, and nobody else is given it, such as another server."""
+    with socket.socket() as keeper:
+        # Sockets that all allow it share a port until one of them listens.
+        keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        keeper.bind((HOST, 0))
+        yield keeper.getsockname()[1]
 
 
 def database_file(environment: Mapping[str, str]) -> Path:

@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -14,6 +15,9 @@ from typing import IO
 TESTS = Path(__file__).parent.parent
 PATIENCE = 20.0
 """Seconds after which whoever waits for the server gives up."""
+
+NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""For clients, as no server here speaks TLS: to load the certificates of the world takes longer than many a test."""
 
 
 class Server:

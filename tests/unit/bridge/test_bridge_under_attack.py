@@ -151,6 +151,8 @@ async def test_a_hundred_requests_at_once_with_random_disconnects_all_end(app: F
     assert (await ask(asgi, "/5", method="POST", chunks=[b"still here"])).text == "still here"
 
 
+# Whose every line the tests before cover too.
+@pytest.mark.no_cover
 async def test_two_thousand_requests_with_disconnects_leave_no_descriptor_and_no_thread_behind(
     app: Flask, balance: Balance
 ) -> None:
