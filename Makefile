@@ -24,7 +24,7 @@ run: .venv/run.stamp ## Migrate the database and serve the API (HOST, PORT and C
 
 .PHONY: test
 test: .venv/dev.stamp ## Run all tests and measure their coverage
-	$(BIN)/pytest --cov --cov-report=term
+	$(BIN)/pytest -n auto --maxprocesses 6 --dist worksteal --cov --cov-report=term
 
 .PHONY: torture
 torture: .venv/dev.stamp ## Run the heavy tests and show their figures

@@ -2,11 +2,12 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 from dependency_injector import providers
+from support.turns import turn
 
 from carboy.configuration import load_settings
 from carboy.settings import Settings
@@ -14,6 +15,13 @@ from carboy.testing import FakeDatabase, FakeIdempotencyKeyDao, FakeUserDao, ove
 from containers import CONFIG_FILE, Container
 
 pytest_plugins = ["carboy.testing.fixtures"]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Run a test that is marked ``alone`` while no other one runs; what it waits is no part of its time limit."""
+    with turn(alone=item.get_closest_marker("alone") is not None):
+        return (yield)
 
 
 @pytest.fixture(autouse=True)

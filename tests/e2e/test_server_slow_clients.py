@@ -13,6 +13,8 @@ from support.requests import registration
 from support.server import read_to_end
 from support.sqlite_lock import write_lock
 
+pytestmark = pytest.mark.alone
+
 READ_TIMEOUT = 1.5
 KEEP_ALIVE_TIMEOUT = 1.2
 HEADERS = b"host: a\r\ncontent-type: application/json\r\n"

@@ -10,6 +10,7 @@ import pytest_asyncio
 from support.counting import CountingService
 from support.databases import (
     database_settings,
+    drop_leftovers,
     empty_tables,
     migrated,
     new_postgresql_database,
@@ -41,6 +42,7 @@ def postgresql_database() -> Iterator[str]:
         if os.environ.get(REQUIRED_VARIABLE):
             pytest.fail(f"PostgreSQL is required and cannot be reached: {reason}")
         pytest.skip(f"NOT TESTED ON POSTGRESQL: {reason}")
+    drop_leftovers()
     with new_postgresql_database() as url:
         yield migrated(url)
 

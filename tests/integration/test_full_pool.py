@@ -1,18 +1,31 @@
 """When no connection is free, the answer is 503 within about a second, and all is well again at once after."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from typing import Any
 
 import httpx
 import pytest
 from sqlalchemy import text
+from support.databases import HURRIED, database_settings
 from support.requests import assert_unavailable, registration, timed
 
 from carboy.db import Database
+from carboy.settings import Settings
+from carboy.testing import override
 from containers import Container
 
+pytestmark = pytest.mark.alone
+
 POOL_SIZE = 5
+
+
+@pytest.fixture
+def container(settings: Settings, database_url: str) -> Iterator[Container]:
+    container = Container()
+    hurried = database_settings(database_url, pool_size=POOL_SIZE, acquire_timeout=HURRIED)
+    with override(container, settings=settings.model_copy(update={"database": hurried})):
+        yield container
 
 
 async def hold(

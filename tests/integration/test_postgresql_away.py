@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from support.databases import database_settings
+from support.databases import HURRIED, database_settings
 from support.proxy import Proxy
 from support.requests import assert_unavailable, registration
 
@@ -13,11 +13,14 @@ from carboy.settings import Settings
 from carboy.testing import override
 from containers import Container
 
+pytestmark = pytest.mark.alone
+
 
 @pytest.fixture
 def container(settings: Settings, proxy: Proxy) -> Iterator[Container]:
     container = Container()
-    real = settings.model_copy(update={"database": database_settings(proxy.url, statement_timeout=0.5)})
+    hurried = database_settings(proxy.url, acquire_timeout=HURRIED, statement_timeout=0.5)
+    real = settings.model_copy(update={"database": hurried})
     with override(container, settings=real):
         yield container
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 from sqlalchemy import make_url
-from support.databases import database_settings
+from support.databases import HURRIED, database_settings
 from support.requests import assert_unavailable, registration
 
 from carboy.settings import Settings
@@ -23,7 +23,8 @@ from containers import Container
 @pytest.fixture
 def container(settings: Settings, sqlite_url: str) -> Iterator[Container]:
     container = Container()
-    real = settings.model_copy(update={"database": database_settings(sqlite_url, statement_timeout=0.3)})
+    hurried = database_settings(sqlite_url, acquire_timeout=HURRIED, statement_timeout=0.3)
+    real = settings.model_copy(update={"database": hurried})
     with override(container, settings=real):
         yield container
 

@@ -2,9 +2,10 @@
 
 import asyncio
 import os
+import time
 import uuid
 from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 import asyncpg
@@ -19,11 +20,19 @@ POSTGRESQL_VARIABLE = "CARBOY_TEST_POSTGRESQL_URL"
 POSTGRESQL_URL = os.environ.get(POSTGRESQL_VARIABLE, "postgresql+asyncpg://postgres@127.0.0.1:5432/postgres")
 """A database of a server in which the tests may create another."""
 
+NAME_PREFIX = "carboy_test_"
+LONGEST_RUN_SECONDS = 3600
+"""A test database that is older than this is used by no run, but left over by one that was killed."""
+
+HURRIED = 0.8
+"""The acquire_timeout of production, in seconds, for tests of what happens when no connection is to be had."""
+
 T = TypeVar("T")
 
 
 def database_settings(url: str, **changes: Any) -> DatabaseSettings:
-    values: dict[str, Any] = {"pool_size": 5, "acquire_timeout": 0.8, "statement_timeout": 10.0} | changes
+    """Return settings that are patient: on a busy machine, a crowd that waits for its turn is not told to come back."""
+    values: dict[str, Any] = {"pool_size": 5, "acquire_timeout": 20.0, "statement_timeout": 10.0} | changes
     return DatabaseSettings(url=SecretStr(url), **values)
 
 
@@ -45,7 +54,7 @@ def why_unreachable() -> str | None:
 @contextmanager
 def new_postgresql_database() -> Iterator[str]:
     """Create an empty database, and drop it at the end whoever is still connected."""
-    name = f"carboy_test_{uuid.uuid4().hex[:12]}"
+    name = f"{NAME_PREFIX}{int(time.time())}_{uuid.uuid4().hex[:12]}"
     asyncio.run(_on_server(f"CREATE DATABASE {name}"))
     try:
         yield make_url(POSTGRESQL_URL).set(database=name).render_as_string(hide_password=False)
@@ -53,25 +62,31 @@ def new_postgresql_database() -> Iterator[str]:
         asyncio.run(_on_server(f"DROP DATABASE {name} WITH (FORCE)"))
 
 
-async def _on_server(statement: str) -> None:
-    dsn = make_url(POSTGRESQL_URL).set(drivername="postgresql").render_as_string(hide_password=False)
-    connection = await asyncpg.connect(dsn, timeout=5)
-    try:
-        await connection.execute(statement)
-    finally:
-        await connection.close()
+def drop_leftovers() -> None:
+    """Drop the databases of runs that were killed; those of runs that go on at the same time are younger."""
+    oldest = f"{NAME_PREFIX}{int(time.time()) - LONGEST_RUN_SECONDS}_"
+    # The times in the names have ten digits each, so that their order is that of the names.
+    found = "SELECT datname FROM pg_database WHERE datname ~ $1 AND datname < $2"
+    for (name,) in asyncio.run(_on_server(found, f"^{NAME_PREFIX}[0-9]{{10}}_", oldest)):
+        # Another process of this run may be at it too.
+        with suppress(asyncpg.PostgresError):
+            asyncio.run(_on_server(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
 
 
-def empty_tables(url: str) -> Coroutine[Any, Any, None]:
+def _on_server(statement: str, *values: str) -> Coroutine[Any, Any, list[asyncpg.Record]]:
+    return _execute(POSTGRESQL_URL, statement, *values)
+
+
+def empty_tables(url: str) -> Coroutine[Any, Any, list[asyncpg.Record]]:
     """Remove all rows and begin ids anew, which is faster than a new database for each test."""
     tables = ", ".join(table.name for table in Base.metadata.sorted_tables)
+    return _execute(url, f"TRUNCATE {tables} RESTART IDENTITY CASCADE")
+
+
+async def _execute(url: str, statement: str, *values: str) -> list[asyncpg.Record]:
     dsn = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
-    return _execute(dsn, f"TRUNCATE {tables} RESTART IDENTITY CASCADE")
-
-
-async def _execute(dsn: str, statement: str) -> None:
     connection = await asyncpg.connect(dsn, timeout=5)
     try:
-        await connection.execute(statement)
+        return await connection.fetch(statement, *values)
     finally:
         await connection.close()
