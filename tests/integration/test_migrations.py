@@ -183,8 +183,9 @@ async def test_changing_a_table_keeps_the_rows_that_refer_to_it(empty: Engines) 
     assert await look(empty, lambda connection: connection.execute(text("SELECT user_id FROM orders")).all()) == [(1,)]
 
 
+@pytest.mark.alone
 async def test_a_migration_may_take_longer_than_a_statement_of_a_request(empty_url: str) -> None:
-    hurried = create_engines(database_settings(empty_url, statement_timeout=0.2, acquire_timeout=0.2))
+    hurried = create_engines(database_settings(empty_url, statement_timeout=0.2, acquire_timeout=0.4))
 
     def take_long(config: Config) -> None:
         sleep_half_a_second(config.attributes["connection"])
