@@ -70,10 +70,11 @@ def _engines(url: str) -> Engines:
 
 
 FILL = """
-INSERT INTO users (username, username_key, email, email_key, full_name, active, created_at, updated_at, version)
+INSERT INTO users
+    (username, username_key, email, email_key, full_name, full_name_key, active, created_at, updated_at, version)
 WITH RECURSIVE numbers(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM numbers WHERE i < :users)
 SELECT 'user' || i, 'user' || i, 'user' || i || '@example.com', 'user' || i || '@example.com', 'User Number ' || i,
-       true, :now, :now, 1
+       'user number ' || i, true, :now, :now, 1
 FROM numbers
 """
 

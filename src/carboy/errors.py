@@ -52,7 +52,7 @@ class BadRequestError(CarboyError):
 
 class InvalidCursorError(BadRequestError):
     code = "invalid_cursor"
-    message = "The cursor is not one that this API has given out."
+    message = "The cursor is not one that this list has given out."
 
 
 class InvalidIdempotencyKeyError(BadRequestError):

@@ -49,10 +49,11 @@ class Cost:
 COSTS = {
     "static": Cost("GET", "/health/live", b"", hops=0, round_trips=0, calls=360),
     "one": Cost("GET", "/api/users/7", b"", hops=1, round_trips=1, calls=615),
-    "list": Cost("GET", "/api/users?limit=50", b"", hops=1, round_trips=1, calls=770),
+    "list": Cost("GET", "/api/users?limit=50", b"", hops=1, round_trips=1, calls=780),
+    "total": Cost("GET", "/api/users?limit=50&total=true", b"", hops=2, round_trips=2, calls=1030),
     "update": Cost("PATCH", "/api/users/7", b'{"full_name": "New"}', hops=2, round_trips=3, calls=790),
     "create": Cost(
-        "POST", "/api/users", b'{"username": "new%d", "email": "new%d@example.com"}', hops=2, round_trips=3, calls=860
+        "POST", "/api/users", b'{"username": "new%d", "email": "new%d@example.com"}', hops=2, round_trips=3, calls=870
     ),
 }
 JOBS = pytest.mark.parametrize("cost", COSTS.values(), ids=COSTS)

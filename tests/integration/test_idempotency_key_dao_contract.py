@@ -37,7 +37,7 @@ def key_row(key: str, expires_at: datetime = NOW, **changes: object) -> dict[str
 
 
 async def left(keys: IdempotencyKeyDao, write: Write) -> list[int]:
-    return [row.id for row in await write(lambda: keys.get_all(limit=99))]
+    return [row.id for row in (await write(lambda: keys.page(limit=99))).records]
 
 
 async def test_an_answer_comes_back_as_it_was_stored(keys: IdempotencyKeyDao, write: Write) -> None:

@@ -5,6 +5,7 @@ import sqlite3
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,10 @@ def columns(connection: Connection) -> set[str]:
     return {column["name"] for column in inspect(connection).get_columns("users")}
 
 
+def types(table: str, connection: Connection) -> dict[str, Any]:
+    return {column["name"]: column["type"] for column in inspect(connection).get_columns(table)}
+
+
 def sleep_half_a_second(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_sleep(0.5)"))
@@ -81,6 +86,17 @@ async def test_migrations_and_models_agree(empty: Engines) -> None:
     await migrate.run(empty, migrate.upgrade, "head")
     # It raises when there is a difference.
     await migrate.run(empty, migrate.check)
+
+
+async def test_migrations_and_models_agree_on_collations(empty: Engines) -> None:
+    # The check above does not compare them.
+    await migrate.run(empty, migrate.upgrade, "head")
+    for table in Base.metadata.sorted_tables:
+        reflected = await look(empty, partial(types, table.name))
+        for column in table.columns:
+            kinds = (reflected[column.name], column.type.dialect_impl(empty.reader.dialect))
+            found, expected = (getattr(kind, "collation", None) for kind in kinds)
+            assert found == expected, column
 
 
 async def test_a_difference_between_migrations_and_models_is_noticed(empty: Engines) -> None:
@@ -181,6 +197,33 @@ async def test_changing_a_table_keeps_the_rows_that_refer_to_it(empty: Engines) 
     with pytest.raises(migrate.MigrationError, match="orders"):
         await migrate.run(empty, break_it)
     assert await look(empty, lambda connection: connection.execute(text("SELECT user_id FROM orders")).all()) == [(1,)]
+
+
+async def test_full_names_of_before_are_found_after(empty: Engines) -> None:
+    names = {1: "Ada", 2: None, 3: "Stra\u00dfe", 1500: "\uff21da \u0130"}
+    keys = {1: "ada", 2: None, 3: "strasse", 1500: "ada i\u0307"}
+    await migrate.run(empty, migrate.upgrade, "f2a675760b18")
+    insert = text(
+        "INSERT INTO users (id, username, username_key, email, email_key, full_name, active, created_at, updated_at,"
+        " version) VALUES (:id, :username, :key, :username, :key, :name, true, '2026-01-01', '2026-01-01', 1)"
+    )
+    rows = [
+        {"id": number, "username": f"u{number}", "key": f"u{number}", "name": names.get(number, "x")}
+        for number in range(1, 1501)
+    ]
+    await look(empty, lambda connection: connection.execute(insert, rows))
+
+    await migrate.run(empty, migrate.upgrade, "head")
+    select = text("SELECT id, full_name_key FROM users ORDER BY id")
+    found = await look(empty, lambda connection: connection.execute(select).all())
+    assert dict(map(tuple, found)) == {number: keys.get(number, "x") for number in range(1, 1501)}
+
+    await migrate.run(empty, migrate.downgrade, "f2a675760b18")
+    assert "full_name_key" not in await look(empty, columns)
+    again = await look(empty, lambda connection: connection.execute(text("SELECT id, full_name FROM users")).all())
+    assert dict(map(tuple, again)) == {number: names.get(number, "x") for number in range(1, 1501)}
+    await migrate.run(empty, migrate.upgrade, "head")
+    await migrate.run(empty, migrate.check)
 
 
 @pytest.mark.alone

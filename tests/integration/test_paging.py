@@ -5,7 +5,7 @@ import pytest
 from pydantic import SecretStr
 from support.requests import registration
 
-from carboy.schemas.base import Record
+from carboy.schemas.user import UserQuery
 from carboy.services import Cursors
 from containers import Container
 
@@ -78,9 +78,10 @@ async def test_a_cursor_that_is_made_up_is_refused(client: httpx.AsyncClient, cu
 
 
 async def test_a_cursor_of_another_secret_is_refused(client: httpx.AsyncClient, container: Container) -> None:
-    records = [Record(id=1), Record(id=2)]
-    ours = container.cursors().page(records, 1).next_cursor
-    theirs = Cursors(SecretStr("another secret, of more than 32 characters")).page(records, 1).next_cursor
+    await create(client, "ada", "bob")
+    _, ours = await page(client, None, limit=1)
+    other = Cursors(SecretStr("another secret, of more than 32 characters"))
+    theirs = await container.database().read(lambda: other.page(container.user_dao(), UserQuery(limit=1)))
     assert (await client.get("/api/users", params={"cursor": ours or ""})).status_code == 200
-    answer = await client.get("/api/users", params={"cursor": theirs or ""})
+    answer = await client.get("/api/users", params={"cursor": theirs.next_cursor or ""})
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_cursor")

@@ -88,7 +88,7 @@ async def test_a_conflict_is_tried_again_even_if_the_service_caught_it(
 
     await postgresql.write(work)
     assert attempts == 3
-    assert len(await postgresql.read(lambda: users.get_all(limit=9))) == 1
+    assert await postgresql.read(users.count) == 1
 
 
 async def test_a_conflict_in_every_attempt_ends_as_a_busy_database(
@@ -150,7 +150,7 @@ async def test_a_conflict_at_the_commit_is_tried_again(
 
     await postgresql.write(work)
     assert attempts == 2
-    assert len(await postgresql.read(lambda: users.get_all(limit=9))) == 1
+    assert await postgresql.read(users.count) == 1
 
 
 async def test_a_connection_that_is_lost_before_the_commit_is_replaced_and_all_is_done_once(
@@ -168,7 +168,7 @@ async def test_a_connection_that_is_lost_before_the_commit_is_replaced_and_all_i
 
     await postgresql.write(work)
     assert attempts == 2
-    assert [user.username for user in await postgresql.read(lambda: users.get_all(limit=9))] == ["ada", "bob"]
+    assert [user.username for user in (await postgresql.read(lambda: users.page(limit=9))).records] == ["ada", "bob"]
 
 
 async def test_a_connection_that_is_lost_during_the_commit_is_not_tried_again(

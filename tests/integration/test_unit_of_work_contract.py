@@ -41,7 +41,7 @@ class Accounts(Service):
 
     @read_only
     async def names(self) -> list[str]:
-        return [user.username for user in await self.users.get_all(limit=100)]
+        return [user.username for user in (await self.users.page(limit=100)).records]
 
 
 @pytest.fixture
@@ -162,7 +162,7 @@ async def test_a_dao_outside_a_unit_fails_loudly(contract_users: UserDao) -> Non
         contract_users.get(1),
         contract_users.find(0),
         contract_users.find_by_email("a"),
-        contract_users.get_all(limit=1),
+        contract_users.page(limit=1),
         contract_users.add(user_row()),
         contract_users.update(1, {"full_name": "x"}),
         contract_users.delete(1),

@@ -52,10 +52,14 @@ def why_unreachable() -> str | None:
 
 
 @contextmanager
-def new_postgresql_database() -> Iterator[str]:
-    """Create an empty database, and drop it at the end whoever is still connected."""
+def new_postgresql_database(options: str = "") -> Iterator[str]:
+    """Create an empty database, and drop it at the end whoever is still connected.
+
+    Args:
+        options: What else CREATE DATABASE is told.
+    """
     name = f"{NAME_PREFIX}{int(time.time())}_{uuid.uuid4().hex[:12]}"
-    asyncio.run(_on_server(f"CREATE DATABASE {name}"))
+    asyncio.run(_on_server(f"CREATE DATABASE {name} {options}"))
     try:
         yield make_url(POSTGRESQL_URL).set(database=name).render_as_string(hide_password=False)
     finally:

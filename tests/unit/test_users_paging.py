@@ -1,13 +1,31 @@
 """Lists: pages, cursors and filters, and what is wrong in a query string."""
 
+from functools import partial
 from typing import Any
 
 import httpx
 import pytest
+from itsdangerous import URLSafeSerializer
 from pydantic import SecretStr
+from support.counting import user_row
+from support.requests import registration
 
-from carboy.schemas.base import Record
+from carboy.errors import InvalidCursorError
+from carboy.models import User
+from carboy.schemas.base import PageQuery
 from carboy.services import Cursors
+from carboy.testing import FakeDatabase, FakeUserDao
+
+
+class Member:
+    """Another table than that of users."""
+
+    __tablename__ = "members"
+    metadata = User.metadata
+
+
+class FakeMemberDao(FakeUserDao):
+    model = Member  # type: ignore[assignment]  # it is asked for its name only.
 
 
 async def fill(client: httpx.AsyncClient, count: int) -> list[dict[str, Any]]:
@@ -127,13 +145,124 @@ async def test_a_cursor_that_was_tampered_with_is_a_bad_request(client: httpx.As
         assert (answer.status_code, answer.json()["code"]) == (400, "invalid_cursor"), other
 
 
-def test_a_cursor_of_another_installation_is_not_ours() -> None:
-    users = [Record(id=number) for number in (1, 2)]
+async def test_a_cursor_holds_for_one_installation_list_and_format() -> None:
+    database = FakeDatabase()
+    users = FakeUserDao(database)
+    for name in "ab":
+        await database.write(partial(users.add, user_row(name)))
     one, other = (Cursors(SecretStr(letter * 32)) for letter in "ab")
-    cursor = one.page(users, 1).next_cursor
-    assert one.decode(cursor) == 1
-    with pytest.raises(Exception, match="The cursor is not one that this API has given out"):
-        other.decode(cursor)
+    first = await database.read(lambda: one.page(users, PageQuery(limit=1)))
+    query = PageQuery(cursor=first.next_cursor)
+    assert [user.id for user in (await database.read(lambda: one.page(users, query))).items] == [2]
+    before = URLSafeSerializer("a" * 32, salt="cursor").dumps(1)
+    for cursors, dao, cursor in [
+        (other, users, first.next_cursor),
+        (one, FakeMemberDao(database), first.next_cursor),
+        (one, users, before),
+    ]:
+        with pytest.raises(InvalidCursorError, match="not one that this list has given out"):
+            await database.read(partial(cursors.page, dao, PageQuery(cursor=cursor)))
+
+
+async def test_a_cursor_goes_with_its_sort_and_any_filter(client: httpx.AsyncClient) -> None:
+    users = await fill(client, 3)
+    first = (await client.get("/api/users?limit=1&sort=-created,username")).json()
+    cursor = first["next_cursor"]
+    for sort in ("", "&sort=created,username", "&sort=-created", "&sort=username,-created"):
+        answer = await client.get(f"/api/users?cursor={cursor}{sort}")
+        assert (answer.status_code, answer.json()["code"]) == (400, "invalid_cursor")
+        assert "sort=-created,username" in answer.json()["detail"]
+    found = await client.get(f"/api/users?cursor={cursor}&sort=-created,username&username=u0")
+    assert found.json()["items"] == users[:1]
+
+
+async def test_the_longest_names_make_cursors_that_are_taken(client: httpx.AsyncClient) -> None:
+    for letter in "ab":
+        name = "\U0001f600" * 79 + letter
+        user = {"username": name, "email": f"{letter}@{'d' * 58}.{'e' * 50}.org"}
+        assert (await client.post("/api/users", json=user)).status_code == 201
+    for sort in ("-username", "-email", "created,-username"):
+        first = (await client.get("/api/users", params={"sort": sort, "limit": 1})).json()
+        second = await client.get("/api/users", params={"sort": sort, "limit": 1, "cursor": first["next_cursor"]})
+        assert second.status_code == 200
+        assert {first["items"][0]["id"], second.json()["items"][0]["id"]} == {1, 2}
+
+
+async def test_the_previous_page_is_the_one_before(client: httpx.AsyncClient) -> None:
+    await fill(client, 5)
+    pages = [(await client.get("/api/users?limit=2&sort=-email")).json()]
+    while pages[-1]["next_cursor"]:
+        query = {"limit": 2, "sort": "-email", "cursor": pages[-1]["next_cursor"]}
+        pages.append((await client.get("/api/users", params=query)).json())
+    assert [[user["username"] for user in page["items"]] for page in pages] == [["u4", "u3"], ["u2", "u1"], ["u0"]]
+    for page, before in zip(pages[:0:-1], pages[-2::-1], strict=True):
+        query = {"limit": 2, "sort": "-email", "cursor": page["previous_cursor"]}
+        back = (await client.get("/api/users", params=query)).json()
+        assert back["items"] == before["items"]
+        assert bool(back["previous_cursor"]) == bool(before["previous_cursor"])
+    assert pages[0]["previous_cursor"] is None
+
+
+async def test_a_total_is_told_when_it_is_asked_for(client: httpx.AsyncClient) -> None:
+    await fill(client, 3)
+    assert (await client.get("/api/users?limit=1")).json()["total"] is None
+    assert (await client.get("/api/users?limit=1&total=true")).json()["total"] == 3
+    assert (await client.get("/api/users?limit=1&total=true&q=U2@")).json()["total"] == 1
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("q=ADA", ["ada", "bob"]),
+        ("q=stra\u00dfe", ["bob"]),
+        ("q=STRASSE", ["bob"]),
+        ("q=\uff42\uff4f\uff42", ["bob"]),
+        ("q=lace a", ["ada"]),
+        ("q=@example.org", ["ada", "bob", "eve"]),
+        ("q=%25", []),
+        ("q=ada&active=false", ["bob"]),
+        ("active=true", ["ada", "eve"]),
+        ("active=false&sort=-id&username=BOB", ["bob"]),
+    ],
+)
+async def test_a_search_looks_into_names_and_addresses(client: httpx.AsyncClient, query: str, found: list[str]) -> None:
+    for user in (
+        registration("ada", full_name="Grace A."),
+        registration("bob", full_name="Bob of Stra\u00dfe Ada", active=False),
+        registration("eve"),
+    ):
+        assert (await client.post("/api/users", json=user)).status_code == 201
+    await client.patch("/api/users/1", json={"full_name": "Lovelace A."})
+    page = (await client.get(f"/api/users?{query}")).json()
+    assert [user["username"] for user in page["items"]] == found
+
+
+async def test_a_name_that_was_removed_is_not_found_any_more(client: httpx.AsyncClient) -> None:
+    await client.post("/api/users", json=registration("ada", full_name="Lovelace"))
+    await client.patch("/api/users/1", json={"full_name": None})
+    assert (await client.get("/api/users?q=lovelace")).json()["items"] == []
+
+
+@pytest.mark.parametrize(
+    ("parameter", "values"),
+    [
+        ("sort", ["", "name", "id,", ",", "id,id", "-id,id", "+id", "created_at", "ID", "id,nickname", "id id", "-"]),
+        ("fields", ["", "nickname", "id,", "id,id", "-id", "username_key", "email email"]),
+        ("q", ["", "x" * 101, "a\x00b", "a\nb"]),
+        ("total", ["", "2", "maybe"]),
+        ("active", ["", "none"]),
+    ],
+)
+async def test_a_wish_that_a_list_cannot_fulfil_is_named(
+    client: httpx.AsyncClient, parameter: str, values: list[str]
+) -> None:
+    for value in values:
+        answer = await client.get("/api/users", params={parameter: value})
+        assert answer.status_code == 422, value
+        [error] = answer.json()["errors"]
+        assert error["parameter"] == parameter
+    allowed = {"sort": "id, created, username, email", "fields": "id, username, email, full_name, active, created_at"}
+    assert allowed.get(parameter, "") in error["detail"]
 
 
 @pytest.mark.parametrize(("name", "value"), [("username", ""), ("username", "u1 u2"), ("email", "u1"), ("email", "")])

@@ -1,19 +1,20 @@
 """What every DAO can do. A DAO adds look-ups of its own; the fifth looks like the first."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property, lru_cache
 from typing import Any, ClassVar, Generic, NoReturn, TypeVar
 
 from pydantic import ConfigDict, TypeAdapter
-from sqlalchemy import ColumnElement, Insert, Row, Select, Table, Update, bindparam, delete, insert, select, update
+from sqlalchemy import Insert, Row, Table, Update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.sql.dml import ReturningDelete
 
+from carboy.daos.lists import Place, Slice, key_parameters, text_parameters
+from carboy.daos.statements import Statements, possible_id, row_parameters, shape_of
 from carboy.db import Database
 from carboy.db.failures import violated_columns
 from carboy.errors import ConflictError, NotFoundError, StaleVersionError
-from carboy.models.base import MAX_ID, MAX_VERSION, Base
+from carboy.models.base import Base
 from carboy.schemas.base import Record, Versions
 
 T = TypeVar("T")
@@ -31,12 +32,17 @@ class Dao(Generic[RecordT]):
         record: What its rows are returned as.
         not_found: Raised when a row that was asked for is not there.
         conflicts: By column with a unique constraint, what to raise when a row has the value already.
+        sorts: By the names that lists can be sorted by besides ``id``, the columns: none is null, and each is the first
+            of an index.
+        searched: The columns in which lists look for text.
     """
 
     model: ClassVar[type[Base]]
     record: type[RecordT]
     not_found: ClassVar[type[NotFoundError]]
     conflicts: ClassVar[Mapping[str, type[ConflictError]]] = {}
+    sorts: ClassVar[Mapping[str, str]] = {}
+    searched: ClassVar[Sequence[str]] = ()
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -53,18 +59,39 @@ class Dao(Generic[RecordT]):
         return self._found(await self.find(identity))
 
     async def find(self, identity: int) -> RecordT | None:
-        return await self._find_by(id=_possible(identity))
+        return await self._find_by(id=possible_id(identity))
 
-    async def get_all(self, *, limit: int, after: int = 0, **equal: object) -> list[RecordT]:
-        """Return rows in the order of their ids.
+    async def page(
+        self, *, limit: int, sort: str = "id", place: Place | None = None, search: str | None = None, **equal: object
+    ) -> Slice[RecordT]:
+        """Return the rows next to a place in a list.
+
+        It costs the same wherever it stands. A filter without an index, and a search, read rows until the page is full:
+        ADR 0009 tells how long that takes.
 
         Args:
             limit: The most rows to return.
-            after: Only rows with a larger id: the last one of the page before (keyset pagination).
+            sort: ``id`` or names of `sorts`, with commas between them, each with - before it if it descends.
+            place: Where to go on from; None for the beginning.
+            search: Only rows in which one of the `searched` columns has this text in it.
             **equal: Only rows in which these columns have these values.
         """
-        statement = self._prepared(self._select_page, _shape(equal))
-        return self._records(await self._database.execute(statement, equal | {"after": after, "limit": limit}))
+        direction = place and place.direction
+        statement = self._prepared(self._statements.page, shape_of(equal), search is not None, sort, direction)
+        parameters = equal | {"row_limit": limit + 1} | text_parameters(search)
+        if place is not None:
+            parameters |= key_parameters(place.key)
+        rows = await self._database.execute(statement, parameters)
+        near = rows[:limit][::-1] if place is not None and place.backward else rows[:limit]
+        names = [column.name for column, _ in self._prepared(self._statements.order, sort)]
+        first, last = (tuple(getattr(row, name) for name in names) for row in (near[0], near[-1])) if near else ((), ())
+        return Slice(self._records(near), first, last, more=len(rows) > limit)
+
+    async def count(self, *, search: str | None = None, **equal: object) -> int:
+        """Return the number of rows that `page` would go through."""
+        statement = self._prepared(self._statements.count, shape_of(equal), search is not None)
+        [(number,)] = await self._database.execute(statement, equal | text_parameters(search))
+        return int(number)
 
     async def add(self, values: Mapping[str, object]) -> RecordT:
         """Insert a row and return it.
@@ -72,7 +99,7 @@ class Dao(Generic[RecordT]):
         Raises:
             ConflictError: Another row has a value that must be unique; the class is the DAO's own.
         """
-        [record] = await self._write(self._prepared(self._insert), stamped(self._known(values)))
+        [record] = await self._write(self._prepared(self._statements.insert), stamped(self._known(values)))
         return record
 
     async def update(self, identity: int, values: Mapping[str, object], *, versions: Versions = None) -> RecordT:
@@ -88,8 +115,8 @@ class Dao(Generic[RecordT]):
             StaleVersionError: The row has another version.
             ConflictError: As for `add`.
         """
-        statement = self._prepared(self._update, versions is not None)
-        changed = await self._write(statement, {**self._known(values), **_row(identity, versions)})
+        statement = self._prepared(self._statements.update, versions is not None)
+        changed = await self._write(statement, {**self._known(values), **row_parameters(identity, versions)})
         if not changed:
             await self._explain_miss(identity)
         return changed[0]
@@ -105,8 +132,8 @@ class Dao(Generic[RecordT]):
             NotFoundError: There is no such row.
             StaleVersionError: The row has another version.
         """
-        statement = self._prepared(self._delete, versions is not None)
-        if not await self._database.execute(statement, _row(identity, versions), writes=True):
+        statement = self._prepared(self._statements.delete, versions is not None)
+        if not await self._database.execute(statement, row_parameters(identity, versions), writes=True):
             await self._explain_miss(identity)
 
     async def _explain_miss(self, identity: int) -> NoReturn:
@@ -119,7 +146,7 @@ class Dao(Generic[RecordT]):
 
         Within a transaction the row is locked until its end, so that what is worked out from it is not overtaken.
         """
-        statement = self._prepared(self._select, _shape(equal), self._database.is_writing)
+        statement = self._prepared(self._statements.one, shape_of(equal), self._database.is_writing)
         records = self._records(await self._database.execute(statement, equal))
         return records[0] if records else None
 
@@ -144,77 +171,26 @@ class Dao(Generic[RecordT]):
                     raise conflict from error
             raise
 
-    def _select(self, shape: "Shape", locks: bool = False) -> Select[Any]:  # noqa: FBT001, FBT002 - it is cached by position.
-        statement = select(*self._columns())
-        for name, is_null in shape:
-            column = self._table.c[name]
-            statement = statement.where(column.is_(None) if is_null else column == bindparam(name))
-        # Keys stay free to be referred to. SQLite knows no such clause and needs none, as it has one writer.
-        return statement.with_for_update(key_share=True) if locks else statement
-
-    def _select_page(self, shape: "Shape") -> Select[Any]:
-        identity = self._table.c.id
-        return self._select(shape).where(identity > bindparam("after")).order_by(identity).limit(bindparam("limit"))
-
-    def _insert(self) -> Insert:
-        return insert(self._table).returning(*self._columns())
-
-    def _update(self, checks_version: bool) -> Update:  # noqa: FBT001 - it is cached by position.
-        statement = update(self._table).where(*self._row_is(checks_version))
-        # What else is set follows from the parameters.
-        return statement.values(version=self._table.c.version + 1).returning(*self._columns())
-
-    def _delete(self, checks_version: bool) -> ReturningDelete[Any]:  # noqa: FBT001 - likewise.
-        return delete(self._table).where(*self._row_is(checks_version)).returning(self._table.c.id)
-
-    def _row_is(self, checks_version: bool) -> Iterator[ColumnElement[bool]]:  # noqa: FBT001 - likewise.
-        yield self._table.c.id == bindparam("row_id")
-        if checks_version:
-            yield self._table.c.version.in_(bindparam("row_versions", expanding=True))
-
     @cached_property
     def _table(self) -> Table:
         return self.model.metadata.tables[self.model.__tablename__]
 
-    def _columns(self) -> list[Any]:
-        return [self._table.c[name] for name in self.record.model_fields]
+    @cached_property
+    def _statements(self) -> Statements:
+        return Statements(self._table, tuple(self.record.model_fields), self.sorts, self.searched)
 
     def _records(self, rows: Sequence[Row[Any]]) -> list[RecordT]:
-        # A quarter of what it costs to have the record read its fields from each row.
-        names = self._names
-        return self._adapter.validate_python([dict(zip(names, row, strict=True)) for row in rows])
-
-    @cached_property
-    def _names(self) -> tuple[str, ...]:
-        return tuple(self.record.model_fields)
+        # A quarter of what it costs to have the record read its fields from each row. What else is selected comes last.
+        names = self._statements.names
+        return self._adapter.validate_python([dict(zip(names, row, strict=False)) for row in rows])
 
     @cached_property
     def _adapter(self) -> TypeAdapter[list[RecordT]]:
         return TypeAdapter(list[self.record], config=ConfigDict(hide_input_in_errors=True))  # type: ignore[name-defined]
 
 
-Shape = tuple[tuple[str, bool], ...]
-"""The columns that a look-up compares, each with whether it looks for null."""
-
-
-def _shape(equal: Mapping[str, object]) -> Shape:
-    return tuple((name, value is None) for name, value in equal.items())
-
-
 def _build(builder: Callable[..., T], *shape: object) -> T:
     return builder(*shape)
-
-
-def _row(identity: int, versions: Versions) -> dict[str, object]:
-    row: dict[str, object] = {"row_id": _possible(identity)}
-    if versions is not None:
-        row["row_versions"] = [version for version in versions if version <= MAX_VERSION]
-    return row
-
-
-def _possible(identity: int) -> int:
-    """Return an id, or one that no row has in place of one that the database could not even compare."""
-    return identity if 0 < identity <= MAX_ID else 0
 
 
 def stamped(values: Mapping[str, object]) -> Mapping[str, object]:

@@ -1,4 +1,4 @@
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from carboy.daos.base import Dao
@@ -17,6 +17,12 @@ class UserDao(Dao[UserRead]):
         "username_key": UsernameTakenError,
         "email_key": EmailTakenError,
     }
+    sorts: ClassVar[Mapping[str, str]] = {
+        "created": "created_at",
+        "username": "username_key",
+        "email": "email_key",
+    }
+    searched: ClassVar[Sequence[str]] = ("username_key", "email_key", "full_name_key")
 
     async def get_by_username(self, username_key: str) -> UserRead:
         return self._found(await self.find_by_username(username_key))

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import BigInteger, DateTime, Dialect, Integer, MetaData, TypeDecorator
+from sqlalchemy import BigInteger, DateTime, Dialect, Integer, MetaData, Text, TypeDecorator
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeEngine
@@ -13,6 +13,9 @@ MAX_ID = 2**63 - 1
 
 MAX_VERSION = 2**31 - 1
 """The same for a row's version, whose column has 32 bits."""
+
+KeyText = Text().with_variant(Text(collation="C"), "postgresql")
+"""Text that is compared and sorted by its code points, as SQLite and Python do: no database's locale changes a list."""
 
 
 class UtcDateTime(TypeDecorator[datetime]):

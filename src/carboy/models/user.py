@@ -1,21 +1,24 @@
-from sqlalchemy import String, Text
+from sqlalchemy import Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from carboy.models.base import Base
+from carboy.models.base import Base, KeyText
 
 
 class User(Base):
     """A person or program that uses the API.
 
     The ``_key`` columns hold the case-folded spelling, so that two names that differ only in case cannot both exist:
-    databases disagree on what lower case is outside ASCII.
+    databases disagree on what lower case is outside ASCII. They are also what is sorted by and searched in.
     """
 
     __tablename__ = "users"
+    # The id, as users who were imported together may have been created at the same moment.
+    __table_args__ = (Index(None, "created_at", "id"), Base.__table_args__)
 
     username: Mapped[str] = mapped_column(String(80))
-    username_key: Mapped[str] = mapped_column(Text, unique=True)
+    username_key: Mapped[str] = mapped_column(KeyText, unique=True)
     email: Mapped[str] = mapped_column(String(120))
-    email_key: Mapped[str] = mapped_column(Text, unique=True)
+    email_key: Mapped[str] = mapped_column(KeyText, unique=True)
     full_name: Mapped[str | None] = mapped_column(String(200))
+    full_name_key: Mapped[str | None] = mapped_column(KeyText)
     active: Mapped[bool] = mapped_column(default=True)

@@ -1,13 +1,24 @@
 """The manners that all schemas share. None tells its values in an error, as errors are logged."""
 
 import unicodedata
+from dataclasses import dataclass
 from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetJsonSchemaHandler, StringConstraints
-from pydantic_core import CoreSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    StringConstraints,
+)
+from pydantic_core import CoreSchema, core_schema
 
 DEFAULT_PAGE_SIZE = 50
 MAX_PAGE_SIZE = 200
+MAX_CURSOR_LENGTH = 4000
+"""Room for the longest values that a list is sorted by, such as two keys of 200 characters, none of them ASCII."""
 
 ABSENT: Any = None
 """The default of a field that may be left out of a change but may not be null. A change tells what was left out."""
@@ -72,12 +83,58 @@ class Query(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
-class PageQuery(Query):
-    """What each list understands: how many items, and from where on."""
+Search = Annotated[Text, StringConstraints(min_length=1, max_length=100)]
+"""Text to look for."""
 
-    limit: int = Field(default=DEFAULT_PAGE_SIZE, ge=1, le=MAX_PAGE_SIZE)
-    cursor: Annotated[str, StringConstraints(max_length=500)] | None = None
-    fields: tuple[str, ...] | None = None
+
+@dataclass(frozen=True)
+class Names:
+    """Holds a parameter to names with commas between them, each once; it stays the text that it is.
+
+    Attributes:
+        allowed: The names.
+        sign: A regular expression of what may stand before a name.
+        description: What the parameter does, for the API's documentation.
+    """
+
+    allowed: tuple[str, ...]
+    sign: str
+    description: str
+
+    def __get_pydantic_core_schema__(self, source: type[str], handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self._check, handler(source))
+
+    def __get_pydantic_json_schema__(self, _schema: CoreSchema, _handler: object) -> dict[str, Any]:
+        name = f"{self.sign}(?:{'|'.join(self.allowed)})"
+        twice = f"(?:.*,)?{self.sign}([^,-]+),(?:.*,)?{self.sign}\\1(?:,|$)"
+        return {
+            "type": "string",
+            "pattern": f"^(?!{twice}){name}(?:,{name})*$",
+            "description": self.description,
+            "examples": [f"{self.sign.rstrip('?')}{self.allowed[-1]},{self.allowed[0]}"],
+        }
+
+    def _check(self, text: str) -> str:
+        names = [name.removeprefix(self.sign.rstrip("?")) for name in text.split(",")]
+        if len(set(names)) < len(names) or not set(names) <= set(self.allowed):
+            raise ValueError(f"must be one or more of {', '.join(self.allowed)}; with commas between them, each once")
+        return text
+
+
+def sort_by(*names: str) -> Names:
+    """Say what a list can be sorted by.
+
+    It annotates the text: ``sort: Annotated[str, sort_by("created", "name")] = "id"``.
+
+    Args:
+        *names: What the resource's DAO knows as `sorts`, besides ``id``.
+    """
+    return Names(("id", *names), "-?", "What to sort by, most important first; - before a name reverses its order.")
+
+
+def fields_of(record: type[BaseModel]) -> Names:
+    """Say what an item can be reduced to, in ``fields: Annotated[str, ...] | None = None``."""
+    return Names(tuple(record.model_fields), "", "The only fields that each item shall have.")
 
 
 class Record(BaseModel):
@@ -95,12 +152,37 @@ Versions = frozenset[int] | None
 """The versions of which a row must have one to be changed; None for any."""
 
 
+class PageQuery(Query):
+    """What each list understands. A resource that can be sorted by more, or has more fields, says so in its own query.
+
+    Attributes:
+        limit: The most items to return.
+        cursor: Where to go on, as another page has told; null is the beginning.
+        sort: What to sort by; a cursor holds for the sort that it was made for.
+        fields: The fields that each item shall have, all if it is null.
+        total: Whether to count the items on all pages, which takes the longer the more there are.
+    """
+
+    limit: int = Field(default=DEFAULT_PAGE_SIZE, ge=1, le=MAX_PAGE_SIZE)
+    cursor: Annotated[str, StringConstraints(max_length=MAX_CURSOR_LENGTH)] | None = None
+    sort: Annotated[str, sort_by()] = "id"
+    fields: Annotated[str, fields_of(Record)] | None = None
+    total: bool = False
+
+
 class Page(BaseModel, Generic[RecordT]):
-    """Some items of a list, and the cursor of those that follow; null when these are the last."""
+    """Some items of a list, and the cursors of those that follow and precede them; null at the list's ends.
+
+    Attributes:
+        items: The items, in the order that was asked for.
+        next_cursor: Where the next page begins.
+        previous_cursor: Where the page before ends.
+        total: The number of items on all pages, if it was asked for.
+    """
 
     model_config = ConfigDict(frozen=True, json_schema_serialization_defaults_required=True)
 
     items: list[RecordT]
     next_cursor: str | None
-    previous_cursor: str | None = None
-    total: int | None = None
+    previous_cursor: str | None
+    total: int | None

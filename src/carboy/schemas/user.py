@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, EmailStr, StringConstraints
 
-from carboy.schemas.base import ABSENT, Change, Described, Input, PageQuery, Record, Text
+from carboy.schemas.base import ABSENT, Change, Described, Input, PageQuery, Record, Search, Text, fields_of, sort_by
 
 
 def _normalised(text: str) -> str:
@@ -65,13 +65,6 @@ class UserUpdate(Change):
     active: bool = ABSENT
 
 
-class UserQuery(PageQuery):
-    """Filters are exact but for case."""
-
-    username: Username | None = None
-    email: Email | None = None
-
-
 class UserRead(Record):
     """A person or program that uses the API."""
 
@@ -82,3 +75,14 @@ class UserRead(Record):
     created_at: datetime
     updated_at: datetime
     version: int
+
+
+class UserQuery(PageQuery):
+    """Names and addresses are matched as a whole, ``q`` anywhere in them or in full names; case makes no difference."""
+
+    sort: Annotated[str, sort_by("created", "username", "email")] = "id"
+    fields: Annotated[str, fields_of(UserRead)] | None = None
+    q: Search | None = None
+    username: Username | None = None
+    email: Email | None = None
+    active: bool | None = None

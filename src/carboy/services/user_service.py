@@ -19,14 +19,14 @@ class UserService(Service):
 
     @read_only
     async def list_users(self, query: UserQuery) -> Page[UserRead]:
-        """Return one page of users in the order of their creation.
+        """Return one page of users.
 
         Raises:
-            InvalidCursorError: The cursor is not one of ours.
+            InvalidCursorError: The cursor is not one of ours, or of another sort.
         """
-        after = self._cursors.decode(query.cursor)
-        filters = _keys(query.model_dump(include={"username", "email"}, exclude_none=True))
-        return self._cursors.page(await self._users.get_all(limit=query.limit + 1, after=after, **filters), query.limit)
+        equal = query.model_dump(include={"active"}, exclude_none=True)
+        equal |= _keys(query.model_dump(include={"username", "email"}, exclude_none=True))
+        return await self._cursors.page(self._users, query, search=query.q and fold(query.q), **equal)
 
     @read_only
     async def get_user(self, user_id: int) -> UserRead:
@@ -76,11 +76,11 @@ class UserService(Service):
 
 def _columns(values: dict[str, Any]) -> dict[str, Any]:
     """Complete the fields of a user by what is stored with them."""
-    return values | _keys({name: values[name] for name in ("username", "email") if name in values})
+    return values | _keys({name: values[name] for name in ("username", "email", "full_name") if name in values})
 
 
-def _keys(names: dict[str, str]) -> dict[str, str]:
-    return {f"{field}_key": fold(name) for field, name in names.items()}
+def _keys(names: dict[str, str | None]) -> dict[str, str | None]:
+    return {f"{field}_key": name and fold(name) for field, name in names.items()}
 
 
 def fold(name: str) -> str:

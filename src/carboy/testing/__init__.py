@@ -7,7 +7,8 @@
 """
 
 from carboy.testing.client import client_of
-from carboy.testing.fakes import FakeDao, FakeDatabase, FakeIdempotencyKeyDao, FakeUserDao
+from carboy.testing.database import FakeDatabase
+from carboy.testing.fakes import FakeDao, FakeIdempotencyKeyDao, FakeUserDao
 from carboy.testing.overrides import override
 
 __all__ = ["FakeDao", "FakeDatabase", "FakeIdempotencyKeyDao", "FakeUserDao", "client_of", "override"]

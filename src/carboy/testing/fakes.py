@@ -1,122 +1,24 @@
-"""The database, in memory. The same contract tests hold for it and for the real one."""
+"""DAOs over the database in memory. The same contract tests hold for them and for the real ones."""
 
-import asyncio
-import copy
-from collections.abc import Awaitable, Callable, Mapping
-from contextvars import ContextVar
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, NoReturn, TypeVar, cast
+from functools import cmp_to_key, partial
+from typing import Any, TypeVar, cast
 
-from sqlalchemy import Executable, UniqueConstraint
+from sqlalchemy import UniqueConstraint
 from sqlalchemy.exc import IntegrityError
 
 from carboy.daos.base import Dao, stamped
 from carboy.daos.idempotency_key_dao import IdempotencyKeyDao
+from carboy.daos.lists import Key, Order, Place, Slice
 from carboy.daos.user_dao import UserDao
-from carboy.db import Database
-from carboy.db.database import Unit, check_outcome
-from carboy.errors import DatabaseUnavailableError, StaleVersionError
+from carboy.errors import StaleVersionError
 from carboy.schemas.base import Record, Versions
 from carboy.schemas.idempotency import IdempotencyKeyRead
 from carboy.schemas.user import UserRead
+from carboy.testing.database import FakeDatabase, Row
 
 RecordT = TypeVar("RecordT", bound=Record)
-T = TypeVar("T")
-Row = dict[str, Any]
-
-
-Tables = dict[str, dict[int, Row]]
-
-
-@dataclass
-class FakeUnit(Unit):
-    """A unit of work over tables in memory."""
-
-    tables: Tables = field(default_factory=dict)
-    """The tables as a transaction sees them."""
-
-
-class FakeDatabase(Database):
-    """Units of work over rows in memory: joined, retried and rolled back as those of a database are."""
-
-    def __init__(self) -> None:
-        self._current = ContextVar("carboy_fake_unit", default=None)
-        self._lock = asyncio.Lock()
-        self._tables: Tables = {}
-        self._last_ids: dict[str, int] = {}
-        self.is_reachable = True
-        """Set it to False to see what happens when the database does not answer."""
-
-    def rows(self, table: str) -> dict[int, Row]:
-        """Return the rows of a table by their ids, to read or to change: as the current transaction sees them."""
-        unit = self._current.get()
-        tables = unit.tables if isinstance(unit, FakeUnit) and unit.is_open else self._tables
-        return tables.setdefault(table, {})
-
-    def next_id(self, table: str) -> int:
-        """Return an id that no row of the table has or had."""
-        self._last_ids[table] = self._last_ids.get(table, 0) + 1
-        return self._last_ids[table]
-
-    def doom(self, error: Exception) -> None:
-        """Note that a statement has failed: the current unit will not commit, whoever catches the error."""
-        unit = self._current.get()
-        if unit is not None:
-            unit.failure = unit.failure or error
-
-    def touch(self, *, writes: bool = False) -> None:
-        """Fail where a statement would: outside a unit, writing in one that only reads, or out of reach.
-
-        Raises:
-            RuntimeError: As for `Database.execute`.
-            DatabaseUnavailableError: `is_reachable` is False.
-        """
-        self._unit(writes=writes)
-        if not self.is_reachable:
-            raise DatabaseUnavailableError
-
-    async def execute(
-        self,
-        statement: Executable,
-        parameters: Mapping[str, object] | None = None,  # noqa: ARG002 - it stands in for one that has it.
-        *,
-        writes: bool = False,
-    ) -> NoReturn:
-        self.touch(writes=writes)
-        raise AssertionError(f"A fake DAO has no SQL: override the method that runs {statement}.")
-
-    async def session(self, *, writes: bool = False) -> NoReturn:
-        self.touch(writes=writes)
-        raise AssertionError("A fake DAO has no SQL: override the method that asks for a session.")
-
-    async def try_lock(self, name: str) -> bool:  # noqa: ARG002 - it stands in for one that has it.
-        """Say yes, as on SQLite: a transaction that writes is alone here too."""
-        self.touch(writes=True)
-        return True
-
-    async def ping(self) -> None:
-        async def reach() -> None:
-            self.touch()
-
-        await self.read(reach)
-
-    async def dispose(self) -> None:
-        """Close no connections, as there are none; the rows stay."""
-
-    async def _attempt(self, unit: Unit, work: Callable[[], Awaitable[T]]) -> T:
-        if not unit.writes:
-            return await super()._attempt(unit, work)
-        async with self._lock:
-            return await super()._attempt(FakeUnit(writes=True, tables=copy.deepcopy(self._tables)), work)
-
-    async def _commit(self, unit: Unit) -> None:
-        check_outcome(unit)
-        # Whoever looks at the rows of a table keeps looking at the same ones.
-        for table, rows in cast("FakeUnit", unit).tables.items():
-            committed = self._tables.setdefault(table, {})
-            committed.clear()
-            committed.update(rows)
 
 
 class FakeDao(Dao[RecordT]):
@@ -132,9 +34,24 @@ class FakeDao(Dao[RecordT]):
     def __init__(self, database: FakeDatabase) -> None:
         super().__init__(database)
 
-    async def get_all(self, *, limit: int, after: int = 0, **equal: object) -> list[RecordT]:
+    async def page(
+        self, *, limit: int, sort: str = "id", place: Place | None = None, search: str | None = None, **equal: object
+    ) -> Slice[RecordT]:
         self._database.touch()
-        return [self._record(row) for row in self._matching(equal) if row["id"] > after][:limit]
+        order = self._statements.order(sort)
+        keyed = [(tuple(row[column.name] for column, _ in order), row) for row in self._matching(equal, search)]
+        keyed.sort(key=lambda pair: cmp_to_key(partial(_compare, order))(pair[0]))
+        backward = False
+        if place is not None:
+            backward = place.backward
+            keyed = [(key, row) for key, row in keyed if _is_beyond(_compare(order, key, place.key), place)]
+        near = keyed[max(0, len(keyed) - limit) :] if backward else keyed[:limit]
+        first, last = (near[0][0], near[-1][0]) if near else ((), ())
+        return Slice([self._record(row) for _, row in near], first, last, more=len(keyed) > limit)
+
+    async def count(self, *, search: str | None = None, **equal: object) -> int:
+        self._database.touch()
+        return len(self._matching(equal, search))
 
     async def add(self, values: Mapping[str, object]) -> RecordT:
         self._database.touch(writes=True)
@@ -173,10 +90,13 @@ class FakeDao(Dao[RecordT]):
             raise StaleVersionError
         return row
 
-    def _matching(self, equal: Mapping[str, object]) -> list[Row]:
+    def _matching(self, equal: Mapping[str, object], search: str | None = None) -> list[Row]:
         for name in equal:
             self._table.c[name]  # Fails for a column that is not there, as the real one does.
-        return [row for _, row in sorted(self._all().items()) if all(row[name] == equal[name] for name in equal)]
+        rows = [row for row in self._all().values() if all(row[name] == equal[name] for name in equal)]
+        if search is None:
+            return rows
+        return [row for row in rows if any(search in (row[name] or "") for name in self.searched)]
 
     def _check(self, row: Row) -> None:
         error = self._violation(row)
@@ -205,6 +125,18 @@ class FakeDao(Dao[RecordT]):
     def _record(self, row: object) -> RecordT:
         values = cast("Row", row)
         return self.record.model_validate({name: values[name] for name in self.record.model_fields})
+
+
+def _compare(order: Order, one: Key, other: Key) -> int:
+    """Return a negative number if the row with one key stands before that with the other, and 0 if it is the same."""
+    for (_, descends), value, against in zip(order, one, other, strict=True):
+        if value != against:
+            return 1 if (value > against) != descends else -1
+    return 0
+
+
+def _is_beyond(compared: int, place: Place) -> bool:
+    return place.inclusive if compared == 0 else (compared < 0) == place.backward
 
 
 def _value_of(default: Any) -> Any:
