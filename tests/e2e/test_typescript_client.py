@@ -1,0 +1,73 @@
+"""A TypeScript client that is generated from the API's document: it compiles, and works against a real server.
+
+What it does is written in tests/clients/users.ts. Nothing that is generated is kept.
+"""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.carboy_server import HYPERCORN, PRODUCTION, PROJECT, CarboyServer, migrated_copy, serve
+
+IF_MATCH = {"CARBOY_HTTP__REQUIRE_IF_MATCH": "true"}
+DOCUMENT = PROJECT / "docs" / "openapi.json"
+CLIENTS = PROJECT / "tests" / "clients"
+REQUIRED = "CARBOY_TEST_REQUIRE_NODE"
+# Neither is a registry asked for news, nor anyone told what is run.
+QUIET = {"REDOCLY_TELEMETRY": "off", "REDOCLY_SUPPRESS_UPDATE_NOTICE": "true", "NO_UPDATE_NOTIFIER": "1"}
+
+# Packages may have to be downloaded, and the compiler takes its time.
+pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the clients' sources and the packages that they need, as their lock pins them."""
+    if shutil.which("node") is None or shutil.which("npm") is None:
+        reason = f"node and npm are not both installed: no TypeScript client is tested ({REQUIRED}=1 makes this fail)"
+        (pytest.fail if os.environ.get(REQUIRED) == "1" else pytest.skip)(reason)
+    folder = tmp_path_factory.mktemp("node") / "clients"
+    shutil.copytree(CLIENTS, folder, ignore=shutil.ignore_patterns("node_modules"))
+    run(folder, "npm", "ci", "--prefer-offline")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def program(node: Path) -> Path:
+    """users.ts, checked against the types that are generated from the document, and compiled."""
+    # With a default, a property of a request is optional still.
+    run(node, "npx", "openapi-typescript", str(DOCUMENT), "--default-non-nullable=false", "--output", "api.d.ts")
+    run(node, "npx", "tsc")
+    return node / "built" / "users.js"
+
+
+@pytest.fixture
+def server(migrated_database: Path, tmp_path: Path) -> Iterator[CarboyServer]:
+    with serve(HYPERCORN, migrated_copy(migrated_database, tmp_path) | PRODUCTION | IF_MATCH) as server:
+        yield server
+
+
+def run(folder: Path, *command: str, **environment: str) -> None:
+    result = subprocess.run(  # noqa: S603 - the tests choose what is run.
+        command, cwd=folder, env=os.environ | QUIET | environment, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_the_lock_names_no_download_address() -> None:
+    assert '"resolved"' not in (CLIENTS / "package-lock.json").read_text(encoding="utf-8")
+
+
+def test_the_document_passes_a_strict_lint(node: Path) -> None:
+    run(node, "npx", "redocly", "lint", "--config", "redocly.yaml", str(DOCUMENT))
+
+
+def test_the_types_of_the_document_fit_a_program(program: Path) -> None:
+    assert program.exists()
+
+
+def test_a_program_works_through_the_client(program: Path, server: CarboyServer) -> None:
+    run(program.parent, "node", program.name, CARBOY_URL=server.url)
