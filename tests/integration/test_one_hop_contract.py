@@ -21,15 +21,17 @@ from sqlalchemy import (
     event,
     insert,
     inspect,
+    make_url,
     select,
     text,
     update,
 )
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.util import await_only
 from support.counting import user_row
 
-from carboy.db.one_hop import OneHopConnection
+from carboy.db.one_hop import AdaptedConnection, OneHopConnection
 from carboy.models import User
 
 things = Table(
@@ -68,12 +70,13 @@ async def engine(request: pytest.FixtureRequest, path: Path) -> AsyncIterator[As
 
 
 def one_hop_engine(path: Path) -> AsyncEngine:
-    async def connect() -> OneHopConnection:
-        connection = OneHopConnection(path, check_same_thread=False)
-        await connection
-        return connection
+    url = make_url(f"sqlite+aiosqlite:///{path}")
 
-    return create_async_engine(f"sqlite+aiosqlite:///{path}", async_creator=connect)
+    def connect() -> AdaptedConnection:
+        connection = OneHopConnection(path, check_same_thread=False)
+        return AdaptedConnection(url.get_dialect().import_dbapi(), await_only(connection))
+
+    return create_async_engine(url, creator=connect)
 
 
 async def test_values_of_each_type_come_back_as_they_went_in(engine: AsyncEngine) -> None:

@@ -2,20 +2,22 @@
 
 aiosqlite makes one trip to the connection's thread and back to open a cursor, one to run the statement, one to fetch
 its rows and one to close the cursor; each costs more than reading a row does. Here they are one, and BEGIN goes with
-the first statement of the transaction. SQLAlchemy takes such a connection by its `async_creator`, and sees no
-difference but one: the rows of a statement are all fetched at once, so that streaming saves no memory.
+the first statement of the transaction. SQLAlchemy sees no difference but one: the rows of a statement are all fetched
+at once, so that streaming saves no memory.
 """
 
 import asyncio
 import random
 import sqlite3
-from collections import deque
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from time import monotonic, sleep
-from typing import Any, Literal, Self
+from typing import Any, Literal, cast
 
 import aiosqlite
+from sqlalchemy.dialects.sqlite.aiosqlite import AsyncAdapt_aiosqlite_connection
+from sqlalchemy.util import await_only
 
 from carboy.db.failures import PRIMARY_CODE
 
@@ -30,51 +32,68 @@ LONGEST_PAUSE_SECONDS = 0.0005
 
 
 class OneHopCursor:
-    """A statement's outcome; running it is the one thing for which the thread is asked."""
+    """A cursor as PEP 249 has it: the outcome of a statement, running which is the one thing that waits."""
 
-    def __init__(self, connection: "OneHopConnection") -> None:
+    def __init__(self, connection: "AdaptedConnection") -> None:
         self._connection = connection
-        self._rows: deque[Any] = deque()
+        self._rows: Iterator[Any] = iter(())
         self.description: Any = None
         self.rowcount = -1
         self.lastrowid: int | None = None
         self.arraysize = 1
 
-    async def __aenter__(self) -> Self:
-        return self
+    def execute(self, sql: str, parameters: Parameters = ()) -> None:
+        self._run("execute", sql, parameters)
 
-    async def execute(self, sql: str, parameters: Parameters = ()) -> Self:
-        return await self._run("execute", sql, parameters)
+    def executemany(self, sql: str, parameters: Iterable[Parameters]) -> None:
+        self._run("executemany", sql, parameters)
 
-    async def executemany(self, sql: str, parameters: Iterable[Parameters]) -> Self:
-        return await self._run("executemany", sql, parameters)
+    def _run(self, method: Method, sql: str, parameters: Iterable[Any]) -> None:
+        rows, self.description, self.rowcount, self.lastrowid = self._connection.run(method, sql, parameters)
+        self._rows = iter(rows)
 
-    async def _run(self, method: Method, sql: str, parameters: Iterable[Any]) -> Self:
-        rows, self.description, self.rowcount, self.lastrowid = await self._connection.run(method, sql, parameters)
-        self._rows = deque(rows)
-        return self
+    def fetchone(self) -> Any:
+        return next(self._rows, None)
 
-    async def fetchone(self) -> Any:
-        return self._rows.popleft() if self._rows else None
+    def fetchmany(self, size: int | None = None) -> list[Any]:
+        return list(islice(self._rows, self.arraysize if size is None else size))
 
-    async def fetchmany(self, size: int | None = None) -> list[Any]:
-        wanted = self.arraysize if size is None else size
-        return [self._rows.popleft() for _ in range(min(wanted, len(self._rows)))]
+    def fetchall(self) -> list[Any]:
+        return list(self._rows)
 
-    async def fetchall(self) -> Sequence[Any]:
-        rows, self._rows = self._rows, deque()
-        return rows
+    def close(self) -> None:
+        self._rows = iter(())
 
-    async def __aiter__(self) -> AsyncIterator[Any]:
-        while self._rows:
-            yield self._rows.popleft()
+    async def _async_soft_close(self) -> None:
+        """Do what SQLAlchemy asks for before a result is read outside its greenlet: nothing, as the rows are here."""
 
-    async def close(self) -> None:
-        self._rows.clear()
+
+class AdaptedConnection(AsyncAdapt_aiosqlite_connection):
+    """What SQLAlchemy uses a `OneHopConnection` through.
+
+    Its own adapter would also wait for a cursor to be opened and to be closed, and copy the rows.
+    """
+
+    __slots__ = ()
+    _connection: "OneHopConnection"  # type: ignore[assignment]
+
+    def __init__(self, driver: Any, connection: aiosqlite.Connection) -> None:
+        # SQLAlchemy's own name for what it adapts fits no driver.
+        super().__init__(driver, cast("Any", connection))
+
+    def cursor(self, server_side: bool = False) -> OneHopCursor:  # type: ignore[override]  # noqa: ARG002, FBT001, FBT002 - as SQLAlchemy calls it.
+        return OneHopCursor(self)
+
+    def run(self, method: Method, sql: str, parameters: Iterable[Any]) -> "Outcome":
+        try:
+            return await_only(self._connection.run(method, sql, parameters))
+        except ValueError as error:
+            # By this aiosqlite says that the connection was closed, which has another name in SQLAlchemy.
+            self._handle_exception(error)
 
 
 class OneHopConnection(aiosqlite.Connection):
-    """An aiosqlite connection that SQLAlchemy's dialect uses as any other.
+    """An aiosqlite connection that runs a statement in one trip to its thread.
 
     Args:
         path: The file, which must be there.
@@ -94,9 +113,6 @@ class OneHopConnection(aiosqlite.Connection):
     def begin_with_next_statement(self, timeout: float) -> None:
         """Let the next statement begin a transaction that may write, waiting for other processes this many seconds."""
         self._begin_timeout = timeout
-
-    def cursor(self) -> OneHopCursor:  # type: ignore[override]
-        return OneHopCursor(self)
 
     async def commit(self) -> None:
         self._begin_timeout = None

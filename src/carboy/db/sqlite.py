@@ -7,9 +7,10 @@ from typing import Any
 from sqlalchemy import URL, Connection, NullPool, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.util import await_only
 
 from carboy.db import connecting
-from carboy.db.one_hop import OneHopConnection
+from carboy.db.one_hop import AdaptedConnection, OneHopConnection
 from carboy.settings import DatabaseSettings
 
 MIGRATION_TIMEOUT = 3600.0
@@ -42,18 +43,21 @@ def create_engines(url: URL, settings: DatabaseSettings) -> tuple[AsyncEngine, A
 
 
 def _create(url: URL, timeout: float, **options: Any) -> AsyncEngine:
-    (path, *_), from_url = url.get_dialect()().create_connect_args(url)
+    dialect = url.get_dialect()
+    driver = dialect.import_dbapi()
+    (path, *_), from_url = dialect().create_connect_args(url)
     # The driver leaves transactions to us. It would begin them late, and a transaction that has read before it writes
     # fails at once when another has written between, whatever its time-out is.
     connecting_options = {**from_url, "isolation_level": None, "timeout": timeout}
 
-    async def connect() -> OneHopConnection:
+    def connect() -> AdaptedConnection:
         connection = OneHopConnection(Path(path), **connecting_options)
-        return await connecting.to_the_end(_open(connection), OneHopConnection.stop)
+        opening = connecting.to_the_end(_open(connection), OneHopConnection.stop)
+        return AdaptedConnection(driver, await_only(opening))
 
     engine = create_async_engine(
         url,
-        async_creator=connect,
+        creator=connect,
         # Errors are logged, and what people have sent is not for the log.
         hide_parameters=True,
         **options,
