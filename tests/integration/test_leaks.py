@@ -12,6 +12,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 from sqlalchemy import AsyncAdaptedQueuePool, make_url
+from sqlalchemy.util import greenlet_spawn
 from support.counting import CountingService
 
 from carboy.db import Engines
@@ -51,6 +52,8 @@ async def settle(engines: Engines) -> None:
     async with asyncio.timeout(10):
         while others := asyncio.all_tasks() - {asyncio.current_task()}:
             await asyncio.wait(others)
+    # Those that are kept for the next statement have not been left behind.
+    await greenlet_spawn(engines.connections.close_idle)
 
 
 @pytest.mark.parametrize("longest", [0.002, 0.02, 0.3], ids=["soon", "later", "late"])

@@ -7,13 +7,14 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, CursorResult, Engine, Executable, QueuePool, Row, event, text
+from sqlalchemy import Connection, Executable, Row, event, text
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker
 from sqlalchemy.util import greenlet_spawn
 
 from carboy.db import postgresql
+from carboy.db.connections import rows
 from carboy.db.engines import Engines
 from carboy.db.failures import ConnectionLostError, TransactionConflictError, translate
 from carboy.errors import DatabaseUnavailableError
@@ -64,6 +65,7 @@ class Database:
 
     def __init__(self, engines: Engines, session_factory: SessionFactory) -> None:
         self._engines = engines
+        self._connections = engines.connections
         self._session_factory = session_factory
         self._current: ContextVar[Unit | None] = ContextVar("carboy_unit", default=None)
         for engine in {engines.reader.sync_engine, engines.writer.sync_engine}:
@@ -98,13 +100,12 @@ class Database:
         """
         unit = self._unit(writes=writes)
         if unit.connection is None and not unit.writes:
-            # It stands alone, so that it may as well give its connection back at once.
-            engine = self._engines.reader.sync_engine
-            rows = await greenlet_spawn(_read, engine, statement, parameters)
-            await _let_others_take_the_connection(engine)
-            return rows
+            # It stands alone, so that its connection is the next one's at once.
+            found = await greenlet_spawn(self._connections.read, statement, parameters)
+            await self._let_others_take_the_connection(writes=False)
+            return found
         async with unit.lock:
-            return await greenlet_spawn(lambda: _rows(self._connection(unit).execute(statement, parameters)))
+            return await greenlet_spawn(lambda: rows(self._connection(unit).execute(statement, parameters)))
 
     async def session(self, *, writes: bool = False) -> AsyncSession:
         """Return a session for work with entities, within the current unit's transaction; it ends with the unit.
@@ -194,7 +195,12 @@ class Database:
         check_outcome(unit)
         unit.is_committing = True
         await greenlet_spawn(_end, unit, commits=True)
-        await _let_others_take_the_connection(self._engines.writer.sync_engine)
+        await self._let_others_take_the_connection(writes=True)
+
+    async def _let_others_take_the_connection(self, *, writes: bool) -> None:
+        # The pool wakes who waits longest, but whoever asks before that one runs again is served first.
+        if self._connections.are_awaited(writes=writes):
+            await asyncio.sleep(0)
 
     async def _release(self, unit: Unit) -> None:
         """Give the unit's connection back, rolled back if it was not committed, whoever is cancelled meanwhile."""
@@ -214,8 +220,7 @@ class Database:
 
     def _connection(self, unit: Unit) -> Connection:
         if unit.connection is None:
-            unit.connection = self._engine(unit).sync_engine.connect()
-            unit.connection.begin()
+            unit.connection = self._connections.begin(writes=unit.writes)
         return unit.connection
 
     def _on_error(self, context: ExceptionContext) -> BaseException | None:
@@ -233,22 +238,6 @@ def check_outcome(unit: Unit) -> None:
         raise unit.failure
     if unit.failure is not None:
         raise TransactionAbortedError("An error within the transaction was caught.") from unit.failure
-
-
-async def _let_others_take_the_connection(engine: Engine) -> None:
-    # The pool wakes who waits longest, but whoever asks before that one runs again is served first.
-    pool = engine.pool
-    if isinstance(pool, QueuePool) and pool.size() - pool.checkedout() <= 1:
-        await asyncio.sleep(0)
-
-
-def _read(engine: Engine, statement: Executable, parameters: Mapping[str, object] | None) -> Sequence[Row[Any]]:
-    with engine.connect() as connection:
-        return _rows(connection.execute(statement, parameters))
-
-
-def _rows(result: CursorResult[Any]) -> Sequence[Row[Any]]:
-    return result.all() if result.returns_rows else ()
 
 
 def _end(unit: Unit, *, commits: bool) -> None:

@@ -1,11 +1,14 @@
 """Makes the engines for the configured database: one reads without transactions, one writes in them, one migrates."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from sqlalchemy import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.util import greenlet_spawn
 
 from carboy.db import postgresql, sqlite
+from carboy.db.connections import Connections
 from carboy.settings import DatabaseSettings
 
 
@@ -23,8 +26,14 @@ class Engines:
     writer: AsyncEngine
     migrator: AsyncEngine
 
+    @cached_property
+    def connections(self) -> Connections:
+        """The connections of reader and writer."""
+        return Connections(self.reader.sync_engine, self.writer.sync_engine)
+
     async def dispose(self) -> None:
         """Close all connections. An open one would keep the process from ending (aiosqlite issue 369)."""
+        await greenlet_spawn(self.connections.close_idle)
         await self.reader.dispose()
         await self.writer.dispose()
         await self.migrator.dispose()
