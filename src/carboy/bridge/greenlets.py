@@ -8,21 +8,75 @@ nested to any depth: an async view may render a template whose async context pro
 So everything belongs to one task: `asyncio.current_task`, `asyncio.timeout` and cancellation mean what they say.
 """
 
+import threading
 import types
 from collections.abc import Callable, Coroutine, Generator
 from contextvars import Context, copy_context
 from typing import Any, TypeVar
 
-from greenlet import getcurrent, greenlet
+from greenlet import GreenletExit, getcurrent, greenlet
 
 T = TypeVar("T")
 
 
 class BridgeGreenlet(greenlet):
-    """A greenlet whose synchronous code may call `await_here`."""
+    """A greenlet whose synchronous code may call `await_here`. It runs one function after another.
+
+    A new one costs two system calls, for the memory of its stack, and more than a switch to one that is there.
+    """
 
     refuses_body = False
     """Whether the request's body is too large for any view to be called."""
+    outcome: tuple[Any, BaseException | None] | None = None
+    """What the function has returned or raised, once it has ended."""
+
+    def run(self) -> None:
+        """Run functions for ever, each as it is switched in with its arguments."""
+        function, args = self._next()
+        while True:
+            try:
+                self.outcome = function(*args), None
+            except GreenletExit:
+                # Nobody will ask for the outcome: the loop was closed meanwhile.
+                raise
+            except BaseException as error:  # noqa: BLE001 - whatever it is, it is the caller's.
+                self.outcome = None, error
+            del function, args
+            function, args = self._next()
+
+    def _next(self) -> tuple[Callable[..., Any], tuple[object, ...]]:
+        driver = self.parent
+        assert driver is not None  # noqa: S101 - only the main greenlet has no parent.
+        call: tuple[Callable[..., Any], tuple[object, ...]] = driver.switch()
+        return call
+
+
+class _Idle(threading.local):
+    """The greenlets of this thread that wait for their next function."""
+
+    def __init__(self) -> None:
+        self.greenlets: list[BridgeGreenlet] = []
+
+    def take(self) -> BridgeGreenlet:
+        if self.greenlets:
+            child = self.greenlets.pop()
+            child.parent = getcurrent()
+        else:
+            child = BridgeGreenlet()
+            child.switch()
+        return child
+
+    def put_back(self, child: BridgeGreenlet) -> None:
+        child.refuses_body = False
+        # What a request has set goes with it.
+        child.gr_context = None
+        if len(self.greenlets) < MOST_IDLE:
+            self.greenlets.append(child)
+
+
+MOST_IDLE = 64
+"""Greenlets of a thread to keep for what comes next; each holds some 16 KiB."""
+_idle = _Idle()
 
 
 def in_bridge() -> bool:
@@ -47,24 +101,29 @@ async def run_in_greenlet(context: Context, function: Callable[..., T], *args: o
 
     The context is switched to, not entered: while the greenlet waits, another thread may enter it.
     """
-    child = BridgeGreenlet(function)
+    child = _idle.take()
     child.gr_context = context
     if refuses_body:
         child.refuses_body = True
-    result: T = await _drive(child, args)
+    result: T = await _drive(child, function, args)
     return result
 
 
 @types.coroutine
-def _drive(child: greenlet, args: tuple[object, ...]) -> Generator[Any, Any, Any]:
-    result = child.switch(*args)
-    while not child.dead:
+def _drive(child: BridgeGreenlet, function: Callable[..., Any], args: tuple[object, ...]) -> Generator[Any, Any, Any]:
+    awaited = child.switch(function, args)
+    while child.outcome is None:
         try:
-            value = yield result
+            value = yield awaited
         except BaseException as error:  # noqa: BLE001 - cancellation too is the greenlet's to handle.
-            result = child.throw(error)
+            awaited = child.throw(error)
         else:
-            result = child.switch(value)
+            awaited = child.switch(value)
+    result, failure = child.outcome
+    child.outcome = None
+    _idle.put_back(child)
+    if failure is not None:
+        raise failure
     return result
 
 

@@ -1,5 +1,7 @@
 import asyncio
+import gc
 import threading
+import weakref
 from contextvars import ContextVar
 
 import pytest
@@ -100,3 +102,24 @@ async def test_an_async_function_called_from_a_thread_shares_the_views_context(a
         return f"{app.async_to_sync(change)()}, {user.get()}"
 
     assert (await ask(FlaskASGI(app))).text == "set in the thread / g, changed on the loop"
+
+
+async def test_nothing_that_a_request_has_set_is_kept_after_it(app: Flask) -> None:
+    class Secret:
+        pass
+
+    secret: ContextVar[Secret] = ContextVar("secret")
+    seen: list[weakref.ref[Secret]] = []
+
+    @app.get("/")
+    async def view() -> str:
+        assert secret.get(None) is None
+        secret.set(Secret())
+        seen.append(weakref.ref(secret.get()))
+        return "done"
+
+    asgi = FlaskASGI(app)
+    for _ in range(2):
+        await ask(asgi, "/")
+    gc.collect()
+    assert [reference() for reference in seen] == [None, None]
