@@ -5,18 +5,19 @@ import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Executable, Row, event, text
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker
-from sqlalchemy.util import greenlet_spawn
 
 from carboy.db import postgresql
 from carboy.db.connections import rows
 from carboy.db.engines import Engines
 from carboy.db.failures import ConnectionLostError, TransactionConflictError, translate
+from carboy.db.greenlets import spawn
 from carboy.errors import DatabaseUnavailableError
 
 T = TypeVar("T")
@@ -101,11 +102,11 @@ class Database:
         unit = self._unit(writes=writes)
         if unit.connection is None and not unit.writes:
             # It stands alone, so that its connection is the next one's at once.
-            found = await greenlet_spawn(self._connections.read, statement, parameters)
+            found = await spawn(self._connections.read, statement, parameters)
             await self._let_others_take_the_connection(writes=False)
             return found
         async with unit.lock:
-            return await greenlet_spawn(lambda: rows(self._connection(unit).execute(statement, parameters)))
+            return await spawn(lambda: rows(self._connection(unit).execute(statement, parameters)))
 
     async def session(self, *, writes: bool = False) -> AsyncSession:
         """Return a session for work with entities, within the current unit's transaction; it ends with the unit.
@@ -116,7 +117,7 @@ class Database:
         unit = self._unit(writes=writes)
         async with unit.lock:
             if unit.session is None:
-                connection = await greenlet_spawn(self._connection, unit)
+                connection = await spawn(self._connection, unit)
                 unit.session = self._session_factory(bind=AsyncConnection(self._engine(unit), connection))
         return unit.session
 
@@ -194,7 +195,7 @@ class Database:
     async def _commit(self, unit: Unit) -> None:
         check_outcome(unit)
         unit.is_committing = True
-        await greenlet_spawn(_end, unit, commits=True)
+        await spawn(partial(_end, unit, commits=True))
         await self._let_others_take_the_connection(writes=True)
 
     async def _let_others_take_the_connection(self, *, writes: bool) -> None:
@@ -205,7 +206,7 @@ class Database:
     async def _release(self, unit: Unit) -> None:
         """Give the unit's connection back, rolled back if it was not committed, whoever is cancelled meanwhile."""
         if unit.connection is not None:
-            await asyncio.shield(asyncio.create_task(greenlet_spawn(_end, unit, commits=False)))
+            await asyncio.shield(asyncio.create_task(spawn(partial(_end, unit, commits=False))))
 
     def _unit(self, *, writes: bool) -> Unit:
         unit = self._current.get()
