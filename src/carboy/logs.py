@@ -90,7 +90,7 @@ class Stderr(logging.StreamHandler[TextIO]):
     def write(self, line: str) -> None:
         with self.lock or nullcontext():
             self.stream.write(line)
-            self.flush()
+            self.stream.flush()
 
 
 def _add_request(_logger: object, _method: str, fields: structlog.typing.EventDict) -> structlog.typing.EventDict:

@@ -3,6 +3,7 @@
 import random
 import re
 import time
+from collections.abc import Callable, Iterable
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
@@ -33,12 +34,24 @@ class Request(flask.Request):
 
 
 class JsonResponse(flask.Response):
-    """A JSON document, whose headers are complete as they are; a status that has no body is not for it."""
+    """A JSON document, whose headers are complete and whose body is whole; a status without a body is not for it."""
 
     default_mimetype = "application/json"
+    is_awaited = False
+    """Whether something is to be done once it has been sent."""
+
+    def call_on_close(self, func: Callable[[], Any]) -> Callable[[], Any]:
+        self.is_awaited = True
+        return super().call_on_close(func)
 
     def get_wsgi_headers(self, environ: "WSGIEnvironment") -> Headers:  # noqa: ARG002 - its signature is werkzeug's.
         return self.headers
+
+    def get_app_iter(self, environ: "WSGIEnvironment") -> Iterable[bytes]:
+        if self.is_awaited or not self.is_sequence or environ["REQUEST_METHOD"] == "HEAD":
+            return super().get_app_iter(environ)
+        # Without the iterator whose end the callbacks wait for.
+        return list(self.iter_encoded())
 
 
 def current_request() -> Request:

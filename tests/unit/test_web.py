@@ -98,3 +98,19 @@ def test_hooks_may_change_a_json_answer() -> None:
     assert (answer.content_type, answer.content_length) == ("application/json", 16)
     head = app.test_client().head("/")
     assert (head.data, head.content_length) == (b"", 16)
+
+
+def test_callbacks_of_a_json_answer_are_called_once_it_is_sent() -> None:
+    app = Application("closing")
+    called: list[str] = []
+
+    @app.get("/")
+    def view() -> JsonResponse:
+        response = JsonResponse('{"a": 1}')
+        response.call_on_close(lambda: called.append("closed"))
+        return response
+
+    answer = app.test_client().get("/")
+    assert answer.json == {"a": 1}
+    answer.close()
+    assert called == ["closed"]

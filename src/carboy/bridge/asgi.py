@@ -92,7 +92,7 @@ class FlaskASGI:
     ) -> None:
         task = asyncio.current_task()
         try:
-            body, length = await self._read_body(scope, receive)
+            body, length = await self._read_body(scope, receive, task)
             with body:
                 environ = build_environ(scope, body, length)
                 await run_in_greenlet(
@@ -112,8 +112,9 @@ class FlaskASGI:
             if not end.done():
                 end.set_result(None)
 
-    async def _read_body(self, scope: HTTPScope, receive: ASGIReceiveCallable) -> tuple[RequestBody, int | None]:
-        task = asyncio.current_task()
+    async def _read_body(
+        self, scope: HTTPScope, receive: ASGIReceiveCallable, task: asyncio.Task[Any] | None
+    ) -> tuple[RequestBody, int | None]:
         self._reading.add(task)
         try:
             return await read_body(

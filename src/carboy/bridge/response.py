@@ -108,7 +108,12 @@ def respond(
 
 
 def _chunks(result: Iterable[bytes], start: StartResponse) -> Iterator[bytes]:
-    """Yield the non-empty chunks, those from the legacy ``write`` callable first."""
+    """Return the non-empty chunks, those from the legacy ``write`` callable first."""
+    # Nothing is written while a list is gone through.
+    return chain(start.written, filter(None, result)) if isinstance(result, list) else _iterate(result, start)
+
+
+def _iterate(result: Iterable[bytes], start: StartResponse) -> Iterator[bytes]:
     for chunk in result:
         yield from start.written
         start.written.clear()
