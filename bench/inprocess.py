@@ -12,7 +12,7 @@ import uvloop
 
 from bench.databases import databases
 from bench.jobs import JOBS, USERS, Job
-from bench.servers import SECRET_KEY
+from bench.servers import SECRET_KEY, Cores
 
 CONCURRENT = 8
 BATCH = 800
@@ -84,6 +84,10 @@ class Lifespan:
 
 def main(name: str, kind: str) -> None:
     job = next(job for job in JOBS if job.name == name)
+    core = Cores.found().server
+    if core is not None:
+        # As the server is pinned when contenders are compared.
+        os.sched_setaffinity(0, {core})
     with tempfile.TemporaryDirectory() as folder, databases(kind, ["profiled"], Path(folder)) as urls:
         os.environ.update(
             CARBOY_ENV="production",

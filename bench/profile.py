@@ -1,10 +1,14 @@
 """``make profile JOB=one``: shows where the time of a request goes, as a table and as a flame graph.
 
-py-spy looks at the running application many times a second; what stands on the stack then is what took the time.
+py-spy looks at the running application many times a second; what stands on the stack then is what took the time. Behind
+a server the same work takes longer than alone in a loop, as other work has come between and emptied the caches. So the
+time behind a server is measured too, and shared out in the same proportions; the server's own part is what a bare ASGI
+function takes there.
 """
 
 import os
 import re
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -15,23 +19,30 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from bench.databases import databases
 from bench.jobs import JOBS
-from bench.servers import ROOT
+from bench.load import require_wrk, run_load
+from bench.servers import ROOT, Cores, Server, serve_all
 
 RATE = 200
 """Looks a second; many more would slow down what is looked at."""
+ROUNDS = 5
+"""Times that each server is measured, for two seconds."""
 LAYERS = {
     "bridge": r"carboy/bridge",
-    "Flask and werkzeug": r"flask/|werkzeug/|blinker/",
+    "Flask and werkzeug": r"flask/|werkzeug/|blinker/|carboy/web",
     "log": r"carboy/logs|logging/|structlog/",
     "injection": r"dependency_injector/",
     "pydantic": r"pydantic|email_validator/",
-    "routes, services, DAOs": r"carboy/(routes|services|daos|schemas|web|problems)",
-    "unit of work": r"carboy/db/database",
+    "routes, services, DAOs": r"carboy/(routes|services|daos|schemas|models|problems)",
+    "unit of work": r"carboy/db/(database|connections|greenlets)",
     "SQLAlchemy": r"sqlalchemy/",
-    "driver": r"aiosqlite/|asyncpg/|carboy/db/",
+    "driver and its thread": r"aiosqlite/|asyncpg/|carboy/db/",
     "event loop": r"asyncio/|uvloop/",
 }
+SERVER = "server and ASGI"
+ROOTS = ("FlaskASGI", "BridgeGreenlet.run", "_Greenlet.run", "_connection_worker_thread")
+"""Where the stack of a request begins: a greenlet's is its own, whoever switched to it, and a thread's too."""
 WIDTH, ROW = 1400, 17
 
 Stack = tuple[str, ...]
@@ -42,18 +53,39 @@ def main() -> None:
     names = [job.name for job in JOBS]
     if job not in names or kind not in {"sqlite", "postgresql"}:
         raise SystemExit(f"Name a job, JOB={'|'.join(names)}, and if you like DB=sqlite|postgresql.")
+    require_wrk()
     stacks, microseconds = look(job, kind)
-    total = stacks.total()
+    behind, server = measure_served(job, kind)
     console = Console()
-    console.print(f"{job} on {kind}: {microseconds} µs of CPU time per request, without a server")
-    console.print(_table("by layer", _by_layer(stacks), total))
-    console.print(_table("by function", Counter(_self_times(stacks)), total))
+    console.print(
+        f"{job} on {kind}: {microseconds:.0f} µs of CPU time per request without a server, {behind:.0f} behind one"
+    )
+    console.print(_layers(_by_layer(stacks), microseconds, behind, server))
+    console.print(_functions(Counter(_self_times(stacks)), microseconds))
     path = ROOT / "var" / f"profile-{job}-{kind}.svg"
     path.write_text(flame_graph(stacks), encoding="utf-8")
     console.print(f"The flame graph: {path.relative_to(ROOT)}")
 
 
-def look(job: str, kind: str) -> tuple[Counter[Stack], str]:
+def measure_served(name: str, kind: str) -> tuple[float, float]:
+    """Return the CPU microseconds of a request behind a server, and of that the server's own."""
+    job, static = (next(job for job in JOBS if job.name == wanted) for wanted in (name, "static"))
+    cores = Cores.found()
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        databases(kind, ["carboy", "raw"], Path(folder)) as urls,
+        serve_all(urls, "hypercorn", cores.server) as running,
+    ):
+
+        def measure(server: Server) -> float:
+            return run_load(server, static if server.peer == "raw" else job, 2, cores.load).cpu_microseconds
+
+        rounds = [(measure(running["carboy"]), measure(running["raw"])) for _ in range(ROUNDS + 1)][1:]
+    behind, server = (statistics.median(costs) for costs in zip(*rounds, strict=True))
+    return behind, server
+
+
+def look(job: str, kind: str) -> tuple[Counter[Stack], float]:
     """Return how often each stack was seen while the job ran, and the CPU time of a request."""
     with tempfile.NamedTemporaryFile() as folded:
         command = ["py-spy", "record", "--rate", str(RATE), "--duration", "600", "--format", "raw", "--output",
@@ -67,7 +99,7 @@ def look(job: str, kind: str) -> tuple[Counter[Stack], str]:
             )
         if done.returncode:
             raise SystemExit(f"py-spy failed, see {log}")
-        microseconds = re.findall(rb"^\d+$", done.stdout, re.MULTILINE)[-1].decode()
+        microseconds = float(re.findall(rb"^\d+$", done.stdout, re.MULTILINE)[-1])
         return _parse(Path(folded.name).read_text(encoding="utf-8")), microseconds
 
 
@@ -77,8 +109,7 @@ def _parse(folded: str) -> Counter[Stack]:
     for line in folded.splitlines():
         frames, _, count = line.rpartition(" ")
         stack = [re.sub(r":\d+\)$", ")", frame) for frame in frames.split(";")]
-        # A greenlet's stack begins with what it runs, whoever switched to it; a thread's is its own.
-        starts = [index for index, frame in enumerate(stack) if frame.startswith(("FlaskASGI", "respond", "OneHop"))]
+        starts = [index for index, frame in enumerate(stack) if frame.startswith(ROOTS)]
         if starts:
             stacks[tuple(stack[starts[0] :])] += int(count)
     return stacks
@@ -106,12 +137,25 @@ def _self_times(stacks: Counter[Stack]) -> Counter[str]:
     return times
 
 
-def _table(title: str, counted: Counter[str], total: int) -> Table:
-    table = Table(title=title, title_justify="left")
-    table.add_column("where")
+def _layers(counted: Counter[str], microseconds: float, behind: float, server: float) -> Table:
+    table = Table("layer", title="by layer, in µs", title_justify="left")
+    for title in ("share", "alone", "behind a server"):
+        table.add_column(title, justify="right")
+    for name in [name for name in (*LAYERS, "other") if counted[name]]:
+        share = counted[name] / counted.total()
+        table.add_row(name, f"{share:.1%}", f"{share * microseconds:.0f}", f"{share * (behind - server):.0f}")
+    table.add_row(SERVER, "", "", f"{server:.0f}")
+    table.add_row("all", "100.0%", f"{microseconds:.0f}", f"{behind:.0f}")
+    return table
+
+
+def _functions(counted: Counter[str], microseconds: float) -> Table:
+    table = Table("function", title="by function, in µs, without a server", title_justify="left")
     table.add_column("share", justify="right")
+    table.add_column("µs", justify="right")
     for name, count in counted.most_common(25):
-        table.add_row(name, f"{count / total:.1%}")
+        share = count / counted.total()
+        table.add_row(name, f"{share:.1%}", f"{share * microseconds:.1f}")
     return table
 
 
