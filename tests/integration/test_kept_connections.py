@@ -1,0 +1,63 @@
+"""A connection that reads is kept for the next statement, and kept from nobody."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+from sqlalchemy import event, text
+from sqlalchemy.exc import DBAPIError
+from support.counting import CountingService
+from support.databases import database_settings
+
+from carboy.daos import UserDao
+from carboy.db import Database, Engines, create_engines, create_session_factory
+
+
+@pytest_asyncio.fixture
+async def small(database_url: str) -> AsyncIterator[Engines]:
+    """Yield engines whose pools have one connection each; on PostgreSQL it is the same one for reading and writing."""
+    engines = create_engines(database_settings(database_url, pool_size=1))
+    yield engines
+    await engines.dispose()
+
+
+@pytest.fixture
+def counting(small: Engines) -> CountingService:
+    database = Database(small, create_session_factory())
+    return CountingService(database, UserDao(database))
+
+
+async def test_reading_again_asks_nothing_of_the_pool(small: Engines, counting: CountingService) -> None:
+    user = await counting.add()
+    await counting.get(user.id)
+    asked: list[object] = []
+    event.listen(small.reader.sync_engine.pool, "checkout", lambda *given: asked.append(given))
+    for _ in range(3):
+        await counting.get(user.id)
+    assert asked == []
+
+
+async def test_a_transaction_gets_the_connection_that_was_kept(counting: CountingService) -> None:
+    user = await counting.add()
+    for _ in range(3):
+        await counting.get(user.id)
+        await counting.increment(user.id)
+    assert await counting.count(user.id) == 3
+
+
+async def test_many_who_read_and_write_share_one_connection(counting: CountingService) -> None:
+    user = await counting.add()
+    await asyncio.gather(*(step(user.id) for _ in range(10) for step in (counting.get, counting.increment)))
+    assert await counting.count(user.id) == 10
+
+
+async def test_a_statement_that_fails_keeps_no_connection(small: Engines, counting: CountingService) -> None:
+    user = await counting.add()
+    database = Database(small, create_session_factory())
+    returned: list[object] = []
+    event.listen(small.reader.sync_engine.pool, "checkin", lambda *given: returned.append(given))
+    with pytest.raises(DBAPIError):
+        await database.read(lambda: database.execute(text("SELECT nothing FROM nowhere")))
+    assert len(returned) == 1
+    assert await counting.count(user.id) == 0
