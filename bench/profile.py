@@ -1,6 +1,7 @@
 """``make profile JOB=one``: shows where the time of a request goes, as a table and as a flame graph.
 
-py-spy looks at the running application many times a second; what stands on the stack then is what took the time. Behind
+py-spy looks at the running application many times a second, at the thread that then holds Python's lock; what stands on
+the stack of the event loop's thread shares out the processor time of that thread, system calls like all else. Behind
 a server the same work takes longer than alone in a loop, as other work has come between and emptied the caches. So the
 time behind a server is measured too, and shared out in the same proportions; the server's own part is what a bare ASGI
 function takes there.
@@ -37,12 +38,13 @@ LAYERS = {
     "routes, services, DAOs": r"carboy/(routes|services|daos|schemas|models|problems)",
     "unit of work": r"carboy/db/(database|connections|greenlets)",
     "SQLAlchemy": r"sqlalchemy/",
-    "driver and its thread": r"aiosqlite/|asyncpg/|carboy/db/",
+    "driver": r"aiosqlite/|asyncpg/|carboy/db/",
     "event loop": r"asyncio/|uvloop/",
 }
+THREADS = "threads of SQLite's connections"
 SERVER = "server and ASGI"
-ROOTS = ("FlaskASGI", "BridgeGreenlet.run", "_Greenlet.run", "_connection_worker_thread")
-"""Where the stack of a request begins: a greenlet's is its own, whoever switched to it, and a thread's too."""
+ROOTS = ("FlaskASGI", "BridgeGreenlet.run", "_Greenlet.run")
+"""Where the stack of a request begins: a greenlet's is its own, whoever switched to it."""
 WIDTH, ROW = 1400, 17
 
 Stack = tuple[str, ...]
@@ -54,14 +56,14 @@ def main() -> None:
     if job not in names or kind not in {"sqlite", "postgresql"}:
         raise SystemExit(f"Name a job, JOB={'|'.join(names)}, and if you like DB=sqlite|postgresql.")
     require_wrk()
-    stacks, microseconds = look(job, kind)
+    stacks, microseconds, in_loop = look(job, kind)
     behind, server = measure_served(job, kind)
     console = Console()
     console.print(
         f"{job} on {kind}: {microseconds:.0f} µs of CPU time per request without a server, {behind:.0f} behind one"
     )
-    console.print(_layers(_by_layer(stacks), microseconds, behind, server))
-    console.print(_functions(Counter(_self_times(stacks)), microseconds))
+    console.print(_layers(_costs(stacks, microseconds, in_loop), behind, server))
+    console.print(_functions(Counter(_self_times(stacks)), in_loop))
     path = ROOT / "var" / f"profile-{job}-{kind}.svg"
     path.write_text(flame_graph(stacks), encoding="utf-8")
     console.print(f"The flame graph: {path.relative_to(ROOT)}")
@@ -85,10 +87,10 @@ def measure_served(name: str, kind: str) -> tuple[float, float]:
     return behind, server
 
 
-def look(job: str, kind: str) -> tuple[Counter[Stack], float]:
-    """Return how often each stack was seen while the job ran, and the CPU time of a request."""
+def look(job: str, kind: str) -> tuple[Counter[Stack], int, int]:
+    """Return how often each stack was seen, and the CPU microseconds of a request, in all threads and in the loop's."""
     with tempfile.NamedTemporaryFile() as folded:
-        command = ["py-spy", "record", "--rate", str(RATE), "--duration", "600", "--format", "raw", "--output",
+        command = ["py-spy", "record", "--rate", str(RATE), "--duration", "600", "--format", "raw", "--gil", "--output",
                    folded.name, "--", sys.executable, "-m", "bench.inprocess", job, kind]  # fmt: skip
         environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
         log = ROOT / "var" / "profile.log"
@@ -99,8 +101,8 @@ def look(job: str, kind: str) -> tuple[Counter[Stack], float]:
             )
         if done.returncode:
             raise SystemExit(f"py-spy failed, see {log}")
-        microseconds = float(re.findall(rb"^\d+$", done.stdout, re.MULTILINE)[-1])
-        return _parse(Path(folded.name).read_text(encoding="utf-8")), microseconds
+        microseconds, in_loop = re.findall(rb"^(\d+) (\d+)$", done.stdout, re.MULTILINE)[-1]
+        return _parse(Path(folded.name).read_text(encoding="utf-8")), int(microseconds), int(in_loop)
 
 
 def _parse(folded: str) -> Counter[Stack]:
@@ -137,20 +139,29 @@ def _self_times(stacks: Counter[Stack]) -> Counter[str]:
     return times
 
 
-def _layers(counted: Counter[str], microseconds: float, behind: float, server: float) -> Table:
+def _costs(stacks: Counter[Stack], microseconds: float, in_loop: float) -> dict[str, float]:
+    """Return the CPU microseconds of each layer."""
+    counted = _by_layer(stacks)
+    costs = {name: counted[name] / counted.total() * in_loop for name in (*LAYERS, "other")}
+    return costs | {THREADS: microseconds - in_loop}
+
+
+def _layers(costs: dict[str, float], behind: float, server: float) -> Table:
     table = Table("layer", title="by layer, in µs", title_justify="left")
     for title in ("share", "alone", "behind a server"):
         table.add_column(title, justify="right")
-    for name in [name for name in (*LAYERS, "other") if counted[name]]:
-        share = counted[name] / counted.total()
-        table.add_row(name, f"{share:.1%}", f"{share * microseconds:.0f}", f"{share * (behind - server):.0f}")
+    total = sum(costs.values())
+    for name, cost in costs.items():
+        if round(cost):
+            share = cost / total
+            table.add_row(name, f"{share:.1%}", f"{cost:.0f}", f"{share * (behind - server):.0f}")
     table.add_row(SERVER, "", "", f"{server:.0f}")
-    table.add_row("all", "100.0%", f"{microseconds:.0f}", f"{behind:.0f}")
+    table.add_row("all", "100.0%", f"{total:.0f}", f"{behind:.0f}")
     return table
 
 
 def _functions(counted: Counter[str], microseconds: float) -> Table:
-    table = Table("function", title="by function, in µs, without a server", title_justify="left")
+    table = Table("function", title="by function of the loop's thread, in µs, without a server", title_justify="left")
     table.add_column("share", justify="right")
     table.add_column("µs", justify="right")
     for name, count in counted.most_common(25):
