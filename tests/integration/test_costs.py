@@ -47,13 +47,13 @@ class Cost:
 
 
 COSTS = {
-    "static": Cost("GET", "/health/live", b"", hops=0, round_trips=0, calls=360),
-    "one": Cost("GET", "/api/users/7", b"", hops=1, round_trips=1, calls=615),
-    "list": Cost("GET", "/api/users?limit=50", b"", hops=1, round_trips=1, calls=780),
-    "total": Cost("GET", "/api/users?limit=50&total=true", b"", hops=2, round_trips=2, calls=1030),
-    "update": Cost("PATCH", "/api/users/7", b'{"full_name": "New"}', hops=2, round_trips=3, calls=790),
+    "static": Cost("GET", "/health/live", b"", hops=0, round_trips=0, calls=352),
+    "one": Cost("GET", "/api/users/7", b"", hops=1, round_trips=1, calls=490),
+    "list": Cost("GET", "/api/users?limit=50", b"", hops=1, round_trips=1, calls=660),
+    "total": Cost("GET", "/api/users?limit=50&total=true", b"", hops=2, round_trips=2, calls=780),
+    "update": Cost("PATCH", "/api/users/7", b'{"full_name": "New"}', hops=2, round_trips=3, calls=742),
     "create": Cost(
-        "POST", "/api/users", b'{"username": "new%d", "email": "new%d@example.com"}', hops=2, round_trips=3, calls=870
+        "POST", "/api/users", b'{"username": "new%d", "email": "new%d@example.com"}', hops=2, round_trips=3, calls=825
     ),
 }
 JOBS = pytest.mark.parametrize("cost", COSTS.values(), ids=COSTS)

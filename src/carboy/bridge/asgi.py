@@ -14,7 +14,6 @@ from flask import Flask
 from carboy.bridge.body import ClientDisconnectedError, RefusedBody, RequestBody, read_body
 from carboy.bridge.dispatch import Dispatch
 from carboy.bridge.environ import build_environ
-from carboy.bridge.greenlets import run_in_greenlet
 from carboy.bridge.loops import Loops
 from carboy.bridge.response import respond
 
@@ -95,7 +94,7 @@ class FlaskASGI:
             body, length = await self._read_body(scope, receive, task)
             with body:
                 environ = build_environ(scope, body, length)
-                await run_in_greenlet(
+                await self._loops.greenlets.run(
                     copy_context(),
                     respond,
                     self.app.wsgi_app,

@@ -1,6 +1,6 @@
 """Lets synchronous code wait for asynchronous code on the same thread.
 
-The whole bridge rests on two functions. `run_in_greenlet` runs a synchronous function as a coroutine; `await_here`,
+The whole bridge rests on two functions. `Greenlets.run` runs a synchronous function as a coroutine; `await_here`,
 called anywhere below that function, waits for a coroutine. In between, synchronous and asynchronous frames may be
 nested to any depth: an async view may render a template whose async context processor waits in turn.
 
@@ -12,7 +12,7 @@ import threading
 import types
 from collections.abc import Callable, Coroutine, Generator
 from contextvars import Context, copy_context
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from greenlet import GreenletExit, getcurrent, greenlet
 
@@ -51,36 +51,65 @@ class BridgeGreenlet(greenlet):
         return call
 
 
-class _Idle(threading.local):
-    """The greenlets of this thread that wait for their next function."""
+MOST_IDLE = 64
+"""Greenlets of a thread to keep for what comes next; each holds some 16 KiB."""
+
+
+class Greenlets(threading.local):
+    """Runs functions that wait, in greenlets that have served before. Each thread has its own of them."""
 
     def __init__(self) -> None:
-        self.greenlets: list[BridgeGreenlet] = []
+        self._idle: list[BridgeGreenlet] = []
 
-    def take(self) -> BridgeGreenlet:
-        if self.greenlets:
-            child = self.greenlets.pop()
+    async def run(self, context: Context, function: Callable[..., T], *args: object, refuses_body: bool = False) -> T:
+        """Run a synchronous function that may call `await_here`, within the given contextvars context.
+
+        The context is switched to, not entered: while the greenlet waits, another thread may enter it.
+        """
+        child = self._take()
+        child.gr_context = context
+        if refuses_body:
+            child.refuses_body = True
+        result, failure = await _drive(child, function, args)
+        self._put_back(child)
+        if failure is not None:
+            raise failure
+        return cast("T", result)
+
+    def _take(self) -> BridgeGreenlet:
+        if self._idle:
+            child = self._idle.pop()
             child.parent = getcurrent()
         else:
             child = BridgeGreenlet()
             child.switch()
         return child
 
-    def put_back(self, child: BridgeGreenlet) -> None:
+    def _put_back(self, child: BridgeGreenlet) -> None:
+        child.outcome = None
         child.refuses_body = False
         # What a request has set goes with it.
         child.gr_context = None
-        if len(self.greenlets) < MOST_IDLE:
-            self.greenlets.append(child)
+        if len(self._idle) < MOST_IDLE:
+            self._idle.append(child)
 
 
-MOST_IDLE = 64
-"""Greenlets of a thread to keep for what comes next; each holds some 16 KiB."""
-_idle = _Idle()
+@types.coroutine
+def _drive(child: BridgeGreenlet, function: Callable[..., Any], args: tuple[object, ...]) -> Generator[Any, Any, Any]:
+    """Run a function in a greenlet, hand on what it waits for, and return its outcome."""
+    awaited = child.switch(function, args)
+    while child.outcome is None:
+        try:
+            value = yield awaited
+        except BaseException as error:  # noqa: BLE001 - cancellation too is the greenlet's to handle.
+            awaited = child.throw(error)
+        else:
+            awaited = child.switch(value)
+    return child.outcome
 
 
 def in_bridge() -> bool:
-    """Tell whether `await_here` may be called, that is whether `run_in_greenlet` stands below on this stack."""
+    """Tell whether `await_here` may be called, that is whether `Greenlets.run` stands below on this stack."""
     return isinstance(getcurrent(), BridgeGreenlet)
 
 
@@ -96,39 +125,8 @@ def current_context() -> Context:
     return context if context is not None else copy_context()
 
 
-async def run_in_greenlet(context: Context, function: Callable[..., T], *args: object, refuses_body: bool = False) -> T:
-    """Run a synchronous function that may call `await_here`, within the given contextvars context.
-
-    The context is switched to, not entered: while the greenlet waits, another thread may enter it.
-    """
-    child = _idle.take()
-    child.gr_context = context
-    if refuses_body:
-        child.refuses_body = True
-    result: T = await _drive(child, function, args)
-    return result
-
-
-@types.coroutine
-def _drive(child: BridgeGreenlet, function: Callable[..., Any], args: tuple[object, ...]) -> Generator[Any, Any, Any]:
-    awaited = child.switch(function, args)
-    while child.outcome is None:
-        try:
-            value = yield awaited
-        except BaseException as error:  # noqa: BLE001 - cancellation too is the greenlet's to handle.
-            awaited = child.throw(error)
-        else:
-            awaited = child.switch(value)
-    result, failure = child.outcome
-    child.outcome = None
-    _idle.put_back(child)
-    if failure is not None:
-        raise failure
-    return result
-
-
 def await_here(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Wait for a coroutine from synchronous code inside `run_in_greenlet`, without blocking the event loop."""
+    """Wait for a coroutine from synchronous code inside `Greenlets.run`, without blocking the event loop."""
     driver = getcurrent().parent
     assert driver is not None  # noqa: S101 - only the main greenlet has no parent, and it is not the bridge's.
     try:

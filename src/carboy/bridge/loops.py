@@ -8,7 +8,7 @@ from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextvars import copy_context
 from typing import Any, TypeVar, cast
 
-from carboy.bridge.greenlets import await_here, current_context, in_bridge, run_in_greenlet
+from carboy.bridge.greenlets import Greenlets, await_here, current_context, in_bridge
 
 T = TypeVar("T")
 
@@ -47,6 +47,7 @@ class Loops:
     """
 
     def __init__(self, threads: int) -> None:
+        self.greenlets = Greenlets()
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="carboy-view")
         self._serving: asyncio.AbstractEventLoop | None = None
         self._background: asyncio.AbstractEventLoop | None = None
@@ -75,7 +76,7 @@ class Loops:
             coroutine.close()
             raise RuntimeError("An event loop is running in this thread: await the coroutine, do not wait for it.")
         # The thread waits, so that its context is free to be switched to, and what the coroutine sets there stays.
-        steps = run_in_greenlet(current_context(), await_here, coroutine)
+        steps = self.greenlets.run(current_context(), await_here, coroutine)
         call: _ThreadCall | None = getattr(self._local, "call", None)
         if call is None:
             future = asyncio.run_coroutine_threadsafe(steps, self._loop())

@@ -17,7 +17,7 @@ from carboy.db import postgresql
 from carboy.db.connections import rows
 from carboy.db.engines import Engines
 from carboy.db.failures import ConnectionLostError, TransactionConflictError, translate
-from carboy.db.greenlets import spawn
+from carboy.db.greenlets import Greenlets
 from carboy.errors import DatabaseUnavailableError
 
 T = TypeVar("T")
@@ -68,6 +68,7 @@ class Database:
         self._engines = engines
         self._connections = engines.connections
         self._session_factory = session_factory
+        self._spawn = Greenlets().run
         self._current: ContextVar[Unit | None] = ContextVar("carboy_unit", default=None)
         for engine in {engines.reader.sync_engine, engines.writer.sync_engine}:
             event.listen(engine, "handle_error", self._on_error)
@@ -102,11 +103,11 @@ class Database:
         unit = self._unit(writes=writes)
         if unit.connection is None and not unit.writes:
             # It stands alone, so that its connection is the next one's at once.
-            found = await spawn(self._connections.read, statement, parameters)
+            found = await self._spawn(self._connections.read, statement, parameters)
             await self._let_others_take_the_connection(writes=False)
             return found
         async with unit.lock:
-            return await spawn(lambda: rows(self._connection(unit).execute(statement, parameters)))
+            return await self._spawn(lambda: rows(self._connection(unit).execute(statement, parameters)))
 
     async def session(self, *, writes: bool = False) -> AsyncSession:
         """Return a session for work with entities, within the current unit's transaction; it ends with the unit.
@@ -117,7 +118,7 @@ class Database:
         unit = self._unit(writes=writes)
         async with unit.lock:
             if unit.session is None:
-                connection = await spawn(self._connection, unit)
+                connection = await self._spawn(self._connection, unit)
                 unit.session = self._session_factory(bind=AsyncConnection(self._engine(unit), connection))
         return unit.session
 
@@ -195,7 +196,7 @@ class Database:
     async def _commit(self, unit: Unit) -> None:
         check_outcome(unit)
         unit.is_committing = True
-        await spawn(partial(_end, unit, commits=True))
+        await self._spawn(partial(_end, unit, commits=True))
         await self._let_others_take_the_connection(writes=True)
 
     async def _let_others_take_the_connection(self, *, writes: bool) -> None:
@@ -206,7 +207,7 @@ class Database:
     async def _release(self, unit: Unit) -> None:
         """Give the unit's connection back, rolled back if it was not committed, whoever is cancelled meanwhile."""
         if unit.connection is not None:
-            await asyncio.shield(asyncio.create_task(spawn(partial(_end, unit, commits=False))))
+            await asyncio.shield(asyncio.create_task(self._spawn(partial(_end, unit, commits=False))))
 
     def _unit(self, *, writes: bool) -> Unit:
         unit = self._current.get()

@@ -6,7 +6,7 @@ page fault, which with the threads of SQLite's connections cost a sixth of a req
 
 import threading
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from greenlet import GreenletExit, getcurrent, greenlet
 
@@ -39,45 +39,41 @@ class _Greenlet(greenlet):
             driver = self.parent
 
 
-class _Idle(threading.local):
-    """The greenlets of this thread that wait for their next function."""
+class Greenlets(threading.local):
+    """Keeps greenlets for the next call. Each thread has its own of them."""
 
     def __init__(self) -> None:
-        self.greenlets: list[_Greenlet] = []
+        self._idle: list[_Greenlet] = []
 
+    async def run(self, function: Callable[..., T], *args: object) -> T:
+        """Run a synchronous function of SQLAlchemy's, as its own `greenlet_spawn` does."""
+        child = self._take()
+        awaited: Any = child.switch(function, args)
+        while child.outcome is None:
+            try:
+                value = await awaited
+            except BaseException as error:  # noqa: BLE001 - cancellation too is SQLAlchemy's to handle.
+                awaited = child.throw(error)
+            else:
+                awaited = child.switch(value)
+        result, failure = child.outcome
+        self._put_back(child)
+        if failure is not None:
+            raise failure
+        return cast("T", result)
 
-_idle = _Idle()
-
-
-async def spawn(function: Callable[..., T], *args: object) -> T:
-    """Run a synchronous function of SQLAlchemy's, as its own `greenlet_spawn` does."""
-    driver = getcurrent()
-    if _idle.greenlets:
-        child = _idle.greenlets.pop()
-        child.parent = driver
-    else:
-        child = _Greenlet()
-        child.switch()
-    child.gr_context = driver.gr_context
-    awaited: Any = child.switch(function, args)
-    while child.outcome is None:
-        try:
-            value = await awaited
-        except BaseException as error:  # noqa: BLE001 - cancellation too is SQLAlchemy's to handle.
-            awaited = child.throw(error)
+    def _take(self) -> _Greenlet:
+        driver = getcurrent()
+        if self._idle:
+            child = self._idle.pop()
+            child.parent = driver
         else:
-            awaited = child.switch(value)
-    result: T = _outcome(child)
-    return result
+            child = _Greenlet()
+            child.switch()
+        child.gr_context = driver.gr_context
+        return child
 
-
-def _outcome(child: _Greenlet) -> Any:
-    """Return or raise what a function has come to, and keep its greenlet for the next one."""
-    assert child.outcome is not None  # noqa: S101 - the function has ended.
-    result, failure = child.outcome
-    child.outcome = child.gr_context = None
-    if len(_idle.greenlets) < MOST_IDLE:
-        _idle.greenlets.append(child)
-    if failure is not None:
-        raise failure
-    return result
+    def _put_back(self, child: _Greenlet) -> None:
+        child.outcome = child.gr_context = None
+        if len(self._idle) < MOST_IDLE:
+            self._idle.append(child)
