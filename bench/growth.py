@@ -7,13 +7,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from itsdangerous import URLSafeSerializer
+from pydantic import SecretStr
 
 from bench.databases import databases
 from bench.jobs import JOBS, Job
 from bench.load import run_load
 from bench.progress import Progress
 from bench.servers import SECRET_KEY, Cores, serve_all
+from carboy.daos.lists import Place
+from carboy.services import Cursors
 
 SIZES = (1_000, 100_000, 1_000_000)
 ROUNDS = 5
@@ -48,5 +50,5 @@ def measure_growth(kind: str, cores: Cores) -> dict[str, Any]:
 
 
 def _at_the_end(job: Job, size: int) -> Job:
-    cursor = URLSafeSerializer(SECRET_KEY, salt="cursor").dumps(size - 60)
+    cursor = Cursors(SecretStr(SECRET_KEY)).encode(Place((size - 60,)), "users", "id")
     return replace(job, path=f"{job.path}&cursor={cursor}")

@@ -46,6 +46,8 @@ class UserRead(msgspec.Struct):
 class UserPage(msgspec.Struct):
     items: list[UserRead]
     next_cursor: str | None
+    previous_cursor: str | None = None
+    total: int | None = None
 
 
 def read(user: store.User | None) -> UserRead:

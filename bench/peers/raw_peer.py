@@ -128,7 +128,8 @@ async def serve(scope: dict[str, Any], receive: Receive) -> tuple[int, object]:
         limit = int(query.get("limit", 50))
         rows = await store.fetch(SELECT_PAGE, int(query.get("cursor", 0)), limit + 1)
         more = len(rows) > limit
-        return 200, {"items": rows[:limit], "next_cursor": str(rows[limit - 1]["id"]) if more else None}
+        cursor = str(rows[limit - 1]["id"]) if more else None
+        return 200, {"items": rows[:limit], "next_cursor": cursor, "previous_cursor": None, "total": None}
     now = datetime.now(UTC)
     if path == "/api/users":
         new = await read_body(receive)

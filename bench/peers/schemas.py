@@ -45,3 +45,5 @@ class UserRead(BaseModel):
 class UserPage(BaseModel):
     items: list[UserRead]
     next_cursor: str | None
+    previous_cursor: str | None = None
+    total: int | None = None

@@ -41,22 +41,28 @@ class Cursors:
             InvalidCursorError: The cursor is not one of ours, of another list, or of another sort.
         """
         name = rows.model.__tablename__
-        place = None if query.cursor is None else self._place(query.cursor, name, query.sort)
+        place = None if query.cursor is None else self.decode(query.cursor, name, query.sort)
         found = await rows.page(limit=query.limit, sort=query.sort, place=place, search=search, **equal)
         before, after = _around(found, place)
         return Page(
             items=found.records,
-            next_cursor=after and self._cursor(after, name, query.sort),
-            previous_cursor=before and self._cursor(before, name, query.sort),
+            next_cursor=after and self.encode(after, name, query.sort),
+            previous_cursor=before and self.encode(before, name, query.sort),
             total=await rows.count(search=search, **equal) if query.total else None,
         )
 
-    def _cursor(self, place: Place, name: str, sort: str) -> str:
+    def encode(self, place: Place, name: str, sort: str) -> str:
+        """Return the cursor of a place in a list of this name, sorted so."""
         key = [{"at": value.isoformat()} if isinstance(value, datetime) else value for value in place.key]
         content = json.dumps([name, sort, place.backward, place.inclusive, *key])
         return self._signer.sign(base64_encode(content)).decode()
 
-    def _place(self, cursor: str, name: str, sort: str) -> Place:
+    def decode(self, cursor: str, name: str, sort: str) -> Place:
+        """Return the place that a cursor holds.
+
+        Raises:
+            InvalidCursorError: It is not one of ours, of another list, or of another sort.
+        """
         try:
             content = json.loads(base64_decode(self._signer.unsign(cursor)))
         except BadSignature as error:
