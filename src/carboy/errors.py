@@ -48,6 +48,7 @@ class CarboyError(Exception):
 class BadRequestError(CarboyError):
     status = HTTPStatus.BAD_REQUEST
     code = "bad_request"
+    message = "The request is not well-formed."
 
 
 class InvalidCursorError(BadRequestError):
@@ -63,6 +64,7 @@ class InvalidIdempotencyKeyError(BadRequestError):
 class NotFoundError(CarboyError):
     status = HTTPStatus.NOT_FOUND
     code = "not_found"
+    message = "There is nothing at this address."
 
 
 class UserNotFoundError(NotFoundError):

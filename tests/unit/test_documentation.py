@@ -64,6 +64,16 @@ def test_the_document_of_the_api_is_the_one_in_the_file(app: Flask) -> None:
     assert kept == spell(describe(app)), "Write it anew: make openapi"
 
 
+def test_each_problem_is_documented_with_its_detail_and_whether_to_try_again(app: Flask) -> None:
+    passing = {kind.code for kind in all_errors() if kind.retry_after is not None}
+    operations = [operation for path in describe(app)["paths"].values() for operation in path.values()]
+    answers = [answer for operation in operations for answer in operation["responses"].values()]
+    for answer in answers:
+        examples = answer.get("content", {}).get("application/problem+json", {}).get("examples", {})
+        assert all(example["value"]["detail"] for example in examples.values())
+        assert bool(passing & set(examples)) == ("Retry-After" in answer["headers"])
+
+
 def test_no_client_of_the_last_release_would_break(app: Flask) -> None:
     released = json.loads((ROOT / "docs" / "openapi-released.json").read_text(encoding="utf-8"))
     assert breaking_changes(released, describe(app)) == []

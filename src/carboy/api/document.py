@@ -16,6 +16,7 @@ from carboy.api.models import Models
 from carboy.api.operation import Operation
 from carboy.api.requests import JSON, MERGE_PATCH
 from carboy.api.responses import HEADERS, responses_of
+from carboy.services.idempotency_service import KEY_PATTERN
 
 Json = dict[str, Any]
 
@@ -108,7 +109,7 @@ def _operation(rule: Rule, operation: Operation, models: Models) -> Json:
         content = {"schema": models.reference(operation.body[1])}
         kinds = [JSON, MERGE_PATCH] if operation.changes else [JSON]
         described["requestBody"] = {"required": True, "content": dict.fromkeys(kinds, content)}
-    described["responses"] = responses_of(operation, models)
+    described["responses"] = responses_of(operation, models, has_path=bool(rule.arguments))
     return described
 
 
@@ -146,7 +147,7 @@ def _headers(operation: Operation) -> Iterator[Json]:
     if operation.creates:
         schema = {
             "type": "string",
-            "pattern": "^[!#-~]{1,255}$",
+            "pattern": KEY_PATTERN,
             "examples": ["8e03978e-40d5-43e8-bc93-6894a57f9324"],
             "description": IDEMPOTENCY_KEY,
         }

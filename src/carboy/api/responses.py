@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NamedTuple
 
 from carboy import errors
 from carboy.api.models import Models
@@ -13,8 +13,16 @@ from carboy.problems import MEDIA_TYPE, problem_content
 from carboy.schemas.base import PageQuery
 
 Json = dict[str, Any]
-Failure = tuple[HTTPStatus, str, str]
-"""The status, code and detail of a problem."""
+
+
+class Failure(NamedTuple):
+    """A problem that an answer may be."""
+
+    status: HTTPStatus
+    code: str
+    detail: str
+    retry_after: int | None = None
+
 
 HEADERS: Json = {
     "ETag": {
@@ -33,25 +41,29 @@ HEADERS: Json = {
     "Sunset": {"description": "When the operation will stop to answer (RFC 8594).", "schema": {"type": "string"}},
 }
 
-ANY_TIME: tuple[Failure, ...] = (
-    (HTTPStatus.INTERNAL_SERVER_ERROR, "internal_server_error", "Something went wrong on our side."),
-)
-TOO_LARGE: Failure = (
+ANY_TIME = Failure(HTTPStatus.INTERNAL_SERVER_ERROR, "internal_server_error", "Something went wrong on our side.")
+TOO_LARGE = Failure(
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     "content_too_large",
     "The request body is larger than this server accepts.",
 )
 
 
-def responses_of(operation: Operation, models: Models) -> Json:
-    """Return all answers of an operation by their status."""
+def responses_of(operation: Operation, models: Models, *, has_path: bool) -> Json:
+    """Return all answers of an operation by their status.
+
+    Args:
+        operation: What the route takes and gives.
+        models: The schemas of the document.
+        has_path: Whether a part of the path is a parameter, so that there may be nothing at the address.
+    """
     responses: Json = {str(operation.status.value): _success(operation, models)}
     if operation.has_etag and not operation.writes:
         description = "The client has it already: see If-None-Match."
         responses["304"] = {"description": description, "headers": _headers("ETag", "X-Request-ID")}
     by_status: dict[HTTPStatus, list[Failure]] = {}
-    for failure in dict.fromkeys(_failures(operation)):
-        by_status.setdefault(failure[0], []).append(failure)
+    for failure in dict.fromkeys(_failures(operation, has_path=has_path)):
+        by_status.setdefault(failure.status, []).append(failure)
     return responses | {str(status.value): _failed(found) for status, found in sorted(by_status.items())}
 
 
@@ -80,9 +92,11 @@ def _headers(*names: str) -> Json:
     return {name: {"$ref": f"#/components/headers/{name}"} for name in sorted(names)}
 
 
-def _failures(operation: Operation) -> Iterator[Failure]:
+def _failures(operation: Operation, *, has_path: bool) -> Iterator[Failure]:
     """Yield what may go wrong: what the view declares, and what follows from what it takes and gives."""
     kinds: list[type[CarboyError]] = [*operation.errors]
+    if has_path:
+        kinds.append(errors.NotFoundError)
     if operation.body is not None:
         kinds += [errors.BadRequestError, errors.UnsupportedMediaError, errors.InvalidInputError]
         yield TOO_LARGE
@@ -102,20 +116,22 @@ def _failures(operation: Operation) -> Iterator[Failure]:
         kinds.append(errors.NotAcceptableError)
     if operation.is_injected:
         kinds += [errors.DatabaseBusyError, errors.DatabaseUnavailableError]
-    yield from ((kind.status, kind.code, kind.message) for kind in kinds)
-    yield from ANY_TIME
+    yield from (Failure(kind.status, kind.code, kind.message, kind.retry_after) for kind in kinds)
+    yield ANY_TIME
 
 
 def _failed(failures: list[Failure]) -> Json:
+    failures = sorted(failures, key=lambda failure: failure.code)
+    request_id = "0f5c55d63bde4d6581c346b872021d74"
     examples = {
-        code: {"summary": detail, "value": problem_content(status, code, detail, "0f5c55d63bde4d6581c346b872021d74")}
-        for status, code, detail in sorted(failures)
+        code: {"summary": detail, "value": problem_content(status, code, detail, request_id)}
+        for status, code, detail, _ in failures
     }
     names = ["X-Request-ID"]
-    if failures[0][0] == HTTPStatus.SERVICE_UNAVAILABLE:
+    if any(failure.retry_after is not None for failure in failures):
         names.append("Retry-After")
     return {
-        "description": " ".join(f"`{code}`: {detail}" for _, code, detail in sorted(failures)),
+        "description": " ".join(f"`{failure.code}`: {failure.detail}" for failure in failures),
         "headers": _headers(*names),
         "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": examples}},
     }

@@ -17,6 +17,8 @@ QUOTED = re.compile(r'"((?:[ !#-\[\]-~]|\\["\\]){1,255})"')
 """A String of RFC 9651, section 3.3.3, which is what the draft asks for."""
 BARE = re.compile(r"[!#-+\--~]{1,255}")
 """What most clients send: no quotes, and no comma, which stands between two headers that were made one."""
+KEY_PATTERN = f"^(?:{BARE.pattern}|{QUOTED.pattern})$"
+"""Both, for the API's document."""
 
 Work = Callable[[], Awaitable[StoredAnswer]]
 
