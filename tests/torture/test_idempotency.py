@@ -1,52 +1,64 @@
-"""1,000 requests, each sent ten times at once to two processes: exactly 1,000 rows. See `make torture`."""
+"""1,000 requests, each sent ten times at once to a server of two processes: exactly 1,000 rows."""
 
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable
 
+import httpx
 import pytest
-from sqlalchemy import text
-from support.databases import migrated, new_postgresql_database, why_unreachable
-from support.idempotency import CLIENTS, Process, assert_answered_once, processes, send
+from support.carboy_server import HYPERCORN_WORKERS, PRODUCTION, serve
+from support.requests import registration
 
 KEYS = 1000
-KEYS_AT_ONCE = 50
+CLIENTS = 10
+KEYS_AT_ONCE = 25
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    if request.param == "sqlite":
-        yield migrated(f"sqlite+aiosqlite:///{tmp_path}/carboy.db")
-    elif reason := why_unreachable():
-        pytest.fail(f"PostgreSQL cannot be reached: {reason}")
-    else:
-        with new_postgresql_database() as url:
-            yield migrated(url)
+async def create_user(client: httpx.AsyncClient, key: str, told: Counter[str]) -> httpx.Response:
+    """Send one request until it is answered for good, as a client may with a key; and count what it is told."""
+    while True:
+        try:
+            answer = await client.post("/api/users", json=registration(key), headers={"Idempotency-Key": key})
+        except httpx.TransportError as error:
+            told[type(error).__name__] += 1
+            continue
+        if "Retry-After" not in answer.headers:
+            return answer
+        told[answer.json()["code"]] += 1
+        await asyncio.sleep(int(answer.headers["Retry-After"]))
 
 
-async def count(process: Process) -> tuple[int, int]:
-    statement = text("SELECT (SELECT count(*) FROM users) AS users, (SELECT count(*) FROM idempotency_keys) AS stored")
-    [row] = await process.database.read(lambda: process.database.execute(statement))
-    return row.users, row.stored
+async def assert_created_once(client: httpx.AsyncClient, key: str, told: Counter[str]) -> None:
+    answers = await asyncio.gather(*(create_user(client, key, told) for _ in range(CLIENTS)))
+    assert {answer.status_code for answer in answers} == {201}, [answer.text for answer in answers]
+    assert len({(answer.text, answer.headers["Location"]) for answer in answers}) == 1
+    assert sum("Idempotency-Replayed" not in answer.headers for answer in answers) == 1
+
+
+async def count_users(client: httpx.AsyncClient) -> int:
+    users: set[int] = set()
+    address = "/api/users?limit=200"
+    while address:
+        answer = await client.get(address)
+        users.update(user["id"] for user in answer.json()["items"])
+        address = answer.links.get("next", {}).get("url", "")
+    return len(users)
 
 
 @pytest.mark.timeout(900)
-async def test_a_thousand_requests_sent_ten_times_each_make_a_thousand_rows(
-    database_url: str, capsys: pytest.CaptureFixture[str]
+async def test_a_thousand_requests_sent_ten_times_each_make_a_thousand_users(
+    database_url: str, tell: Callable[[str], None]
 ) -> None:
     told: Counter[str] = Counter()
     began = time.perf_counter()
-    name = database_url.partition("+")[0]
-    async with processes(database_url, 2) as two:
-        for start in range(0, KEYS, KEYS_AT_ONCE):
-            keys = range(start, start + KEYS_AT_ONCE)
-            for answers in await asyncio.gather(*(send(two, f"key{key}", told) for key in keys)):
-                assert_answered_once(answers)
-            rows = await count(two[0])
-            with capsys.disabled():
-                print(f"{name}: {keys.stop} keys x {CLIENTS}, {rows} users and keys, told to come back: {dict(told)}")  # noqa: T201 - its figures are to be seen.
-            assert rows == (keys.stop, keys.stop)
-    with capsys.disabled():
-        print(f"{name}: {time.perf_counter() - began:.1f} s")  # noqa: T201 - likewise.
+    limits = httpx.Limits(max_connections=KEYS_AT_ONCE * CLIENTS)
+    with serve(HYPERCORN_WORKERS, {"CARBOY_DATABASE__URL": database_url} | PRODUCTION) as server:
+        async with httpx.AsyncClient(base_url=server.url, limits=limits, timeout=60, trust_env=False) as client:
+            for start in range(0, KEYS, KEYS_AT_ONCE):
+                keys = range(start, start + KEYS_AT_ONCE)
+                await asyncio.gather(*(assert_created_once(client, f"key{key}", told) for key in keys))
+                users = await count_users(client)
+                tell(f"{keys.stop} keys x {CLIENTS} requests: {users} users; told to come back: {dict(told)}")
+                assert users == keys.stop
+    tell(f"{time.perf_counter() - began:.1f} s")
