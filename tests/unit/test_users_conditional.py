@@ -50,3 +50,11 @@ async def test_an_update_from_another_version_is_refused(
 async def test_a_missing_user_is_not_found_whatever_version_is_asked_for(client: httpx.AsyncClient) -> None:
     answer = await client.patch("/api/users/1", json={"active": False}, headers={"If-Match": '"1"'})
     assert answer.status_code == 404
+
+
+@pytest.mark.parametrize("tags", ['"1",,"9"', ',"1"', '"9" , , "1",', ', "1"'])
+async def test_empty_elements_of_a_list_of_tags_are_overlooked(client: httpx.AsyncClient, tags: str) -> None:
+    created = await client.post("/api/users", json={"username": "ada", "email": "ada@example.org"})
+    location = created.headers["Location"]
+    assert (await client.get(location, headers={"If-None-Match": tags})).status_code == 304
+    assert (await client.patch(location, json={"full_name": "Ada"}, headers={"If-Match": tags})).status_code == 200

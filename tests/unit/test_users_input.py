@@ -1,5 +1,6 @@
 """What clients send that is not right, and how each field of it is named."""
 
+import time
 from typing import Any
 
 import httpx
@@ -177,3 +178,14 @@ async def test_a_flood_of_invalid_fields_is_answered_in_short(client: httpx.Asyn
     assert answer.status_code == 422
     assert len(answer.json()["errors"]) == 100
     assert len(answer.content) < 20_000
+
+
+@pytest.mark.parametrize("field", ["username", "full_name"])
+async def test_text_that_takes_long_to_normalise_is_refused_at_once(client: httpx.AsyncClient, field: str) -> None:
+    # To sort combining marks takes a time that grows with the square of their number: 1.2 s for these.
+    body = {"username": "ada", "email": "ada@example.org", field: "a" + "\u0301\u0316" * 20_000}
+    began = time.perf_counter()
+    response = await client.post("/api/users", json=body)
+    assert response.status_code == 422
+    assert [error["pointer"] for error in response.json()["errors"]] == [f"#/{field}"]
+    assert time.perf_counter() - began < 0.3

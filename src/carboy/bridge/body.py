@@ -102,6 +102,9 @@ LONGEST_LENGTH = 19
 
 
 def _declared_length(scope: HTTPScope) -> int | None:
+    # Chunks overrule a length that stands beside them (RFC 9112 section 6.3).
+    if any(name == b"transfer-encoding" for name, _ in scope["headers"]):
+        return None
     for name, value in scope["headers"]:
         if name == b"content-length":
             return int(value) if value.isdigit() and len(value) <= LONGEST_LENGTH else None

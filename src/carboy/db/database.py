@@ -10,13 +10,14 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Executable, Row, event, text
 from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker
 
 from carboy.db import postgresql
 from carboy.db.connections import rows
 from carboy.db.engines import Engines
-from carboy.db.failures import ConnectionLostError, TransactionConflictError, translate
+from carboy.db.failures import ConnectionLostError, TransactionConflictError, is_spoilt, translate
 from carboy.db.greenlets import Greenlets
 from carboy.errors import DatabaseUnavailableError
 
@@ -227,6 +228,11 @@ class Database:
 
     def _on_error(self, context: ExceptionContext) -> BaseException | None:
         error = context.sqlalchemy_exception or context.original_exception
+        if is_spoilt(error):
+            # This one alone: the others have nothing to do with it.
+            context.is_disconnect, context.invalidate_pool_on_disconnect = True, False
+            if context.sqlalchemy_exception is not None and isinstance(error, DBAPIError):
+                error.connection_invalidated = True
         meaning = translate(error)
         unit = self._current.get()
         if unit is not None:

@@ -22,6 +22,10 @@ CONFLICTS = frozenset({"40001", "40P01"})
 """serialization_failure, deadlock_detected"""
 BUSY = frozenset({"55P03", "57014"})
 """lock_not_available, query_canceled"""
+SPOILT = frozenset({"25P01", "25P02", "57014"})
+"""no_active_sql_transaction, in_failed_sql_transaction, query_canceled: the driver and the server may no longer agree on
+whether there is a transaction. If it was BEGIN that was cancelled, each later transaction on that connection would fail.
+"""
 UNAVAILABLE = ("08", "53", "57P")
 """Connection exceptions, insufficient resources, operator intervention: the beginnings of their codes."""
 
@@ -45,6 +49,9 @@ def translate(error: BaseException) -> CarboyError | None:  # noqa: PLR0911 - a 
     result = getattr(error.orig, "sqlite_errorcode", 0) & PRIMARY_CODE
     if state in CONFLICTS:
         return TransactionConflictError()
+    if type(error.orig).__name__ == "InvalidCachedStatementError":
+        # A migration has changed a type meanwhile. SQLAlchemy prepares its statements anew after this.
+        return TransactionConflictError()
     if state in BUSY or result in SQLITE_BUSY:
         return DatabaseBusyError()
     if error.connection_invalidated:
@@ -52,6 +59,11 @@ def translate(error: BaseException) -> CarboyError | None:  # noqa: PLR0911 - a 
     if state.startswith(UNAVAILABLE) or result in SQLITE_UNAVAILABLE:
         return DatabaseUnavailableError()
     return None
+
+
+def is_spoilt(error: BaseException | None) -> bool:
+    """Tell whether a connection must not be used again after an error, although it still answers."""
+    return (getattr(getattr(error, "orig", None), "sqlstate", None) or "") in SPOILT
 
 
 def violated_columns(error: IntegrityError, table: Table) -> frozenset[str]:
