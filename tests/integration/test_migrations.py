@@ -226,6 +226,33 @@ async def test_full_names_of_before_are_found_after(empty: Engines) -> None:
     await migrate.run(empty, migrate.check)
 
 
+async def test_changing_a_table_lets_no_id_come_again(empty: Engines) -> None:
+    await migrate.run(empty, migrate.upgrade, "head")
+    insert = text(
+        "INSERT INTO users (username, username_key, email, email_key, active, created_at, updated_at, version)"
+        " VALUES (:name, :name_key, :email, :email_key, true, '2026-01-01', '2026-01-01', 1) RETURNING id"
+    )
+
+    def add(name: str, connection: Connection) -> int:
+        return int(
+            connection.execute(insert, dict.fromkeys(("name", "name_key", "email", "email_key"), name)).scalar_one()
+        )
+
+    def change(config: Config) -> None:
+        operations = Operations(MigrationContext.configure(config.attributes["connection"]))
+        with operations.batch_alter_table("users", recreate="auto") as batch:
+            batch.alter_column("full_name", type_=String(300))
+
+    given = [await look(empty, partial(add, name)) for name in "abc"]
+    await look(empty, lambda connection: connection.execute(text("DELETE FROM users WHERE username > 'a'")))
+    await migrate.run(empty, change)
+    assert await look(empty, partial(add, "d")) == max(given) + 1
+    await look(empty, lambda connection: connection.execute(text("DELETE FROM users")))
+    await migrate.run(empty, change)
+    assert await look(empty, partial(add, "e")) == max(given) + 2
+    await migrate.run(empty, migrate.downgrade, "base")
+
+
 @pytest.mark.alone
 async def test_a_migration_may_take_longer_than_a_statement_of_a_request(empty_url: str) -> None:
     hurried = create_engines(database_settings(empty_url, statement_timeout=0.2, acquire_timeout=0.4))

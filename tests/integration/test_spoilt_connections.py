@@ -35,7 +35,9 @@ def service(database: Database) -> CountingService:
 
 @pytest.mark.parametrize("begins", [False, True])
 async def test_a_begin_that_was_cancelled_spoils_no_later_request(
-    service: CountingService, monkeypatch: pytest.MonkeyPatch, begins: bool
+    service: CountingService,
+    monkeypatch: pytest.MonkeyPatch,
+    begins: bool,  # noqa: FBT001 - pytest gives it by name.
 ) -> None:
     user = await service.add()
     execute = asyncpg.Connection.execute
@@ -81,19 +83,20 @@ async def test_a_begin_that_failed_for_another_reason_spoils_no_later_request(
 
 
 async def test_a_column_that_changes_its_type_under_load_fails_no_request(
-    service: CountingService, database: Database
+    service: CountingService, single: Engines
 ) -> None:
     user = await service.add()
     await service.get(user.id)
     await service.increment(user.id)
-    other = create_engines(database_settings(str(database._engines.writer.url.render_as_string(False))))  # noqa: SLF001
-    for size in (90, 100):
-        for step in (service.get, service.increment):
-            async with other.migrator.begin() as connection:
-                await connection.execute(text(f"ALTER TABLE users ALTER COLUMN username TYPE varchar({size})"))
-                size += 1
+
+    async def resize(characters: int) -> None:
+        async with single.migrator.begin() as connection:
+            await connection.execute(text(f"ALTER TABLE users ALTER COLUMN username TYPE varchar({characters})"))
+
+    try:
+        for characters, step in enumerate((service.get, service.increment, service.get, service.increment), start=90):
+            await resize(characters)
             await step(user.id)
-    async with other.migrator.begin() as connection:
-        await connection.execute(text("ALTER TABLE users ALTER COLUMN username TYPE varchar(80)"))
-    await other.dispose()
+    finally:
+        await resize(80)
     assert await service.count(user.id) == 3

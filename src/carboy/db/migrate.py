@@ -8,7 +8,7 @@ from typing import Any
 from alembic import command
 from alembic.config import Config
 from alembic.util.exc import CommandError
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Table, event, inspect, text
 from sqlalchemy.exc import DBAPIError
 
 from carboy.db import sqlite
@@ -37,12 +37,26 @@ async def run(engines: Engines, alembic_command: Command, *args: str) -> None:
             sqlite.create_file(engines.migrator.url)
         async with engines.migrator.begin() as connection:
             await connection.run_sync(_lock)
-            await connection.run_sync(lambda sync: alembic_command(_config(sync), *args))
+            await connection.run_sync(_run, alembic_command, *args)
             await connection.run_sync(_check_foreign_keys)
     except (CommandError, DBAPIError, CarboyError, OSError) as error:
         raise MigrationError(f"{error} ({error.__cause__})" if error.__cause__ else str(error)) from error
     finally:
         await engines.dispose()
+
+
+def _run(connection: Connection, alembic_command: Command, *args: str) -> None:
+    if connection.dialect.name != "sqlite":
+        alembic_command(_config(connection), *args)
+        return
+    # To change a table of SQLite, Alembic copies it, and overlooks what keeps ids of deleted rows from coming again.
+    given_out = _ids_given_out(connection)
+    event.listen(Table, "before_create", _keep_autoincrement)
+    try:
+        alembic_command(_config(connection), *args)
+    finally:
+        event.remove(Table, "before_create", _keep_autoincrement)
+    _keep_ids_given_out(connection, given_out)
 
 
 def upgrade(config: Config, revision: str) -> None:
@@ -89,3 +103,22 @@ def _check_foreign_keys(connection: Connection) -> None:
         broken = {row.table for row in connection.execute(text("PRAGMA foreign_key_check"))}
         if broken:
             raise MigrationError(f"Rows refer to others that are not there, in {', '.join(sorted(broken))}.")
+
+
+def _keep_autoincrement(table: Table, _connection: Connection, **_options: object) -> None:
+    table.dialect_options["sqlite"]["autoincrement"] = True
+
+
+def _ids_given_out(connection: Connection) -> dict[str, int]:
+    """Return the highest id that each table of SQLite has ever given out."""
+    if not inspect(connection).has_table("sqlite_sequence"):
+        return {}
+    return {row.name: row.seq for row in connection.execute(text("SELECT name, seq FROM sqlite_sequence"))}
+
+
+def _keep_ids_given_out(connection: Connection, before: dict[str, int]) -> None:
+    after = _ids_given_out(connection)
+    for name in before.keys() & set(inspect(connection).get_table_names()):
+        parameters = {"name": name, "seq": max(before[name], after.get(name, 0))}
+        connection.execute(text("DELETE FROM sqlite_sequence WHERE name = :name"), parameters)
+        connection.execute(text("INSERT INTO sqlite_sequence (name, seq) VALUES (:name, :seq)"), parameters)
