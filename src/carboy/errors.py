@@ -123,7 +123,10 @@ class IdempotencyKeyReusedError(CarboyError):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FieldProblem:
-    """What is wrong with one field, which is named by a ``pointer`` into the body or a ``parameter`` of the query."""
+    """What is wrong with one field, which is named by a ``pointer`` into the body or a ``parameter`` of the query.
+
+    What is wrong with the query as a whole, such as two parameters that contradict each other, names neither.
+    """
 
     detail: str
     pointer: str | None = None

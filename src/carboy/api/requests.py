@@ -22,6 +22,7 @@ from carboy.schemas.base import Versions
 from carboy.web import Request
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
+Reader = Callable[[Request], Any]
 
 MAX_PROBLEMS = 100
 """Of more problems only the first are told: a body of unknown fields must not make an answer of megabytes."""
@@ -69,23 +70,21 @@ def query_reader(model: type[ModelT]) -> Callable[[Request], ModelT]:
     """Return a function that reads the query string of a request.
 
     Its error:
-        InvalidInputError: A parameter is unknown, stands twice, or is not what the model wants.
+        InvalidInputError: A parameter is unknown, missing, stands twice, or is not what the model wants.
     """
     # Most requests have none, and a query cannot be changed.
     empty = cache(lambda: model.model_validate({}))
 
     def read(request: Request) -> ModelT:
-        if not request.query_string:
-            return empty()
-        twice = [name for name, values in request.args.lists() if len(values) > 1]
+        twice = [name for name, values in request.args.lists() if len(values) > 1] if request.query_string else []
         if twice:
             raise InvalidInputError([FieldProblem(parameter=name, detail="Must stand once only.") for name in twice])
         try:
-            return model.model_validate(request.args.to_dict())
+            return model.model_validate(request.args.to_dict()) if request.query_string else empty()
         except ValidationError as error:
             raise InvalidInputError(
                 [
-                    FieldProblem(parameter=str(problem["loc"][0]), detail=_sentence(problem["msg"]))
+                    FieldProblem(parameter=_parameter(problem["loc"]), detail=_sentence(problem["msg"]))
                     for problem in _problems(error)[:MAX_PROBLEMS]
                 ]
             ) from None
@@ -160,10 +159,12 @@ def _pointer(loc: tuple[int | str, ...]) -> str:
     return "#" + quote(pointer, safe="/!$&'()*+,;=:@?")
 
 
+def _parameter(loc: tuple[int | str, ...]) -> str | None:
+    # What a validator of the whole query finds is about no parameter in particular.
+    return str(loc[0]) if loc else None
+
+
 def _sentence(message: str) -> str:
     """Make pydantic's message a sentence; ``Value error,`` is how it marks one of ours."""
     message = message.removeprefix("Value error, ").removeprefix("value is not a valid email address: ")
     return f"{message[:1].upper()}{message[1:].rstrip('.')}."
-
-
-Reader = Callable[[Request], Any]
