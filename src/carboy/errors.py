@@ -1,26 +1,26 @@
 """What can go wrong, each error with its HTTP status and a stable code that clients may rely on.
 
 CarboyError
-├── BadRequestError             400 bad_request
-│   ├── InvalidCursorError      400 invalid_cursor
+├── BadRequestError                 400 bad_request
+│   ├── InvalidCursorError          400 invalid_cursor
 │   └── InvalidIdempotencyKeyError  400 invalid_idempotency_key
-├── NotFoundError               404 not_found
-│   └── UserNotFoundError       404 user_not_found
-├── NotAcceptableError          406 not_acceptable
-├── ConflictError               409 conflict
-│   ├── EmailTakenError         409 email_taken
-│   ├── IdempotencyKeyInUseError  409 idempotency_key_in_use
-│   └── UsernameTakenError      409 username_taken
-├── PreconditionFailedError     412 precondition_failed
-│   └── StaleVersionError       412 stale_version
-├── UnsupportedMediaError       415 unsupported_media_type
-├── IdempotencyKeyReusedError   422 idempotency_key_reused
-├── InvalidInputError           422 invalid_input
-├── PreconditionRequiredError   428 precondition_required
-└── UnavailableError            503 unavailable
-    ├── DatabaseBusyError       503 database_busy
-    ├── DatabaseUnavailableError  503 database_unavailable
-    └── ShuttingDownError       503 shutting_down
+├── NotFoundError                   404 not_found
+│   └── UserNotFoundError           404 user_not_found
+├── NotAcceptableError              406 not_acceptable
+├── ConflictError                   409 conflict
+│   ├── EmailTakenError             409 email_taken
+│   ├── IdempotencyKeyInUseError    409 idempotency_key_in_use
+│   └── UsernameTakenError          409 username_taken
+├── PreconditionFailedError         412 precondition_failed
+│   └── StaleVersionError           412 stale_version
+├── UnsupportedMediaError           415 unsupported_media_type
+├── IdempotencyKeyReusedError       422 idempotency_key_reused
+├── InvalidInputError               422 invalid_input
+├── PreconditionRequiredError       428 precondition_required
+└── UnavailableError                503 unavailable
+    ├── DatabaseBusyError           503 database_busy
+    ├── DatabaseUnavailableError    503 database_unavailable
+    └── ShuttingDownError           503 shutting_down
 
 Anything else is a mistake of ours: the client gets 500 and no detail.
 """
@@ -35,7 +35,7 @@ class CarboyError(Exception):
 
     status: ClassVar[HTTPStatus]
     code: ClassVar[str]
-    message: ClassVar[str] = ""
+    message: ClassVar[str]
     retry_after: ClassVar[int | None] = None
     """Seconds after which the same request may succeed."""
 
@@ -81,6 +81,7 @@ class NotAcceptableError(CarboyError):
 class ConflictError(CarboyError):
     status = HTTPStatus.CONFLICT
     code = "conflict"
+    message = "The request contradicts what is there."
 
 
 class EmailTakenError(ConflictError):
@@ -102,6 +103,7 @@ class UsernameTakenError(ConflictError):
 class PreconditionFailedError(CarboyError):
     status = HTTPStatus.PRECONDITION_FAILED
     code = "precondition_failed"
+    message = "A condition in the request's headers does not hold."
 
 
 class StaleVersionError(PreconditionFailedError):

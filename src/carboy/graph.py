@@ -9,8 +9,7 @@ from dependency_injector.containers import Container
 from dependency_injector.providers import Provider
 from flask import Flask
 
-from carboy.products import current
-from carboy.wiring import marker_of
+from carboy.products import current, marker_of
 
 
 def draw_graph(container: Container, app: Flask) -> str:

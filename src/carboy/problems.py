@@ -9,7 +9,7 @@ from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
-from carboy.errors import CarboyError, UnavailableError
+from carboy.errors import BadRequestError, CarboyError, NotFoundError, UnavailableError
 from carboy.web import current_request
 
 _log = logging.getLogger(__name__)
@@ -17,8 +17,8 @@ _log = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
 
 DETAILS = {
-    HTTPStatus.BAD_REQUEST: "The request is not well-formed.",
-    HTTPStatus.NOT_FOUND: "There is nothing at this address.",
+    HTTPStatus.BAD_REQUEST: BadRequestError.message,
+    HTTPStatus.NOT_FOUND: NotFoundError.message,
     HTTPStatus.METHOD_NOT_ALLOWED: "This address does not understand this method.",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The request body is larger than this server accepts.",
     HTTPStatus.INTERNAL_SERVER_ERROR: "Something went wrong on our side. Quote the request id when you report it.",
@@ -64,11 +64,16 @@ def _handle_http_exception(error: HTTPException) -> BaseResponse:
         return error.get_response()
     status = HTTPStatus(error.code)
     detail = DETAILS.get(status) or error.description or status.description
-    response = problem(status, CODES.get(status, status.name.lower()), detail)
+    response = problem(status, code_of(status), detail)
     for name, value in error.get_headers():
         if name.lower() != "content-type":
             response.headers.add(name, value)
     return response
+
+
+def code_of(status: HTTPStatus) -> str:
+    """Return the code of an error that Flask raises by itself."""
+    return CODES.get(status, status.name.lower())
 
 
 def problem_content(status: HTTPStatus, code: str, detail: str, request_id: str) -> dict[str, Any]:

@@ -39,6 +39,14 @@ def signature_of(function: Any) -> inspect.Signature:
         return inspect.signature(function)
 
 
+def marker_of(parameter: inspect.Parameter) -> Any:
+    """Return the marker of a view's argument, or None if it has none."""
+    candidates = [parameter.default]
+    if get_origin(parameter.annotation) is Annotated:
+        candidates += get_args(parameter.annotation)[1:]
+    return next((candidate for candidate in candidates if getattr(candidate, "__IS_MARKER__", False)), None)
+
+
 def current(provider: Provider[Any]) -> Provider[Any]:
     """Return the provider that serves in this one's place, which is another while it is overridden."""
     overriding = provider.last_overriding

@@ -9,7 +9,7 @@ import warnings
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from types import ModuleType
-from typing import Annotated, Any, get_args, get_origin
+from typing import Any
 
 from dependency_injector import wiring
 from dependency_injector.containers import Container
@@ -30,7 +30,7 @@ from dependency_injector.wiring import _is_patched
 from flask import Flask
 
 from carboy.api.blueprint import declared
-from carboy.products import check_type, current, gives_itself, signature_of
+from carboy.products import check_type, current, gives_itself, marker_of, signature_of
 
 OWNER = "__wired_by__"
 SHORT_LIVED = (Factory, ThreadLocalSingleton, ContextLocalSingleton)
@@ -209,14 +209,6 @@ def _check_view(container: Container, view: Callable[..., Any], url_arguments: s
             yield f"argument {name} is given neither by the request nor by the container"
     if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
         yield from (f"the URL's argument {name} is unknown" for name in url_arguments - set(parameters))
-
-
-def marker_of(parameter: inspect.Parameter) -> Any:
-    """Return the marker of a view's argument, or None if it has none."""
-    candidates = [parameter.default]
-    if get_origin(parameter.annotation) is Annotated:
-        candidates += get_args(parameter.annotation)[1:]
-    return next((candidate for candidate in candidates if getattr(candidate, "__IS_MARKER__", False)), None)
 
 
 def resolve(container: Container, name: str) -> Any:

@@ -14,7 +14,7 @@ ATTRIBUTE = "__deprecation__"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Deprecation:
-    """When a route was given up, when it will stop to answer, and where that is explained."""
+    """When a route was given up, when it may stop answering, and where that is explained."""
 
     since: date
     sunset: date | None

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 from importlib import metadata
 from inspect import getdoc, signature
@@ -13,7 +14,7 @@ from werkzeug.routing import Rule
 
 from carboy.api.blueprint import ApiBlueprint, declared
 from carboy.api.models import Models
-from carboy.api.operation import Operation
+from carboy.api.operation import DeclarationError, Operation
 from carboy.api.requests import JSON, MERGE_PATCH
 from carboy.api.responses import HEADERS, responses_of
 from carboy.services.idempotency_service import KEY_PATTERN
@@ -51,14 +52,21 @@ def describe(app: Flask) -> Json:
 
     Args:
         app: The application; of its routes those are described that are declared in an `ApiBlueprint`.
+
+    Raises:
+        DeclarationError: Two operations have the same name.
     """
     routes = list(_routes(app))
+    names = Counter(_tag_and_name(rule)[1] for rule, _, _ in routes)
+    twice = [name for name, count in names.items() if count > 1]
+    if twice:
+        raise DeclarationError(f"Generated clients need one name for each operation: rename one {twice[0]}.")
     models = Models(operation for _, _, operation in routes)
     paths: dict[str, Json] = {}
     for rule, method, operation in routes:
         path = re.sub(r"<(?:[^:<>]+:)?([^<>]+)>", r"{\1}", rule.rule)
-        paths.setdefault(path, {})[method.lower()] = _operation(rule, operation, models)
-    used = {rule.endpoint.partition(".")[0] for rule, _, _ in routes}
+        paths.setdefault(path, {})[method.lower()] = _operation(rule, method, operation, models)
+    used = {_tag_and_name(rule)[0] for rule, _, _ in routes}
     tags = [
         {"name": name, "description": blueprint.description}
         for name, blueprint in app.blueprints.items()
@@ -81,6 +89,11 @@ def describe(app: Flask) -> Json:
     }
 
 
+def _tag_and_name(rule: Rule) -> tuple[str, str]:
+    tag, _, name = str(rule.endpoint).rpartition(".")
+    return tag, name
+
+
 def _used(headers: Json, paths: Json) -> Json:
     names = re.findall(r'"#/components/headers/([^"]+)"', json.dumps(paths))
     return {name: header for name, header in headers.items() if name in names}
@@ -94,22 +107,22 @@ def _routes(app: Flask) -> Iterator[tuple[Rule, str, Operation]]:
             yield from ((rule, method, operation) for method in METHODS if method in (rule.methods or ()))
 
 
-def _operation(rule: Rule, operation: Operation, models: Models) -> Json:
-    tag, _, name = rule.endpoint.rpartition(".")
+def _operation(rule: Rule, method: str, operation: Operation, models: Models) -> Json:
+    tag, name = _tag_and_name(rule)
     summary, _, description = (getdoc(operation.view) or name).partition("\n")
     described: Json = {"operationId": name, "summary": summary.rstrip("."), "tags": [tag]}
     if description:
         described["description"] = re.sub(r"(?<!\n)\n(?!\n)", " ", description.strip())
     if operation.deprecation is not None:
         described["deprecated"] = True
-    parameters = [*_path_parameters(rule, operation), *_query_parameters(operation), *_headers(operation)]
+    parameters = [*_path_parameters(rule, operation), *_query_parameters(operation), *_headers(operation, method)]
     if parameters:
         described["parameters"] = parameters
     if operation.body is not None:
         content = {"schema": models.reference(operation.body[1])}
         kinds = [JSON, MERGE_PATCH] if operation.changes else [JSON]
         described["requestBody"] = {"required": True, "content": dict.fromkeys(kinds, content)}
-    described["responses"] = responses_of(operation, models, has_path=bool(rule.arguments))
+    described["responses"] = responses_of(operation, method, models, has_path=bool(rule.arguments))
     return described
 
 
@@ -136,12 +149,12 @@ def _not_null(schema: Json) -> Json:
     return {name: value for name, value in schema.items() if (name, value) != ("default", None)}
 
 
-def _headers(operation: Operation) -> Iterator[Json]:
+def _headers(operation: Operation, method: str) -> Iterator[Json]:
     if operation.expected is not None:
         schema = {"type": "string", "examples": ['"1"'], "description": IF_MATCH}
         # Also where the configuration requires it: the document is the same for all, and 428 tells the rest.
         yield _parameter("header", "If-Match", schema, required=False)
-    if operation.has_etag and not operation.writes:
+    if operation.has_etag and method == "GET":
         schema = {"type": "string", "examples": ['"1"'], "description": IF_NONE_MATCH}
         yield _parameter("header", "If-None-Match", schema, required=False)
     if operation.creates:

@@ -12,6 +12,7 @@ from carboy.api.answers import Created, Writer, model_writer, nothing_writer, pa
 from carboy.api.deprecation import Deprecation, deprecation_of
 from carboy.api.requests import Reader, body_reader, query_reader, read_expected
 from carboy.errors import CarboyError
+from carboy.products import marker_of
 from carboy.schemas.base import Change, Page, Query, Versions
 
 View = Callable[..., Coroutine[Any, Any, Any]]
@@ -76,10 +77,6 @@ class Operation:
         return self.body is not None and issubclass(self.body[1], Change)
 
     @property
-    def writes(self) -> bool:
-        return self.body is not None or self.expected is not None
-
-    @property
     def has_etag(self) -> bool:
         """Whether the answer tells a version: of a resource its own, of a list that of its content."""
         return self.is_list or (self.result is not None and "version" in self.result.model_fields)
@@ -87,7 +84,7 @@ class Operation:
     @property
     def is_injected(self) -> bool:
         """Whether the view uses what the container gives, and with it a database."""
-        return len(inspect.signature(self.view).parameters) > len(self.arguments)
+        return any(marker_of(parameter) is not None for parameter in inspect.signature(self.view).parameters.values())
 
     def readers(self) -> list[tuple[str, Reader]]:
         readers: list[tuple[str, Reader]] = []

@@ -9,7 +9,7 @@ from carboy.api.models import Models
 from carboy.api.operation import Operation
 from carboy.api.requests import JSON
 from carboy.errors import CarboyError
-from carboy.problems import MEDIA_TYPE, problem_content
+from carboy.problems import DETAILS, MEDIA_TYPE, code_of, problem_content
 from carboy.schemas.base import PageQuery
 
 Json = dict[str, Any]
@@ -38,27 +38,21 @@ HEADERS: Json = {
     "X-Request-ID": {"description": "The id of the request, to be quoted in questions.", "schema": {"type": "string"}},
     "Retry-After": {"description": "Seconds after which to try again.", "schema": {"type": "integer"}},
     "Deprecation": {"description": "Since when the operation is deprecated (RFC 9745).", "schema": {"type": "string"}},
-    "Sunset": {"description": "When the operation will stop to answer (RFC 8594).", "schema": {"type": "string"}},
+    "Sunset": {"description": "When the operation may stop answering (RFC 8594).", "schema": {"type": "string"}},
 }
 
-ANY_TIME = Failure(HTTPStatus.INTERNAL_SERVER_ERROR, "internal_server_error", "Something went wrong on our side.")
-TOO_LARGE = Failure(
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-    "content_too_large",
-    "The request body is larger than this server accepts.",
-)
 
-
-def responses_of(operation: Operation, models: Models, *, has_path: bool) -> Json:
+def responses_of(operation: Operation, method: str, models: Models, *, has_path: bool) -> Json:
     """Return all answers of an operation by their status.
 
     Args:
         operation: What the route takes and gives.
+        method: The HTTP method.
         models: The schemas of the document.
         has_path: Whether a part of the path is a parameter, so that there may be nothing at the address.
     """
     responses: Json = {str(operation.status.value): _success(operation, models)}
-    if operation.has_etag and not operation.writes:
+    if operation.has_etag and method == "GET":
         description = "The client has it already: see If-None-Match."
         responses["304"] = {"description": description, "headers": _headers("ETag", "X-Request-ID")}
     by_status: dict[HTTPStatus, list[Failure]] = {}
@@ -99,7 +93,7 @@ def _failures(operation: Operation, *, has_path: bool) -> Iterator[Failure]:
         kinds.append(errors.NotFoundError)
     if operation.body is not None:
         kinds += [errors.BadRequestError, errors.UnsupportedMediaError, errors.InvalidInputError]
-        yield TOO_LARGE
+        yield _failure_of_flask(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
     if operation.query is not None:
         kinds.append(errors.InvalidInputError)
         if issubclass(operation.query[1], PageQuery):
@@ -117,7 +111,11 @@ def _failures(operation: Operation, *, has_path: bool) -> Iterator[Failure]:
     if operation.is_injected:
         kinds += [errors.DatabaseBusyError, errors.DatabaseUnavailableError]
     yield from (Failure(kind.status, kind.code, kind.message, kind.retry_after) for kind in kinds)
-    yield ANY_TIME
+    yield _failure_of_flask(HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+def _failure_of_flask(status: HTTPStatus) -> Failure:
+    return Failure(status, code_of(status), DETAILS[status])
 
 
 def _failed(failures: list[Failure]) -> Json:
