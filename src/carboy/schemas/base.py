@@ -92,9 +92,9 @@ class Change(Input):
 
 
 class Query(BaseModel):
-    """The parameters of a query string, which are all text."""
+    """The parameters of a query string, which are all text. The text below a field describes it to clients."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, use_attribute_docstrings=True)
 
 
 Search = Annotated[Text, StringConstraints(min_length=1, max_length=100)]
@@ -154,7 +154,9 @@ def fields_of(record: type[BaseModel]) -> Names:
 class Record(BaseModel):
     """A row as the outside may see it. A DAO selects the columns that its record names, and no others."""
 
-    model_config = ConfigDict(frozen=True, from_attributes=True, hide_input_in_errors=True)
+    model_config = ConfigDict(
+        frozen=True, from_attributes=True, hide_input_in_errors=True, use_attribute_docstrings=True
+    )
 
     id: int
 
@@ -167,36 +169,28 @@ Versions = frozenset[int] | None
 
 
 class PageQuery(Query):
-    """What each list understands. A resource that can be sorted by more, or has more fields, says so in its own query.
-
-    Attributes:
-        limit: The most items to return.
-        cursor: Where to go on, as another page has told; null is the beginning.
-        sort: What to sort by; a cursor holds for the sort that it was made for.
-        fields: The fields that each item shall have, all if it is null.
-        total: Whether to count the items on all pages, which takes the longer the more there are.
-    """
+    """What each list understands; a resource that can be sorted by more, or has more fields, says so in its own."""
 
     limit: int = Field(default=DEFAULT_PAGE_SIZE, ge=1, le=MAX_PAGE_SIZE)
+    """The most items to return."""
     cursor: Annotated[str, StringConstraints(max_length=MAX_CURSOR_LENGTH)] | None = None
+    """Where to go on: `next_cursor` or `previous_cursor` of another page in the same order."""
     sort: Annotated[str, sort_by()] = "id"
     fields: Annotated[str, fields_of(Record)] | None = None
     total: bool = False
+    """Whether to count the items on all pages, which takes the longer the more there are."""
 
 
 class Page(BaseModel, Generic[RecordT]):
-    """Some items of a list, and the cursors of those that follow and precede them; null at the list's ends.
+    """Some items of a list, and the cursors of those that follow and precede them; null at the list's ends."""
 
-    Attributes:
-        items: The items, in the order that was asked for.
-        next_cursor: Where the next page begins.
-        previous_cursor: Where the page before ends.
-        total: The number of items on all pages, if it was asked for.
-    """
-
-    model_config = ConfigDict(frozen=True, json_schema_serialization_defaults_required=True)
+    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
 
     items: list[RecordT]
+    """The items, in the order that was asked for."""
     next_cursor: str | None
+    """Where the next page begins; null on the last one."""
     previous_cursor: str | None
+    """Where the page before ends; null on the first one."""
     total: int | None
+    """The number of items on all pages, if it was asked for."""

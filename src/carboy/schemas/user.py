@@ -75,14 +75,19 @@ class UserRead(Record):
     created_at: datetime
     updated_at: datetime
     version: int
+    """Counts the changes, from 1; the ETag holds it."""
 
 
 class UserQuery(PageQuery):
-    """Names and addresses are matched as a whole, ``q`` anywhere in them or in full names; case makes no difference."""
+    """Which users a list shows; case makes no difference."""
 
     sort: Annotated[str, sort_by("created", "username", "email")] = "id"
     fields: Annotated[str, fields_of(UserRead)] | None = None
     q: Search | None = None
+    """Only users with this text in their username, email address or full name."""
     username: Username | None = None
+    """Only the user with this username."""
     email: Email | None = None
+    """Only the user with this email address."""
     active: bool | None = None
+    """Only users that are active, or only those that are not."""
