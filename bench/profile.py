@@ -121,9 +121,7 @@ def _by_layer(stacks: Counter[Stack]) -> Counter[str]:
     """Give each sight to the innermost frame of a known layer: what the standard library does is done for someone."""
     layers: Counter[str] = Counter()
     for stack, count in stacks.items():
-        found = (
-            name for frame in reversed(stack) for name, files in LAYERS.items() if re.search(rf"\(({files})", frame)
-        )
+        found = (layer for frame in reversed(stack) if (layer := _layer(frame)) is not None)
         layers[next(found, "other")] += count
     return layers
 

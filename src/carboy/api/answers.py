@@ -108,7 +108,7 @@ def json_answer(body: bytes, tag: str, request: Request) -> Response:
 
 
 def content_tag(body: bytes) -> str:
-    """Return the tag of what has no version: a digest, of which nothing secret depends, so that 64 bits will do."""
+    """Return the tag of what has no version: a digest, of which 64 bits will do, as nothing secret depends on it."""
     return sha256(body).hexdigest()[:16]
 
 

@@ -15,10 +15,11 @@ from carboy.web import Request, current_request
 
 def endpoint_of(operation: Operation) -> View:
     """Return what reads a request, calls the view, and writes its answer."""
-    view, prepare = operation.view, _preparation(operation)
-    if operation.creates:
-        return _creating(operation)
-    write = operation.writer()
+    return _creating(operation) if operation.creates else _answering(operation)
+
+
+def _answering(operation: Operation) -> View:
+    view, prepare, write = operation.view, _preparation(operation), operation.writer()
 
     @wraps(view)
     async def endpoint(**arguments: Any) -> Response:

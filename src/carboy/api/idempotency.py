@@ -4,7 +4,7 @@ As in draft-ietf-httpapi-idempotency-key-header: the first answer is stored in t
 again to whoever sends the same request with the same key.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from hashlib import sha256
 from typing import Any
 
@@ -14,10 +14,8 @@ from pydantic import BaseModel, TypeAdapter
 from carboy.api.answers import Created
 from carboy.api.requests import JSON
 from carboy.schemas.idempotency import StoredAnswer
-from carboy.services.idempotency_service import IdempotencyService, parse_key
+from carboy.services.idempotency_service import IdempotencyService, Work, parse_key
 from carboy.web import JsonResponse, Request
-
-Work = Callable[[], Awaitable[StoredAnswer]]
 
 
 def init_app(app: Flask, service: Callable[[], IdempotencyService]) -> None:

@@ -13,7 +13,6 @@ Json = dict[str, Any]
 REFERENCES = "#/components/schemas/{model}"
 SPARSE = "Sparse"
 
-
 TEXT = {"type": "string"}
 PROBLEMS: Json = {
     "FieldProblem": {

@@ -12,7 +12,7 @@ from pathlib import Path
 from flask import Blueprint, Response, abort, current_app, render_template, request, send_file, url_for
 
 from carboy.api.answers import content_tag, json_answer
-from carboy.api.document import describe, spell
+from carboy.api.document import TITLE, describe, spell
 from carboy.web import current_request
 
 docs = Blueprint("docs", __name__, url_prefix="/api")
@@ -52,7 +52,7 @@ def send_document() -> Response:
 def show_docs() -> Response:
     """Answer with the page; it finds the document beside it, at ``/api/openapi.json``."""
     assets = {name: url_for(".send_asset", name=name, v=_fingerprint(name)) for name in ASSETS}
-    response = Response(render_template("docs.html", assets=assets))
+    response = Response(render_template("docs.html", title=TITLE, assets=assets))
     response.cache_control.no_cache = True
     return response
 
@@ -72,7 +72,6 @@ def send_asset(name: str) -> Response:
 @docs.after_request
 def _protect(response: Response) -> Response:
     response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
-    response.headers["X-Content-Type-Options"] = "nosniff"
     return response
 
 

@@ -50,10 +50,8 @@ async def get_user(user_id: UserId, service: Users) -> UserRead:
     return await service.get_user(user_id)
 
 
-@users.post(
-    "/<int:user_id>", endpoint="update_user_by_post", errors=[UserNotFoundError, UsernameTakenError, EmailTakenError]
-)
-@users.patch("/<int:user_id>", errors=[UserNotFoundError, UsernameTakenError, EmailTakenError])
+@users.post("/<int:user_id>", endpoint="update_user_by_post", errors=[UserNotFoundError, *TAKEN])
+@users.patch("/<int:user_id>", errors=[UserNotFoundError, *TAKEN])
 @inject
 async def update_user(user_id: UserId, change: UserUpdate, expected: Expected, service: Users) -> UserRead:
     """Change a user.
