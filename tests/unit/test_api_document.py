@@ -1,5 +1,8 @@
 """The document says of each route what follows from its declaration, and nothing else."""
 
+import json
+import re
+from enum import StrEnum
 from typing import Any
 
 import pytest
@@ -9,7 +12,7 @@ from pydantic import BaseModel
 from carboy.api import ApiBlueprint, Created
 from carboy.api.document import describe
 from carboy.api.operation import DeclarationError
-from carboy.schemas.base import Input
+from carboy.schemas.base import Input, Query
 
 
 class Thing(BaseModel):
@@ -21,12 +24,25 @@ class ThingCreate(Input):
     name: str
 
 
+class Colour(StrEnum):
+    RED = "red"
+    BLUE = "blue"
+
+
+class ThingQuery(Query):
+    colour: Colour | None = None
+
+
 @pytest.fixture
 def document() -> dict[str, Any]:
     things = ApiBlueprint("things", __name__, description="Things.", url_prefix="/things")
 
     @things.get("/<name>")
     async def get_thing(name: str) -> Thing:
+        return Thing(name=name, version=1)
+
+    @things.get("", defaults={"name": "any"})
+    async def find_thing(name: str, query: ThingQuery) -> Thing:
         return Thing(name=name, version=1)
 
     @things.post("/<name>/polish")
@@ -65,6 +81,19 @@ def test_an_error_that_passes_says_when_to_try_again(document: dict[str, Any]) -
     responses = document["paths"]["/v1/things"]["post"]["responses"]
     assert {status for status, answer in responses.items() if "Retry-After" in answer["headers"]} == {"409"}
     assert "Retry-After" in document["components"]["headers"]
+
+
+def test_each_reference_leads_somewhere(document: dict[str, Any]) -> None:
+    [parameter] = [one for one in document["paths"]["/v1/things"]["get"]["parameters"] if one["name"] == "colour"]
+    assert parameter["schema"] == {"$ref": "#/components/schemas/Colour"}
+    references = set(re.findall(r'"\$ref": "#/components/(\w+)/([\w-]+)"', json.dumps(document)))
+    assert {name for kind, name in references if name not in document["components"][kind]} == set()
+
+
+def test_a_default_of_a_rule_is_no_parameter(document: dict[str, Any]) -> None:
+    parameters = document["paths"]["/v1/things"]["get"]["parameters"]
+    assert [parameter["name"] for parameter in parameters] == ["colour", "If-None-Match"]
+    assert "404" not in document["paths"]["/v1/things"]["get"]["responses"]
 
 
 def test_every_error_is_explained(document: dict[str, Any]) -> None:

@@ -115,28 +115,37 @@ def _operation(rule: Rule, method: str, operation: Operation, models: Models) ->
         described["description"] = re.sub(r"(?<!\n)\n(?!\n)", " ", description.strip())
     if operation.deprecation is not None:
         described["deprecated"] = True
-    parameters = [*_path_parameters(rule, operation), *_query_parameters(operation), *_headers(operation, method)]
+    parameters = [
+        *_path_parameters(rule, operation),
+        *_query_parameters(operation, models),
+        *_headers(operation, method),
+    ]
     if parameters:
         described["parameters"] = parameters
     if operation.body is not None:
         content = {"schema": models.reference(operation.body[1])}
         kinds = [JSON, MERGE_PATCH] if operation.changes else [JSON]
         described["requestBody"] = {"required": True, "content": dict.fromkeys(kinds, content)}
-    described["responses"] = responses_of(operation, method, models, has_path=bool(rule.arguments))
+    described["responses"] = responses_of(operation, method, models, has_path=bool(_path_arguments(rule)))
     return described
+
+
+def _path_arguments(rule: Rule) -> list[str]:
+    # What a rule gives by default does not stand in its path.
+    return sorted(rule.arguments - (rule.defaults or {}).keys())
 
 
 def _path_parameters(rule: Rule, operation: Operation) -> Iterator[Json]:
     parameters = signature(operation.view).parameters
-    for name in sorted(rule.arguments):
+    for name in _path_arguments(rule):
         schema = TypeAdapter(parameters[name].annotation).json_schema()
         yield _parameter("path", name, schema, required=True)
 
 
-def _query_parameters(operation: Operation) -> Iterator[Json]:
+def _query_parameters(operation: Operation, models: Models) -> Iterator[Json]:
     if operation.query is None:
         return
-    schema = operation.query[1].model_json_schema()
+    schema = models.query(operation.query[1])
     for name, described in schema["properties"].items():
         yield _parameter("query", name, _not_null(described), required=name in schema.get("required", ()))
 

@@ -8,6 +8,7 @@ from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import JsonSchemaMode
 
 from carboy.api.operation import Operation
+from carboy.schemas.base import Query
 
 Json = dict[str, Any]
 REFERENCES = "#/components/schemas/{model}"
@@ -50,7 +51,11 @@ class Models:
     def __init__(self, operations: Iterable[Operation]) -> None:
         wanted: dict[tuple[Any, JsonSchemaMode], TypeAdapter[Any]] = {}
         pages: dict[str, Any] = {}
+        queries: set[type[Query]] = set()
         for operation in operations:
+            if operation.query is not None:
+                queries.add(operation.query[1])
+                wanted[operation.query[1], "validation"] = TypeAdapter(operation.query[1])
             if operation.body is not None:
                 wanted[operation.body[1], "validation"] = TypeAdapter(operation.body[1])
             if operation.result is not None:
@@ -60,11 +65,18 @@ class Models:
         inputs = [(key, mode, adapter) for (key, mode), adapter in wanted.items()]
         _, definitions = TypeAdapter.json_schemas(inputs, ref_template=REFERENCES)
         self.components: Json = cast("Json", _tidied(definitions["$defs"])) | PROBLEMS
+        # The parameters of a query stand one by one in its operations; what they refer to stays.
+        self._queries = {query: self.components.pop(_name(query)) for query in queries}
         for name, page in pages.items():
             self._add_sparse(name, _item_of(page).__name__)
 
     def reference(self, model: type[BaseModel]) -> Json:
         return {"$ref": REFERENCES.format(model=_name(model))}
+
+    def query(self, model: type[Query]) -> Json:
+        """Return the schema of a query string, an object of its parameters."""
+        schema: Json = self._queries[model]
+        return schema
 
     def sparse_reference(self, model: type[BaseModel]) -> Json:
         """Return the schema of a list whose items have the fields only that were asked for."""
