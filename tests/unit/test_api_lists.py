@@ -5,7 +5,12 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
+from flask import Flask
+from support.asgi import ask
 from support.requests import registration
+
+from carboy.app import create_asgi
+from containers import Container
 
 
 @pytest.fixture
@@ -69,13 +74,17 @@ async def test_links_know_where_the_application_is_mounted(five: httpx.AsyncClie
     assert links_of(answer)["next"].startswith("/under%20here/api/users?limit=1&cursor=")
 
 
-async def test_what_a_client_puts_into_its_query_does_not_break_out_of_the_link(five: httpx.AsyncClient) -> None:
-    answer = await five.get("/api/users?limit=1&q=%3E%22&q=")
-    assert answer.status_code == 422
-    answer = await five.get('/api/users?limit=1&full=<x>; rel="evil"')
-    assert answer.status_code == 422
-    answer = await five.get("/api/users", params=[("limit", "1"), ("q", 'o">')])
-    assert "Link" not in answer.headers
+async def test_what_a_client_puts_into_its_query_does_not_break_out_of_the_link(
+    five: httpx.AsyncClient, app: Flask, container: Container
+) -> None:
+    evil = 'x>;rel="evil"'
+    for name in ("fay", "gus"):
+        await five.post("/api/users", json=registration(name, full_name=evil))
+    # As it is: httpx would encode what must not stand in an address.
+    answer = await ask(create_asgi(container, app), f"/api/users?limit=1&q={evil}")
+    link = re.fullmatch(r'<([^<>"]*)>; rel="next"', str(answer.header("Link")))
+    assert link is not None
+    assert names_of(await five.get(link[1])) == ["gus"]
 
 
 @pytest.mark.parametrize("fields", ["id", "username,id", "version,email,created_at"])
