@@ -37,18 +37,18 @@ class JsonResponse(flask.Response):
     """A JSON document, whose headers are complete and whose body is whole; a status without a body is not for it."""
 
     default_mimetype = "application/json"
-    is_awaited = False
-    """Whether something is to be done once it has been sent."""
+    has_callbacks = False
+    """Whether something is to be called once it has been sent."""
 
     def call_on_close(self, func: Callable[[], Any]) -> Callable[[], Any]:
-        self.is_awaited = True
+        self.has_callbacks = True
         return super().call_on_close(func)
 
     def get_wsgi_headers(self, environ: "WSGIEnvironment") -> Headers:  # noqa: ARG002 - its signature is werkzeug's.
         return self.headers
 
     def get_app_iter(self, environ: "WSGIEnvironment") -> Iterable[bytes]:
-        if self.is_awaited or not self.is_sequence or environ["REQUEST_METHOD"] == "HEAD":
+        if self.has_callbacks or not self.is_sequence or environ["REQUEST_METHOD"] == "HEAD":
             return super().get_app_iter(environ)
         # Without the iterator whose end the callbacks wait for.
         return list(self.iter_encoded())

@@ -6,20 +6,17 @@ from collections import Counter
 from collections.abc import Iterator
 from importlib import metadata
 from inspect import getdoc, signature
-from typing import Any
 
 from flask import Flask
 from pydantic import TypeAdapter
 from werkzeug.routing import Rule
 
 from carboy.api.blueprint import ApiBlueprint, declared
-from carboy.api.models import Models
+from carboy.api.models import Json, Models
 from carboy.api.operation import DeclarationError, Operation
 from carboy.api.requests import JSON, MERGE_PATCH
 from carboy.api.responses import HEADERS, responses_of
 from carboy.services.idempotency_service import KEY_PATTERN
-
-Json = dict[str, Any]
 
 TITLE = "Carboy API"
 DESCRIPTION = """\

@@ -31,14 +31,22 @@ PROBLEMS: Json = {
         "description": "What went wrong (RFC 9457).",
         "required": ["type", "title", "status", "detail", "code", "request_id"],
         "properties": {
-            "type": TEXT,
+            "type": TEXT | {"description": "`about:blank`: the status and the code say what kind of problem it is."},
             "title": TEXT | {"description": "The name of the status."},
             "status": {"type": "integer"},
             "detail": TEXT | {"description": "What went wrong, for people."},
             "code": TEXT | {"description": "What went wrong, for programs: it does not change."},
             "request_id": TEXT | {"description": "To be quoted in questions: the log tells more under it."},
-            "errors": {"type": "array", "items": {"$ref": REFERENCES.format(model="FieldProblem")}},
-            "checks": {"type": "object", "additionalProperties": TEXT},
+            "errors": {
+                "type": "array",
+                "items": {"$ref": REFERENCES.format(model="FieldProblem")},
+                "description": "What is wrong with each field, if the code is `invalid_input`.",
+            },
+            "checks": {
+                "type": "object",
+                "additionalProperties": TEXT,
+                "description": "What answers and what does not, if this process should not be sent requests.",
+            },
         },
     },
 }

@@ -55,7 +55,8 @@ def body_reader(model: type[ModelT]) -> Callable[[Request], ModelT]:
         except ValidationError as error:
             problems = _problems(error)
             if problems[0]["type"] == "json_invalid":
-                raise BadRequestError(f"The body is not valid JSON: {_sentence(problems[0]['msg'])}") from None
+                reason = problems[0]["msg"].removeprefix("Invalid JSON: ")
+                raise BadRequestError(f"The body is not valid JSON: {_sentence(reason)}") from None
             raise InvalidInputError(
                 [
                     FieldProblem(pointer=_pointer(problem["loc"]), detail=_sentence(problem["msg"]))

@@ -2,17 +2,15 @@
 
 from collections.abc import Iterator
 from http import HTTPStatus
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from carboy import errors
-from carboy.api.models import Models
+from carboy.api.models import Json, Models
 from carboy.api.operation import Operation
 from carboy.api.requests import JSON
 from carboy.errors import CarboyError
 from carboy.problems import DETAILS, MEDIA_TYPE, code_of, problem_content
 from carboy.schemas.base import PageQuery
-
-Json = dict[str, Any]
 
 
 class Failure(NamedTuple):
