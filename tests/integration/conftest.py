@@ -2,13 +2,17 @@
 
 import os
 import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import aiosqlite
 import pytest
 import pytest_asyncio
 from support.counting import CountingService
 from support.databases import (
+    Trips,
+    Write,
     database_settings,
     drop_leftovers,
     empty_tables,
@@ -110,6 +114,32 @@ def contract_users(contract_database: Database) -> UserDao:
     if isinstance(contract_database, FakeDatabase):
         return FakeUserDao(contract_database)
     return UserDao(contract_database)
+
+
+@pytest.fixture
+def write(contract_database: Database) -> Write:
+    """Run one step as a unit of work."""
+    return contract_database.write
+
+
+@pytest.fixture
+def trips(monkeypatch: pytest.MonkeyPatch) -> Trips:
+    """Return a function that counts how often a step asks a connection's thread."""
+    asked = 0
+    ask = aiosqlite.Connection._execute  # noqa: SLF001 - each call of it is one trip.
+
+    async def counted(connection: aiosqlite.Connection, *args: Any, **options: Any) -> Any:
+        nonlocal asked
+        asked += 1
+        return await ask(connection, *args, **options)  # type: ignore[no-untyped-call]
+
+    async def count(step: Callable[[], Awaitable[Any]]) -> int:
+        before = asked
+        await step()
+        return asked - before
+
+    monkeypatch.setattr(aiosqlite.Connection, "_execute", counted)
+    return count
 
 
 @pytest.fixture

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
-import aiosqlite
 import pytest
 import pytest_asyncio
 from support.asgi import Conversation, http_scope, within
-from support.databases import database_settings
+from support.databases import Trips, database_settings
 from support.proxy import Proxy
 
 from carboy import routes
@@ -97,21 +96,9 @@ async def ask_postgresql(settings: Settings, proxy: Proxy) -> AsyncIterator[Ask]
 
 
 @JOBS
-async def test_the_hops_of_a_request_to_the_thread_of_sqlite(
-    ask_sqlite: Ask, cost: Cost, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_the_hops_of_a_request_to_the_thread_of_sqlite(ask_sqlite: Ask, cost: Cost, trips: Trips) -> None:
     await ask_sqlite(cost)
-    hops = 0
-    ask_thread = aiosqlite.Connection._execute  # noqa: SLF001 - each call of it is one hop.
-
-    async def counted(connection: aiosqlite.Connection, *args: Any, **options: Any) -> Any:
-        nonlocal hops
-        hops += 1
-        return await ask_thread(connection, *args, **options)  # type: ignore[no-untyped-call]
-
-    monkeypatch.setattr(aiosqlite.Connection, "_execute", counted)
-    await ask_sqlite(cost)
-    assert hops == cost.hops
+    assert await trips(lambda: ask_sqlite(cost)) == cost.hops
 
 
 @JOBS

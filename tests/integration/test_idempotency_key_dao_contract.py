@@ -1,19 +1,16 @@
 """What the DAO of idempotency keys does: on real databases, and the fake that stands in for them."""
 
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any
 
 import pytest
-from support.databases import database_settings
+from support.databases import Write, database_settings
 
 from carboy.daos import IdempotencyKeyDao
 from carboy.db import Database, create_engines, create_session_factory
 from carboy.errors import IdempotencyKeyInUseError
 from carboy.testing import FakeDatabase, FakeIdempotencyKeyDao
 
-Write = Callable[[Callable[[], Awaitable[Any]]], Awaitable[Any]]
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 
@@ -23,12 +20,6 @@ def keys(contract_database: Database) -> IdempotencyKeyDao:
     if isinstance(contract_database, FakeDatabase):
         return FakeIdempotencyKeyDao(contract_database)
     return IdempotencyKeyDao(contract_database)
-
-
-@pytest.fixture
-def write(contract_database: Database) -> Write:
-    """Run one step as a unit of work."""
-    return contract_database.write
 
 
 def key_row(key: str, expires_at: datetime = NOW, **changes: object) -> dict[str, object]:

@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 from pydantic import SecretStr
 from support.counting import user_row
-from support.databases import database_settings, migrated, new_postgresql_database
+from support.databases import Write, database_settings, migrated, new_postgresql_database
 
 from carboy.daos import UserDao
 from carboy.daos.lists import Place
@@ -61,18 +61,12 @@ KEYS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "username": lambda row: row["username_key"],
     "email": lambda row: row["email_key"],
 }
-Do = Callable[[Callable[[], Awaitable[Any]]], Awaitable[Any]]
 Get = Callable[..., Awaitable[Page[UserRead]]]
 
 
 @pytest.fixture
 def users(contract_users: UserDao) -> UserDao:
     return contract_users
-
-
-@pytest.fixture
-def write(contract_database: Database) -> Do:
-    return contract_database.write
 
 
 @pytest.fixture
@@ -88,7 +82,7 @@ async def get_page(database: Database, users: UserDao, search: str | None = None
     return await database.read(lambda: cursors.page(users, UserQuery(**query), search=search, **equal))
 
 
-async def fill(users: UserDao, write: Do) -> list[dict[str, Any]]:
+async def fill(users: UserDao, write: Write) -> list[dict[str, Any]]:
     """Add a row for each name, three of them at each moment, and return the rows."""
     rows = []
     for number, name in enumerate(NAMES):
@@ -136,7 +130,7 @@ def ids(page: Page[UserRead]) -> list[int]:
 
 
 @pytest.mark.parametrize("sort", SORTS)
-async def test_pages_show_all_rows_in_order_there_and_back(users: UserDao, write: Do, get: Get, sort: str) -> None:
+async def test_pages_show_all_rows_in_order_there_and_back(users: UserDao, write: Write, get: Get, sort: str) -> None:
     expected = in_order(await fill(users, write), sort)
     for limit in (1, 2, 3, len(NAMES) - 1, len(NAMES), 200):
         pages = [expected[begin : begin + limit] for begin in range(0, len(expected), limit)]
@@ -145,7 +139,7 @@ async def test_pages_show_all_rows_in_order_there_and_back(users: UserDao, write
 
 
 @pytest.mark.parametrize("sort", ["id", "-created", "-created,username", "email"])
-async def test_filtered_pages_show_all_rows_that_match(users: UserDao, write: Do, get: Get, sort: str) -> None:
+async def test_filtered_pages_show_all_rows_that_match(users: UserDao, write: Write, get: Get, sort: str) -> None:
     rows = await fill(users, write)
     wanted: list[tuple[dict[str, Any], Callable[[dict[str, Any]], bool]]] = [
         ({"active": False}, lambda row: not row["active"]),
@@ -166,13 +160,13 @@ async def test_filtered_pages_show_all_rows_that_match(users: UserDao, write: Do
 
 
 @pytest.mark.parametrize("text", ["%", "_", "/", "\\", "'", "*", "?", "[", "%%", "a_", "/%"])
-async def test_a_search_takes_each_character_as_it_is(users: UserDao, write: Do, get: Get, text: str) -> None:
+async def test_a_search_takes_each_character_as_it_is(users: UserDao, write: Write, get: Get, text: str) -> None:
     for name in ("plain", f"x{text}y"):
         await write(partial(users.add, user_row(name)))
     assert ids(await get(search=text)) == [2]
 
 
-async def test_the_total_is_counted_only_when_it_is_asked_for(users: UserDao, write: Do, get: Get) -> None:
+async def test_the_total_is_counted_only_when_it_is_asked_for(users: UserDao, write: Write, get: Get) -> None:
     await fill(users, write)
     first = await get(limit=2)
     assert first.total is None
@@ -182,7 +176,7 @@ async def test_the_total_is_counted_only_when_it_is_asked_for(users: UserDao, wr
 @pytest.mark.parametrize("sort", ["id", "-created", "-created,username", "-username"])
 @pytest.mark.parametrize("way", ["there", "back"])
 async def test_rows_that_come_and_go_make_no_other_appear_twice_or_vanish(
-    users: UserDao, write: Do, get: Get, sort: str, way: str
+    users: UserDao, write: Write, get: Get, sort: str, way: str
 ) -> None:
     chance = random.Random(7)  # noqa: S311 - any sequence will do, if it is always the same.
     rows = await fill(users, write)
@@ -210,7 +204,7 @@ async def test_rows_that_come_and_go_make_no_other_appear_twice_or_vanish(
     assert len(seen) == len(set(seen))
 
 
-async def test_a_row_that_is_renamed_moves_no_other(users: UserDao, write: Do, get: Get) -> None:
+async def test_a_row_that_is_renamed_moves_no_other(users: UserDao, write: Write, get: Get) -> None:
     for name in "abcdef":
         await write(partial(users.add, user_row(name)))
     first = await get(sort="username", limit=2)
@@ -225,7 +219,7 @@ async def test_a_row_that_is_renamed_moves_no_other(users: UserDao, write: Do, g
 
 @pytest.mark.parametrize("sort", ["id", "created", "created,-username", "-username"])
 async def test_from_a_page_that_has_become_empty_a_way_leads_back(
-    users: UserDao, write: Do, get: Get, sort: str
+    users: UserDao, write: Write, get: Get, sort: str
 ) -> None:
     expected = in_order(await fill(users, write), sort)
     first = await get(sort=sort, limit=2)
@@ -243,7 +237,7 @@ async def test_from_a_page_that_has_become_empty_a_way_leads_back(
     assert ids(await get(sort=sort, limit=2, cursor=empty.next_cursor)) == []
 
 
-async def test_a_place_may_include_its_own_row(users: UserDao, write: Do) -> None:
+async def test_a_place_may_include_its_own_row(users: UserDao, write: Write) -> None:
     for name in "abcd":
         await write(partial(users.add, user_row(name, created_at=BEGINNING)))
     for sort, key in (("id", (2,)), ("created", (BEGINNING, 2)), ("created,username", (BEGINNING, "b"))):
@@ -258,7 +252,7 @@ async def test_a_place_may_include_its_own_row(users: UserDao, write: Do) -> Non
             assert [user.id for user in found.records] == expected
 
 
-async def test_a_slice_of_nothing_has_no_edges(users: UserDao, write: Do) -> None:
+async def test_a_slice_of_nothing_has_no_edges(users: UserDao, write: Write) -> None:
     assert await write(lambda: users.page(limit=2)) == ([], (), (), False)
     await write(lambda: users.add(user_row("ada")))
     assert await write(lambda: users.page(limit=0)) == ([], (), (), True)

@@ -1,12 +1,11 @@
 """SQLAlchemy finds in `OneHopConnection` what it finds in aiosqlite's own connection, in fewer trips to the thread."""
 
 import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import aiosqlite
 import pytest
 import pytest_asyncio
 from sqlalchemy import (
@@ -30,6 +29,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.util import await_only
 from support.counting import user_row
+from support.databases import Trips
 
 from carboy.db.one_hop import AdaptedConnection, OneHopConnection
 from carboy.models import User
@@ -171,29 +171,6 @@ async def test_the_schema_can_be_looked_at_and_the_engine_used_again(engine: Asy
     await engine.dispose()
     async with engine.connect() as connection:
         assert await connection.scalar(text("SELECT 1")) == 1
-
-
-Trips = Callable[[Callable[[], Awaitable[Any]]], Awaitable[int]]
-
-
-@pytest.fixture
-def trips(monkeypatch: pytest.MonkeyPatch) -> Trips:
-    """Return a function that counts how often a step asks a connection's thread."""
-    asked = 0
-    ask = aiosqlite.Connection._execute  # noqa: SLF001 - each call of it is one trip.
-
-    async def counted(connection: aiosqlite.Connection, *args: Any, **options: Any) -> Any:
-        nonlocal asked
-        asked += 1
-        return await ask(connection, *args, **options)  # type: ignore[no-untyped-call]
-
-    async def count(step: Callable[[], Awaitable[Any]]) -> int:
-        before = asked
-        await step()
-        return asked - before
-
-    monkeypatch.setattr(aiosqlite.Connection, "_execute", counted)
-    return count
 
 
 async def test_a_statement_is_one_trip_and_begin_goes_with_the_first(path: Path, trips: Trips) -> None:

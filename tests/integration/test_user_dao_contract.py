@@ -1,13 +1,12 @@
 """What DAOs do: on real databases, and the fake that stands in for them."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any
 
 import pytest
 from support.counting import CLIENTS, CountingService, user_row
+from support.databases import Write
 
 from carboy.daos import UserDao
 from carboy.db import Database
@@ -18,18 +17,10 @@ from carboy.errors import (
     UserNotFoundError,
 )
 
-Write = Callable[[Callable[[], Awaitable[Any]]], Awaitable[Any]]
-
 
 @pytest.fixture
 def users(contract_users: UserDao) -> UserDao:
     return contract_users
-
-
-@pytest.fixture
-def write(contract_database: Database) -> Write:
-    """Run one step as a unit of work."""
-    return contract_database.write
 
 
 async def test_a_new_row_has_the_defaults_of_its_table(users: UserDao, write: Write) -> None:

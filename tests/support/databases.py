@@ -4,9 +4,9 @@ import asyncio
 import os
 import time
 import uuid
-from collections.abc import Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, TypeVar
+from typing import Any
 
 import asyncpg
 from pydantic import SecretStr
@@ -27,7 +27,10 @@ LONGEST_RUN_SECONDS = 3600
 HURRIED = 0.8
 """The acquire_timeout of production, in seconds, for tests of what happens when no connection is to be had."""
 
-T = TypeVar("T")
+Write = Callable[[Callable[[], Awaitable[Any]]], Awaitable[Any]]
+"""Runs a step as a unit of work."""
+Trips = Callable[[Callable[[], Awaitable[Any]]], Awaitable[int]]
+"""Runs a step and returns how often it asked the thread of a SQLite connection."""
 
 
 def database_settings(url: str, **changes: Any) -> DatabaseSettings:
