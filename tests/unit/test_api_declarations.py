@@ -26,6 +26,10 @@ class ThingQuery(Query):
     name: str = "any"
 
 
+class ListQuery(Query):
+    tags: list[str] | None = None
+
+
 async def says_nothing_of_what_it_returns(): ...  # type: ignore[no-untyped-def]  # noqa: ANN201 - which is what is tested.
 
 
@@ -37,6 +41,9 @@ async def takes_two_bodies(one: ThingCreate, other: ThingCreate) -> None: ...
 
 
 async def takes_two_queries(one: ThingQuery, other: ThingQuery) -> None: ...
+
+
+async def takes_a_list_in_its_query(query: ListQuery) -> None: ...
 
 
 async def takes_if_match_twice(one: Expected, other: Expected) -> None: ...
@@ -57,6 +64,7 @@ def things() -> ApiBlueprint:
         (returns_a_response, "it must return a pydantic model, Created[...] or None, not "),
         (takes_two_bodies, "more than one argument is the body."),
         (takes_two_queries, "more than one argument is the query."),
+        (takes_a_list_in_its_query, "tags is a list, but a parameter stands once: take text with commas in it."),
         (takes_if_match_twice, "more than one argument is the If-Match."),
         (is_not_asynchronous, "a view of an API is an async function."),
     ],

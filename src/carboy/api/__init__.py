@@ -14,6 +14,6 @@ From it come parsing, validation, the answer, and the OpenAPI document; there is
 from carboy.api.answers import Created
 from carboy.api.blueprint import ApiBlueprint
 from carboy.api.deprecation import deprecated
-from carboy.api.operation import Expected, Operation
+from carboy.api.operation import DeclarationError, Expected
 
-__all__ = ["ApiBlueprint", "Created", "Expected", "Operation", "deprecated"]
+__all__ = ["ApiBlueprint", "Created", "DeclarationError", "Expected", "deprecated"]

@@ -32,17 +32,18 @@ def _answering(operation: Operation) -> View:
 
 def _creating(operation: Operation) -> View:
     view, prepare, write = operation.view, _preparation(operation), created_writer(operation.result)
-    body = operation.body[0] if operation.body is not None else None
+    name = operation.body[0] if operation.body is not None else None
 
     @wraps(view)
     async def endpoint(**arguments: Any) -> Response:
         request = current_request()
         prepare(request, arguments)
+        body = arguments[name] if name is not None else None
 
         async def work() -> StoredAnswer:
             return write(await view(**arguments))
 
-        return await answer_once(str(request.endpoint), arguments.get(body or ""), request, work)
+        return await answer_once(str(request.endpoint), body, request, work)
 
     return endpoint
 

@@ -108,7 +108,8 @@ def operation_of(view: View, errors: tuple[type[CarboyError], ...]) -> Operation
     """Read a view's signature.
 
     Raises:
-        DeclarationError: It is not asynchronous, does not say what it returns, or takes two bodies.
+        DeclarationError: It is not asynchronous, does not say what it returns, takes two bodies, or takes a list in its
+            query.
     """
     if not inspect.iscoroutinefunction(view):
         raise DeclarationError(f"{view.__qualname__}: a view of an API is an async function.")
@@ -120,6 +121,11 @@ def operation_of(view: View, errors: tuple[type[CarboyError], ...]) -> Operation
     for kind, found in (("query", queries), ("body", bodies), ("If-Match", expected)):
         if len(found) > 1:
             raise DeclarationError(f"{view.__qualname__}: more than one argument is the {kind}.")
+    lists = [name for _, query in queries for name in _lists_in(query)]
+    if lists:
+        raise DeclarationError(
+            f"{view.__qualname__}: {lists[0]} is a list, but a parameter stands once: take text with commas in it."
+        )
     result, creates = _result_of(view, signature.return_annotation)
     return Operation(
         view=view,
@@ -141,6 +147,13 @@ def _result_of(view: View, annotation: Any) -> tuple[Any, bool]:
     raise DeclarationError(
         f"{view.__qualname__}: it must return a pydantic model, Created[...] or None, not {annotation!r}."
     )
+
+
+def _lists_in(query: type[Query]) -> list[str]:
+    """Return the parameters of a query that want several values."""
+    described = query.model_json_schema().get("properties", {})
+    options = {name: (schema, *schema.get("anyOf", ())) for name, schema in described.items()}
+    return [name for name, schemas in options.items() if any(schema.get("type") == "array" for schema in schemas)]
 
 
 def _is_model(annotation: Any) -> bool:
