@@ -23,8 +23,8 @@ CONFLICTS = frozenset({"40001", "40P01"})
 BUSY = frozenset({"55P03", "57014"})
 """lock_not_available, query_canceled"""
 SPOILT = frozenset({"25P01", "25P02", "57014"})
-"""no_active_sql_transaction, in_failed_sql_transaction, query_canceled: driver and server may disagree on whether there is
-a transaction. If it was BEGIN that was cancelled, each later transaction on that connection would fail."""
+"""no_active_sql_transaction, in_failed_sql_transaction, query_canceled: driver and server may disagree on whether there
+is a transaction. If it was BEGIN that was cancelled, each later transaction on that connection would fail."""
 UNAVAILABLE = ("08", "53", "57P")
 """Connection exceptions, insufficient resources, operator intervention: the beginnings of their codes."""
 
