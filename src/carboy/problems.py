@@ -49,7 +49,7 @@ def init_app(app: Flask) -> None:
 
 
 def _handle_carboy_error(error: CarboyError) -> Response:
-    if isinstance(error, UnavailableError):
+    if isinstance(error, UnavailableError) and error.__cause__ is not None:
         # The client is told that it failed, the operator why.
         _log.warning("answering %s: %r", error.code, error.__cause__)
     response = problem(error.status, error.code, str(error), **error.extensions)

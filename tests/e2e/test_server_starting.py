@@ -25,6 +25,7 @@ def test_a_wrong_configuration_is_named_before_the_port_opens(
     with launch(HYPERCORN, database_in(tmp_path) | wrong) as server:
         assert server.wait() != 0
         assert reason in server.output()
+        assert "Traceback" not in server.output()
         assert "Running on" not in server.output()
 
 

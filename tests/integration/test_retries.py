@@ -13,8 +13,9 @@ from support.proxy import Proxy
 
 from carboy.daos import UserDao
 from carboy.db import Database, create_engines, create_session_factory, database
-from carboy.db.database import MAX_ATTEMPTS, TransactionAbortedError
+from carboy.db.database import MAX_ATTEMPTS
 from carboy.db.failures import ConnectionLostError, TransactionConflictError
+from carboy.db.units import TransactionAbortedError
 
 
 @pytest_asyncio.fixture

@@ -11,7 +11,7 @@ from support.counting import user_row
 
 from carboy.daos import UserDao
 from carboy.db import Database
-from carboy.db.database import TransactionAbortedError
+from carboy.db.units import TransactionAbortedError
 from carboy.errors import StaleVersionError, UsernameTakenError, UserNotFoundError
 from carboy.schemas.user import UserRead
 from carboy.services.transactions import Service, read_only, transactional

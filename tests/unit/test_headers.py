@@ -33,7 +33,7 @@ async def test_a_failure_has_them_too(app: Flask, client: httpx.AsyncClient) -> 
     def fail() -> Response:
         raise RuntimeError
 
-    app.view_functions["health.live"] = fail
+    app.view_functions["health.check_liveness"] = fail
     answer = await client.get("/health/live")
     assert answer.status_code == 500
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
@@ -41,7 +41,7 @@ async def test_a_failure_has_them_too(app: Flask, client: httpx.AsyncClient) -> 
 
 async def test_what_a_view_has_set_stays(app: Flask, client: httpx.AsyncClient) -> None:
     own = {"content-security-policy": "default-src 'self'", "CACHE-CONTROL": "public, max-age=60"}
-    app.view_functions["health.live"] = lambda: Response("{}", headers=own)
+    app.view_functions["health.check_liveness"] = lambda: Response("{}", headers=own)
     answer = await client.get("/health/live")
     for name, value in own.items():
         assert answer.headers.get_list(name) == [value]

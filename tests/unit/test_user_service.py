@@ -6,9 +6,9 @@ import pytest
 from pydantic import ValidationError
 
 from carboy.errors import ConflictError, EmailTakenError, UsernameTakenError, UserNotFoundError
+from carboy.schemas.text import fold
 from carboy.schemas.user import UserCreate, UserQuery, UserUpdate
 from carboy.services import UserService
-from carboy.services.user_service import fold
 from carboy.testing import FakeDatabase
 from containers import Container
 

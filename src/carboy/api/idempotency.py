@@ -41,8 +41,10 @@ async def answer_once(scope: str, body: BaseModel | None, request: Request, work
     """Do the work and answer; if the request has a key that was answered before, answer the same without the work.
 
     Args:
-        scope: What the key belongs to: the same key may serve another operation.
-        body: The body as it was understood, by which a request is told from another with the same key.
+        scope: What the key belongs to: the same key may serve another operation. Where requests have an account, it
+            belongs in here, or one account could be given another's answer.
+        body: The body as it was understood, by which a request is told from another with the same key. What it masks,
+            as a SecretStr does, tells none apart.
         request: The request.
         work: Makes the answer.
 
@@ -56,7 +58,8 @@ async def answer_once(scope: str, body: BaseModel | None, request: Request, work
         return _response(await work())
     service: IdempotencyService = current_app.extensions["idempotency_service"]()
     content = body.model_dump_json(exclude_unset=True) if body is not None else ""
-    fingerprint = sha256(f"{request.path}\n{content}".encode()).hexdigest()
+    asked = request.path, request.query_string.decode("latin-1"), content
+    fingerprint = sha256("\n".join(asked).encode()).hexdigest()
     stored, is_replayed = await service.answer_once(scope, parse_key(header), fingerprint, work)
     response = _response(stored)
     if is_replayed:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property, lru_cache
-from typing import Any, ClassVar, Generic, NoReturn, TypeVar
+from typing import Any, ClassVar, Generic, NoReturn, TypeVar, cast
 
 from pydantic import ConfigDict, TypeAdapter
 from sqlalchemy import Insert, Row, Table, Update
@@ -103,7 +103,7 @@ class Dao(Generic[RecordT]):
         return record
 
     async def update(self, identity: int, values: Mapping[str, object], *, versions: Versions = None) -> RecordT:
-        """Change some columns of a row, count its version up, and return it.
+        """Change some columns of a row, count its version up, and return it; without any column nothing is changed.
 
         Args:
             identity: The row's id.
@@ -115,6 +115,8 @@ class Dao(Generic[RecordT]):
             StaleVersionError: The row has another version.
             ConflictError: As for `add`.
         """
+        if not values:
+            return await self._unchanged(identity, versions)
         statement = self._prepared(self._statements.update, versions is not None)
         changed = await self._write(statement, {**self._known(values), **row_parameters(identity, versions)})
         if not changed:
@@ -135,6 +137,12 @@ class Dao(Generic[RecordT]):
         statement = self._prepared(self._statements.delete, versions is not None)
         if not await self._database.execute(statement, row_parameters(identity, versions), writes=True):
             await self._explain_miss(identity)
+
+    async def _unchanged(self, identity: int, versions: Versions) -> RecordT:
+        record: Any = await self.get(identity)
+        if versions is not None and record.version not in versions:
+            raise StaleVersionError
+        return cast("RecordT", record)
 
     async def _explain_miss(self, identity: int) -> NoReturn:
         """Say why no row was changed: it is not there, or it has another version."""
@@ -170,6 +178,11 @@ class Dao(Generic[RecordT]):
                 if column in violated:
                     raise conflict from error
             raise
+
+    @property
+    def name(self) -> str:
+        """The name of the table."""
+        return self._table.name
 
     @cached_property
     def _table(self) -> Table:

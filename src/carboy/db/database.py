@@ -4,7 +4,6 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
@@ -19,6 +18,7 @@ from carboy.db.connections import rows
 from carboy.db.engines import Engines
 from carboy.db.failures import ConnectionLostError, TransactionConflictError, is_spoilt, translate
 from carboy.db.greenlets import Greenlets
+from carboy.db.units import Unit, check_outcome, end
 from carboy.errors import DatabaseUnavailableError
 
 T = TypeVar("T")
@@ -32,29 +32,6 @@ FIRST_PAUSE_SECONDS = 0.01
 def create_session_factory() -> SessionFactory:
     """Make the factory of sessions. Objects stay readable after a commit, as reading them again could not await."""
     return async_sessionmaker(expire_on_commit=False)
-
-
-class TransactionAbortedError(Exception):
-    """A transaction was about to commit although a part of it had failed; it was rolled back instead.
-
-    PostgreSQL would answer that COMMIT with a silent ROLLBACK.
-    """
-
-
-@dataclass
-class Unit:
-    """One unit of work."""
-
-    writes: bool
-    connection: Connection | None = None
-    """Held from the first statement of a transaction on; reading holds one only for a session."""
-    session: AsyncSession | None = None
-    failure: BaseException | None = None
-    """What went wrong within: the unit will not commit, even if whoever called caught the error."""
-    is_open: bool = True
-    is_committing: bool = False
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    """A connection takes one statement at a time."""
 
 
 class Database:
@@ -197,7 +174,7 @@ class Database:
     async def _commit(self, unit: Unit) -> None:
         check_outcome(unit)
         unit.is_committing = True
-        await self._spawn(partial(_end, unit, commits=True))
+        await self._spawn(partial(end, unit, commits=True))
         await self._let_others_take_the_connection(writes=True)
 
     async def _let_others_take_the_connection(self, *, writes: bool) -> None:
@@ -208,7 +185,7 @@ class Database:
     async def _release(self, unit: Unit) -> None:
         """Give the unit's connection back, rolled back if it was not committed, whoever is cancelled meanwhile."""
         if unit.connection is not None:
-            await asyncio.shield(asyncio.create_task(self._spawn(partial(_end, unit, commits=False))))
+            await asyncio.shield(asyncio.create_task(self._spawn(partial(end, unit, commits=False))))
 
     def _unit(self, *, writes: bool) -> Unit:
         unit = self._current.get()
@@ -238,23 +215,3 @@ class Database:
         if unit is not None:
             unit.failure = unit.failure or meaning or error
         return meaning
-
-
-def check_outcome(unit: Unit) -> None:
-    """Refuse to commit a unit of which a part has failed."""
-    if isinstance(unit.failure, (TransactionConflictError, ConnectionLostError)):
-        raise unit.failure
-    if unit.failure is not None:
-        raise TransactionAbortedError("An error within the transaction was caught.") from unit.failure
-
-
-def _end(unit: Unit, *, commits: bool) -> None:
-    if unit.session is not None:
-        if commits:
-            unit.session.sync_session.commit()
-        unit.session.sync_session.close()
-    if unit.connection is not None:
-        if commits:
-            unit.connection.commit()
-        unit.connection.close()
-        unit.connection = None

@@ -14,7 +14,7 @@ health = ApiBlueprint(
 
 
 @health.get("/live")
-async def live() -> HealthReport:
+async def check_liveness() -> HealthReport:
     """Tell whether the process lives.
 
     It answers as long as the process can: a failure means that it should be restarted.
@@ -24,7 +24,7 @@ async def live() -> HealthReport:
 
 @health.get("/ready", errors=[UnavailableError, ShuttingDownError])
 @inject
-async def ready(service: Annotated[HealthService, Provide["health_service"]]) -> HealthReport:
+async def check_readiness(service: Annotated[HealthService, Provide["health_service"]]) -> HealthReport:
     """Tell whether requests should be sent here."""
     after_this_request(_keep_nothing)
     report = await service.check()

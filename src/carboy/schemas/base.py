@@ -1,16 +1,13 @@
 """The manners that all schemas share. None tells its values in an error, as errors are logged."""
 
-import unicodedata
 from dataclasses import dataclass
 from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
     GetCoreSchemaHandler,
-    GetJsonSchemaHandler,
     StringConstraints,
 )
 from pydantic_core import CoreSchema, core_schema
@@ -22,56 +19,6 @@ MAX_CURSOR_LENGTH = 4000
 
 ABSENT: Any = None
 """The default of a field that may be left out of a change but may not be null. A change tells what was left out."""
-
-
-class Described:
-    """What the API's document says of a type that no validator tells: ``Annotated[str, Described(format="name")]``.
-
-    Args:
-        **schema: Keywords of JSON Schema.
-    """
-
-    def __init__(self, **schema: Any) -> None:
-        self._schema = schema
-
-    def __get_pydantic_json_schema__(self, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        return {**handler(core_schema), **self._schema}
-
-
-MAX_LINE = 2000
-"""Characters of one line of text before it is normalised, which takes a time that grows with the square of its length:
-minutes, on the event loop, for a megabyte of combining marks. No shorter limit that follows is met by more than four
-times its characters."""
-
-
-def _of_sane_length(text: str) -> str:
-    if len(text) > MAX_LINE:
-        raise ValueError(f"must be much shorter than {MAX_LINE} characters")
-    return text
-
-
-def _without_control_characters(text: str) -> str:
-    # PostgreSQL cannot store NUL, and the others have no place in a line of text (CWE-117 among the reasons).
-    if any(unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"} for character in text):
-        raise ValueError("must not contain control characters")
-    return text
-
-
-def _without_nul_and_surrogates(text: str) -> str:
-    if any(character == "\0" or unicodedata.category(character) == "Cs" for character in text):
-        raise ValueError("must not contain NUL or half characters")
-    return text
-
-
-NO_CONTROLS = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
-
-Text = Annotated[
-    str, AfterValidator(_of_sane_length), AfterValidator(_without_control_characters), Described(pattern=NO_CONTROLS)
-]
-"""One line of text."""
-
-Prose = Annotated[str, AfterValidator(_without_nul_and_surrogates), Described(pattern=r"^[^\x00]*$")]
-"""Text of any number of lines: all that both databases can store."""
 
 
 class Input(BaseModel):
@@ -95,10 +42,6 @@ class Query(BaseModel):
     """The parameters of a query string, which are all text. The text below a field describes it to clients."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, use_attribute_docstrings=True)
-
-
-Search = Annotated[Text, StringConstraints(min_length=1, max_length=100)]
-"""Text to look for."""
 
 
 @dataclass(frozen=True)

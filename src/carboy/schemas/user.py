@@ -4,7 +4,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, EmailStr, StringConstraints
 
-from carboy.schemas.base import ABSENT, Change, Described, Input, PageQuery, Record, Search, Text, fields_of, sort_by
+from carboy.schemas.base import ABSENT, Change, Input, PageQuery, Record, fields_of, sort_by
+from carboy.schemas.text import Described, Search, Text
 
 
 def _normalised(text: str) -> str:

@@ -53,7 +53,8 @@ class HealthService:
         failure = _failure_of(ping) if ping.done() else "no answer in time"
         if failure is None:
             return "ok"
-        _log.warning("%s does not answer: %r", name, failure)
+        # What the driver said stands behind what a client may be told.
+        _log.warning("%s does not answer: %r", name, getattr(failure, "__cause__", None) or failure)
         return "unavailable"
 
     def _begin_ping(self, name: str) -> asyncio.Task[None]:

@@ -40,7 +40,7 @@ class Cursors:
         Raises:
             InvalidCursorError: The cursor is not one of ours, of another list, or of another sort.
         """
-        name = rows.model.__tablename__
+        name = rows.name
         place = None if query.cursor is None else self.decode(query.cursor, name, query.sort)
         found = await rows.page(limit=query.limit, sort=query.sort, place=place, search=search, **equal)
         before, after = _around(found, place)

@@ -1,9 +1,8 @@
-import unicodedata
 from typing import Any
 
 from carboy.daos import UserDao
-from carboy.errors import StaleVersionError
 from carboy.schemas.base import Page, Versions
+from carboy.schemas.text import fold
 from carboy.schemas.user import UserCreate, UserQuery, UserRead, UserUpdate
 from carboy.services.pagination import Cursors
 from carboy.services.transactions import Service, UnitOfWork, read_only, transactional
@@ -55,13 +54,7 @@ class UserService(Service):
             UserNotFoundError: There is no such user.
             UsernameTakenError, EmailTakenError: Another user has it, in whatever case.
         """
-        values = _columns(change.model_dump(exclude_unset=True))
-        if values:
-            return await self._users.update(user_id, values, versions=versions)
-        user = await self._users.get(user_id)
-        if versions is not None and user.version not in versions:
-            raise StaleVersionError
-        return user
+        return await self._users.update(user_id, _columns(change.model_dump(exclude_unset=True)), versions=versions)
 
     @transactional
     async def delete_user(self, user_id: int, versions: Versions = None) -> None:
@@ -81,9 +74,3 @@ def _columns(values: dict[str, Any]) -> dict[str, Any]:
 
 def _keys(names: dict[str, str | None]) -> dict[str, str | None]:
     return {f"{field}_key": name and fold(name) for field, name in names.items()}
-
-
-def fold(name: str) -> str:
-    """Return the spelling by which names are compared: the compatibility caseless match of Unicode (3.13, D146)."""
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFD", name).casefold())
-    return unicodedata.normalize("NFKC", folded.casefold())

@@ -10,7 +10,7 @@ from typing import Any, NoReturn, TypeVar, cast
 from sqlalchemy import Executable
 
 from carboy.db import Database
-from carboy.db.database import Unit, check_outcome
+from carboy.db.units import Unit, check_outcome
 from carboy.errors import DatabaseUnavailableError
 
 T = TypeVar("T")

@@ -1,0 +1,53 @@
+"""What a unit of work is, and how it ends."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from carboy.db.failures import ConnectionLostError, TransactionConflictError
+
+
+class TransactionAbortedError(Exception):
+    """A transaction was about to commit although a part of it had failed; it was rolled back instead.
+
+    PostgreSQL would answer that COMMIT with a silent ROLLBACK.
+    """
+
+
+@dataclass
+class Unit:
+    """One unit of work."""
+
+    writes: bool
+    connection: Connection | None = None
+    """Held from the first statement of a transaction on; reading holds one only for a session."""
+    session: AsyncSession | None = None
+    failure: BaseException | None = None
+    """What went wrong within: the unit will not commit, even if whoever called caught the error."""
+    is_open: bool = True
+    is_committing: bool = False
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """A connection takes one statement at a time."""
+
+
+def check_outcome(unit: Unit) -> None:
+    """Refuse to commit a unit of which a part has failed."""
+    if isinstance(unit.failure, (TransactionConflictError, ConnectionLostError)):
+        raise unit.failure
+    if unit.failure is not None:
+        raise TransactionAbortedError("An error within the transaction was caught.") from unit.failure
+
+
+def end(unit: Unit, *, commits: bool) -> None:
+    """Commit a unit or roll it back, and give back what it holds."""
+    if unit.session is not None:
+        if commits:
+            unit.session.sync_session.commit()
+        unit.session.sync_session.close()
+    if unit.connection is not None:
+        if commits:
+            unit.connection.commit()
+        unit.connection.close()
+        unit.connection = None
