@@ -13,6 +13,8 @@ from schemathesis.core.transport import Response
 from schemathesis.generation.meta import TestPhase
 from schemathesis.openapi.checks import EnsureResourceAvailability, RejectedPositiveData
 
+from carboy.schemas.user import UNSEEN
+
 Case: TypeAlias = schemathesis.Case[Any]
 
 PROBLEM = "application/problem+json"
@@ -62,7 +64,8 @@ ODD_BODIES = st.sampled_from(
 
 
 def _is_visible(text: str) -> bool:
-    return 0 < len(text) <= 80 and text.isprintable() and not any(character.isspace() for character in text)
+    blank = any(character.isspace() for character in text) or UNSEEN.search(text)
+    return 0 < len(text) <= 80 and text.isprintable() and not blank
 
 
 USERNAMES = st.text(st.characters(categories=["L", "M", "N", "P", "S"]), min_size=1, max_size=80).filter(

@@ -110,3 +110,11 @@ async def test_the_document_is_served_and_not_sent_twice(client: httpx.AsyncClie
     assert first.json() == describe(app)
     again = await client.get("/api/openapi.json", headers={"If-None-Match": first.headers["ETag"]})
     assert (again.status_code, again.content) == (304, b"")
+
+
+async def test_the_document_says_where_a_proxy_has_put_the_api(client: httpx.AsyncClient) -> None:
+    client._transport.root_path = "/behind here"  # type: ignore[attr-defined]  # noqa: SLF001 - httpx's own transport.
+    document = (await client.get("/behind%20here/api/openapi.json")).json()
+    assert document["servers"] == [{"url": "/behind%20here"}]
+    client._transport.root_path = ""  # type: ignore[attr-defined]  # noqa: SLF001 - likewise.
+    assert (await client.get("/api/openapi.json")).json()["servers"] == [{"url": "/"}]

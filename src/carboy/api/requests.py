@@ -27,6 +27,9 @@ Reader = Callable[[Request], Any]
 MAX_PROBLEMS = 100
 """Of more problems only the first are told: a body of unknown fields must not make an answer of megabytes."""
 
+MAX_NAME = 200
+"""Characters of the name of an unknown field that a problem repeats."""
+
 JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
 
@@ -79,7 +82,9 @@ def query_reader(model: type[ModelT]) -> Callable[[Request], ModelT]:
     def read(request: Request) -> ModelT:
         twice = [name for name, values in request.args.lists() if len(values) > 1] if request.query_string else []
         if twice:
-            raise InvalidInputError([FieldProblem(parameter=name, detail="Must stand once only.") for name in twice])
+            raise InvalidInputError(
+                [FieldProblem(parameter=name, detail="Must stand once only.") for name in twice[:MAX_PROBLEMS]]
+            )
         try:
             return model.model_validate(request.args.to_dict()) if request.query_string else empty()
         except ValidationError as error:
@@ -156,7 +161,8 @@ def _problems(error: ValidationError) -> list[ErrorDetails]:
 
 def _pointer(loc: tuple[int | str, ...]) -> str:
     """Return a JSON pointer as a URI fragment, the form that RFC 9457 shows (RFC 6901, sections 4 and 6)."""
-    pointer = "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in loc)
+    # The client knows the name, of which it may have sent a megabyte.
+    pointer = "".join("/" + str(part)[:MAX_NAME].replace("~", "~0").replace("/", "~1") for part in loc)
     return "#" + quote(pointer, safe="/!$&'()*+,;=:@?")
 
 

@@ -8,6 +8,7 @@ from functools import cache
 from http import HTTPStatus
 from importlib.resources import files
 from pathlib import Path
+from urllib.parse import quote
 
 from flask import Blueprint, Response, abort, current_app, render_template, request, send_file, url_for
 
@@ -42,10 +43,12 @@ YEAR = 365 * 24 * 60 * 60
 @docs.get("/openapi.json")
 def send_document() -> Response:
     """Answer with the OpenAPI document of this application."""
-    document: bytes | None = current_app.extensions.get("openapi")
-    if document is None:
-        document = current_app.extensions["openapi"] = spell(describe(current_app)).encode()
-    return json_answer(document, content_tag(document), current_request())
+    # Behind a proxy that serves the application below a path of its own, the operations are there too.
+    root = quote(request.root_path.rstrip("/"))
+    documents: dict[str, bytes] = current_app.extensions.setdefault("openapi", {})
+    if root not in documents:
+        documents[root] = spell(describe(current_app) | {"servers": [{"url": root or "/"}]}).encode()
+    return json_answer(documents[root], content_tag(documents[root]), current_request())
 
 
 @docs.get("/docs")

@@ -50,6 +50,7 @@ async def get_user(user_id: UserId, service: Users) -> UserRead:
     return await service.get_user(user_id)
 
 
+# Who cannot send PATCH, as forms and some proxies cannot, posts the change.
 @users.post("/<int:user_id>", endpoint="update_user_by_post", errors=[UserNotFoundError, *TAKEN])
 @users.patch("/<int:user_id>", errors=[UserNotFoundError, *TAKEN])
 @inject

@@ -1,3 +1,4 @@
+import re
 import unicodedata
 from datetime import datetime
 from typing import Annotated
@@ -13,9 +14,13 @@ def _normalised(text: str) -> str:
     return unicodedata.normalize("NFKC", text)
 
 
+UNSEEN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\uffa0\ufe00-\ufe0f\U000e0000-\U000e0fff]")
+"""What Python calls printable and nobody sees: default ignorable code points (RFC 8264 section 9.13), a blank."""
+
+
 def _visible(text: str) -> str:
     # RFC 8265 section 3.2 leaves out what cannot be seen: two names must not look alike that are not.
-    if any(character.isspace() or not character.isprintable() for character in text):
+    if any(character.isspace() or not character.isprintable() for character in text) or UNSEEN.search(text):
         raise ValueError("must not contain spaces or invisible characters")
     return text
 
