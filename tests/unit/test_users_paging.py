@@ -1,5 +1,6 @@
 """Lists: pages, cursors and filters, and what is wrong in a query string."""
 
+import string
 from functools import partial
 from typing import Any
 
@@ -22,6 +23,9 @@ class FakeMemberDao(FakeUserDao):
     @property
     def name(self) -> str:
         return "members"
+
+
+ALPHABET = string.ascii_letters + string.digits + "-_"
 
 
 async def fill(client: httpx.AsyncClient, count: int) -> list[dict[str, Any]]:
@@ -129,6 +133,10 @@ async def test_a_cursor_that_was_tampered_with_is_a_bad_request(client: httpx.As
         f".{signature}",
         f"{value}.{signature[:-1]}",
         f"{value}x.{signature}",
+        # Other spellings of the same bytes.
+        f"{cursor}=",
+        f"{cursor}é",
+        *(cursor[:-1] + last for last in ALPHABET if last != cursor[-1]),
         cursor[::-1],
         f" {cursor}",
         f"{cursor}\x00",

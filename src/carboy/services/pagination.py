@@ -64,9 +64,13 @@ class Cursors:
             InvalidCursorError: It is not one of ours, of another list, or of another sort.
         """
         try:
-            content = json.loads(base64_decode(self._signer.unsign(cursor)))
+            payload = self._signer.unsign(cursor)
         except BadSignature as error:
             raise InvalidCursorError from error
+        if self._signer.sign(payload).decode() != cursor:
+            # The same signature can be spelt in other ways, as base64 has bits to spare.
+            raise InvalidCursorError
+        content = json.loads(base64_decode(payload))
         its_name, its_sort, backward, inclusive, *key = content
         if its_name != name:
             raise InvalidCursorError

@@ -202,3 +202,9 @@ async def test_the_server_giving_up_an_unfinished_body_ends_the_request(app: Fla
     conversation.outer.cancel()
     await asyncio.wait([conversation.outer, *asgi._requests], timeout=PATIENCE)  # noqa: SLF001
     assert (called, asgi._requests) == ([], set())  # noqa: SLF001
+
+
+async def test_chunks_overrule_a_length(app: Flask, asgi: FlaskASGI, path: str) -> None:
+    add_echo(app)
+    headers = [(b"transfer-encoding", b"chunked"), (b"content-length", b"5")]
+    assert (await ask(asgi, path, method="POST", headers=headers, chunks=[b"{}"])).body == b"{}"
