@@ -19,6 +19,7 @@ help: ## List the tasks
 run: .venv/run.stamp ## Migrate the database and serve the API (HOST, PORT and CARBOY_* override)
 	@$(BIN)/flask db upgrade
 	@echo "The API:    http://$(HOST):$(PORT)/api/users"
+	@echo "Its page:   http://$(HOST):$(PORT)/api/docs (closed in production)"
 	@echo "Its health: http://$(HOST):$(PORT)/health/ready"
 	@exec $(BIN)/hypercorn --config hypercorn.toml --bind "$(HOST):$(PORT)" asgi:app
 
