@@ -17,7 +17,8 @@ ROOT = Path(__file__).parent.parent.parent
 
 def test_the_drawn_container_is_the_container(app: Flask) -> None:
     drawn = draw_graph(Container(), app)
-    assert f"```mermaid\n{drawn}```" in (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    kept = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    assert f"```mermaid\n{drawn}```" in kept, "Draw it anew in docs/architecture.md: .venv/bin/flask container graph"
 
 
 def test_the_layout_in_the_readme_names_each_module_and_nothing_else() -> None:
@@ -56,7 +57,7 @@ def test_every_code_of_a_problem_is_explained() -> None:
     ours = {f"{kind.code}" for kind in all_errors() if kind.__module__ == "carboy.errors"}
     of_flask = {"bad_request", "not_found", "method_not_allowed", "internal_server_error", "content_too_large",
                 "uri_too_long", "range_not_satisfiable"}  # fmt: skip
-    assert explained == ours | of_flask
+    assert explained == ours | of_flask, "Make the table in docs/errors.md tell of these codes and no others."
 
 
 def test_the_document_of_the_api_is_the_one_in_the_file(app: Flask) -> None:
