@@ -50,6 +50,16 @@ async def test_an_update_counts_the_version_and_renews_one_timestamp(users: User
     assert await write(lambda: users.get(user.id)) == changed
 
 
+async def test_an_update_of_nothing_changes_nothing(users: UserDao, write: Write) -> None:
+    user = await write(lambda: users.add(user_row("ada")))
+    assert await write(lambda: users.update(user.id, {})) == user
+    assert await write(lambda: users.update(user.id, {}, versions=frozenset({1, 7}))) == user
+    with pytest.raises(StaleVersionError):
+        await write(lambda: users.update(user.id, {}, versions=frozenset({2})))
+    with pytest.raises(UserNotFoundError):
+        await write(lambda: users.update(user.id + 1, {}))
+
+
 async def test_an_update_from_another_version_is_stale(users: UserDao, write: Write) -> None:
     user = await write(lambda: users.add(user_row("ada")))
     for version in (0, 2, 99):
