@@ -17,9 +17,6 @@ from carboy.daos import UserDao
 from carboy.db import Database, create_engines, create_session_factory
 from carboy.errors import UserNotFoundError
 
-SYNC = b"S\x00\x00\x00\x04"
-"""The message of PostgreSQL's protocol by which a client waits for an answer: one to each round trip."""
-
 
 @pytest_asyncio.fixture
 async def counting(proxy: Proxy) -> AsyncIterator[CountingService]:
@@ -34,9 +31,9 @@ async def test_a_read_from_postgresql_is_one_round_trip(proxy: Proxy, counting: 
     proxy.sent.clear()
     for _ in range(3):
         await counting.get(user.id)
-    assert proxy.sent.count(SYNC) == 3
-    # Nor are there other statements, such as BEGIN and ROLLBACK: those go as simple queries.
-    assert b"Q\x00\x00" not in proxy.sent
+    messages = proxy.sent_messages()
+    assert messages.count("S") == 3, "A client waits for the answer to each."
+    assert "Q" not in messages, "Other statements, such as BEGIN and ROLLBACK, go as simple queries."
 
 
 async def test_a_write_to_postgresql_is_one_transaction(proxy: Proxy, counting: CountingService) -> None:
@@ -45,7 +42,7 @@ async def test_a_write_to_postgresql_is_one_transaction(proxy: Proxy, counting: 
     proxy.sent.clear()
     await counting.increment(user.id)
     assert (proxy.sent.count(b"BEGIN"), proxy.sent.count(b"COMMIT"), proxy.sent.count(b"ROLLBACK")) == (1, 1, 0)
-    assert proxy.sent.count(SYNC) == 2
+    assert proxy.sent_messages().count("S") == 2
 
 
 @pytest_asyncio.fixture

@@ -39,6 +39,20 @@ class Proxy:
         proxied = self._target_url.set(host=HOST, port=self._port, query={"ssl": "disable"})
         return proxied.render_as_string(hide_password=False)
 
+    def sent_messages(self) -> list[str]:
+        """Tell the types of the messages that one client has sent since `sent` was cleared: "Q" is a query, "S" a Sync.
+
+        Each message is a type of one byte and a length of four, which counts itself. To look for their bytes would
+        not do, as parameters may hold the same.
+
+        Source: PostgreSQL's documentation, "Frontend/Backend Protocol", "Message Formats".
+        """
+        types, rest = [], bytes(self.sent)
+        while rest:
+            types.append(chr(rest[0]))
+            rest = rest[1 + int.from_bytes(rest[1:5]) :]
+        return types
+
     async def listen(self) -> None:
         """Accept connections, always at the same port."""
         self._server = await asyncio.start_server(self._accept, HOST, self._port)
