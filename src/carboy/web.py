@@ -5,7 +5,7 @@ import re
 import time
 from collections.abc import Callable, Iterable
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING, Any, cast
+from typing import IO, TYPE_CHECKING, Any, cast
 
 import flask
 from werkzeug.datastructures import Headers
@@ -31,6 +31,15 @@ class Request(flask.Request):
         """The client's X-Request-ID if that is well-formed, otherwise 128 random bits in hexadecimal."""
         given = self.environ.get("HTTP_X_REQUEST_ID")
         return given if given and REQUEST_ID.fullmatch(given) else f"{random.getrandbits(128):032x}"
+
+    @cached_property
+    def stream(self) -> IO[bytes]:
+        """The body, counted while it is read only if the server has not told its length and seen to its end."""
+        environ, limit = self.environ, self.max_content_length
+        length = environ.get("CONTENT_LENGTH", "")
+        if self.shallow or "wsgi.input_terminated" not in environ or not length.isdecimal():
+            return super().stream
+        return environ["wsgi.input"] if limit is None or int(length) <= limit else super().stream
 
 
 class JsonResponse(flask.Response):

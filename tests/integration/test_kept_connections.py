@@ -1,4 +1,4 @@
-"""A connection that reads is kept for the next statement, and kept from nobody."""
+"""A connection is kept for the next statement or transaction, and kept from nobody."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -12,6 +12,7 @@ from support.databases import database_settings
 
 from carboy.daos import UserDao
 from carboy.db import Database, Engines, create_engines, create_session_factory
+from carboy.errors import UserNotFoundError
 
 
 @pytest_asyncio.fixture
@@ -38,6 +39,27 @@ async def test_reading_again_asks_nothing_of_the_pool(small: Engines, counting: 
     assert asked == []
 
 
+async def test_writing_again_asks_nothing_of_the_pool(small: Engines, counting: CountingService) -> None:
+    user = await counting.add()
+    asked: list[object] = []
+    event.listen(small.writer.sync_engine.pool, "checkout", lambda *given: asked.append(given))
+    for _ in range(3):
+        await counting.increment(user.id)
+    assert asked == []
+    assert await counting.count(user.id) == 3
+
+
+async def test_a_transaction_that_fails_keeps_no_connection(small: Engines, counting: CountingService) -> None:
+    user = await counting.add()
+    returned: list[object] = []
+    event.listen(small.writer.sync_engine.pool, "checkin", lambda *given: returned.append(given))
+    with pytest.raises(UserNotFoundError):
+        await counting.increment(user.id + 1)
+    assert len(returned) == 1
+    await counting.increment(user.id)
+    assert await counting.count(user.id) == 1
+
+
 async def test_a_transaction_gets_the_connection_that_was_kept(counting: CountingService) -> None:
     user = await counting.add()
     for _ in range(3):
@@ -54,6 +76,7 @@ async def test_many_who_read_and_write_share_one_connection(counting: CountingSe
 
 async def test_a_statement_that_fails_keeps_no_connection(small: Engines, counting: CountingService) -> None:
     user = await counting.add()
+    await counting.get(user.id)
     database = Database(small, create_session_factory())
     returned: list[object] = []
     event.listen(small.reader.sync_engine.pool, "checkin", lambda *given: returned.append(given))

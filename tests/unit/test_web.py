@@ -80,6 +80,46 @@ def test_routing_by_host_or_subdomain_works_as_in_flask(options: dict[str, Any])
     assert answers[0] == "200 OK"
 
 
+BODIES: list[dict[str, Any]] = [
+    {},
+    {"wsgi.input_terminated": True},
+    {"CONTENT_LENGTH": "3"},
+    {"CONTENT_LENGTH": ""},
+    {"CONTENT_LENGTH": "\xb2"},
+    {"CONTENT_LENGTH": "", "wsgi.input_terminated": True},
+    {"CONTENT_LENGTH": "-1", "wsgi.input_terminated": True},
+]
+
+
+@pytest.mark.parametrize("environ", BODIES)
+@pytest.mark.parametrize("limit", [None, 9, 10])
+def test_a_body_is_read_and_limited_as_flask_does_it(environ: dict[str, Any], limit: int | None) -> None:
+    answers = []
+    for app in (flask.Flask("same"), Application("same")):
+        app.config["MAX_CONTENT_LENGTH"] = limit
+
+        @app.post("/")
+        def view() -> bytes:
+            return request.get_data()
+
+        answers.append(app.test_client().post("/", data=b"ten letter", environ_overrides=environ))
+    assert (answers[0].status, answers[0].data) == (answers[1].status, answers[1].data)
+
+
+def test_a_view_may_lower_the_limit_of_its_body() -> None:
+    app = Application("limited")
+
+    @app.post("/<int:limit>")
+    def view(limit: int) -> bytes:
+        request.max_content_length = limit
+        return request.get_data()
+
+    terminated = {"wsgi.input_terminated": True}
+    answers = [app.test_client().post(f"/{limit}", data=b"ten", environ_overrides=terminated) for limit in (2, 3)]
+    assert [answer.status_code for answer in answers] == [413, 200]
+    assert answers[1].data == b"ten"
+
+
 def test_hooks_may_change_a_json_answer() -> None:
     app = Application("hooked")
 

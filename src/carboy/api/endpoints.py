@@ -9,7 +9,6 @@ from flask import Response, after_this_request
 from carboy.api.idempotency import answer_once, created_writer
 from carboy.api.operation import Operation, View
 from carboy.api.requests import require_acceptable
-from carboy.schemas.idempotency import StoredAnswer
 from carboy.web import Request, current_request
 
 
@@ -40,7 +39,7 @@ def _creating(operation: Operation) -> View:
         prepare(request, arguments)
         body = arguments[name] if name is not None else None
 
-        async def work() -> StoredAnswer:
+        async def work() -> Response:
             return write(await view(**arguments))
 
         return await answer_once(str(request.endpoint), body, request, work)

@@ -4,7 +4,7 @@ As in draft-ietf-httpapi-idempotency-key-header: the first answer is stored in t
 again to whoever sends the same request with the same key.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from hashlib import sha256
 from typing import Any
 
@@ -14,8 +14,11 @@ from pydantic import BaseModel, TypeAdapter
 from carboy.api.answers import Created
 from carboy.api.requests import JSON
 from carboy.schemas.idempotency import StoredAnswer
-from carboy.services.idempotency_service import IdempotencyService, Work, parse_key
+from carboy.services.idempotency_service import IdempotencyService, parse_key
 from carboy.web import JsonResponse, Request
+
+STORED_HEADERS = ("Location", "ETag")
+"""Those that belong to the answer and not to one request, besides its type, which is JSON."""
 
 
 def init_app(app: Flask, service: Callable[[], IdempotencyService]) -> None:
@@ -23,21 +26,24 @@ def init_app(app: Flask, service: Callable[[], IdempotencyService]) -> None:
     app.extensions["idempotency_service"] = service
 
 
-def created_writer(model: Any) -> Callable[[Created[Any]], StoredAnswer]:
+def created_writer(model: Any) -> Callable[[Created[Any]], Response]:
     """Return what makes an answer of something created: 201, its address, and its version as ETag."""
     to_json = TypeAdapter(model).serializer.to_json
 
-    def write(result: Created[Any]) -> StoredAnswer:
-        headers = {"Location": result.location}
+    def write(result: Created[Any]) -> Response:
+        response = JsonResponse(to_json(result.resource), 201, content_type=JSON)
+        response.headers.add("Location", result.location)
         version = result.resource.__dict__.get("version")
         if version is not None:
-            headers["ETag"] = f'"{version}"'
-        return StoredAnswer(status=201, body=to_json(result.resource).decode(), headers=headers)
+            response.headers.add("ETag", f'"{version}"')
+        return response
 
     return write
 
 
-async def answer_once(scope: str, body: BaseModel | None, request: Request, work: Work) -> Response:
+async def answer_once(
+    scope: str, body: BaseModel | None, request: Request, work: Callable[[], Awaitable[Response]]
+) -> Response:
     """Do the work and answer; if the request has a key that was answered before, answer the same without the work.
 
     Args:
@@ -55,19 +61,23 @@ async def answer_once(scope: str, body: BaseModel | None, request: Request, work
     """
     header = request.headers.get("Idempotency-Key")
     if header is None:
-        return _response(await work())
+        return await work()
     service: IdempotencyService = current_app.extensions["idempotency_service"]()
     content = body.model_dump_json(exclude_unset=True) if body is not None else ""
     asked = request.path, request.query_string.decode("latin-1"), content
     fingerprint = sha256("\n".join(asked).encode()).hexdigest()
-    stored, is_replayed = await service.answer_once(scope, parse_key(header), fingerprint, work)
-    response = _response(stored)
+
+    async def work_to_store() -> StoredAnswer:
+        return _stored(await work())
+
+    stored, is_replayed = await service.answer_once(scope, parse_key(header), fingerprint, work_to_store)
+    response = JsonResponse(stored.body, stored.status, content_type=JSON)
+    response.headers.extend(stored.headers)
     if is_replayed:
         response.headers["Idempotency-Replayed"] = "true"
     return response
 
 
-def _response(stored: StoredAnswer) -> Response:
-    response = JsonResponse(stored.body, stored.status, content_type=JSON)
-    response.headers.extend(stored.headers)
-    return response
+def _stored(response: Response) -> StoredAnswer:
+    headers = {name: response.headers[name] for name in STORED_HEADERS if name in response.headers}
+    return StoredAnswer(status=response.status_code, body=response.get_data(as_text=True), headers=headers)

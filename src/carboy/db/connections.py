@@ -1,72 +1,114 @@
-"""Hands out connections: anew from the pool for a transaction, as they were left for a statement that only reads."""
+"""Hands out connections as they were left, since to get one from the pool anew costs as much as a statement."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import Connection, CursorResult, Engine, Executable, Pool, QueuePool, Row
+from sqlalchemy import Connection, CursorResult, Engine, Executable, QueuePool, Row
+
+from carboy.db.turns import Turns
 
 
 class Connections:
     """The connections of an engine that reads in AUTOCOMMIT and of one that writes, which may share a pool.
 
-    To take a connection from its pool and give it back costs as much as a statement does. In AUTOCOMMIT nothing is left
-    to be undone after a statement, so that the connection is kept as it is for the next one, unless somebody waits
-    for the pool. All methods want SQLAlchemy's greenlet around them.
+    After a statement in AUTOCOMMIT, and after a COMMIT, nothing is left to be undone: the connection is kept as it is
+    for the next one. Whoever wants one takes a turn first, of which there are as many as the pool has connections. All
+    methods that are not async want SQLAlchemy's greenlet around them.
     """
 
     def __init__(self, reader: Engine, writer: Engine) -> None:
         self._reader = reader
         self._writer = writer
-        self._idle: list[Connection] = []
-        self._asking: Counter[Pool] = Counter()
+        self._idle: dict[Engine, list[Connection]] = {reader: [], writer: []}
+        # By engine, as one that is disposed of gets another pool.
+        self._turns = {engine: _turns_at(engine) for engine in (reader, writer)}
+        if reader.pool is writer.pool:
+            self._turns[reader] = self._turns[writer]
+
+    async def take_turn(self, *, writes: bool) -> None:
+        """Wait until there is a connection for `read` or `begin`, one of which is to follow.
+
+        Raises:
+            sqlalchemy.exc.TimeoutError: All were in use for too long.
+        """
+        await self._turns[self._engine(writes=writes)].take()
 
     def read(self, statement: Executable, parameters: Mapping[str, object] | None) -> Sequence[Row[Any]]:
-        """Run a statement on a connection that reads, and return its rows."""
-        connection = self._idle.pop() if self._idle else self._take(self._reader)
+        """Run a statement on a connection that reads, and return its rows. This ends the turn."""
+        connection = self._take(self._reader)
+        is_clean = False
         try:
             found = rows(connection.execute(statement, parameters))
-        except BaseException:
-            connection.close()
-            # What has broken this one may have broken all, and only the pool knows which it has to replace.
-            self.close_idle()
-            raise
-        if self.are_awaited(writes=False):
-            connection.close()
-        else:
-            self._idle.append(connection)
-        return found
+            is_clean = True
+            return found
+        finally:
+            self.give_back(connection, is_clean=is_clean)
 
     def begin(self, *, writes: bool) -> Connection:
-        """Take a connection from the pool and begin a transaction; whoever has it closes it."""
-        connection = self._take(self._writer if writes else self._reader)
-        connection.begin()
+        """Begin a transaction on a connection, which is to be given back. The turn ends then, or if this fails."""
+        connection = self._take(self._engine(writes=writes))
+        try:
+            connection.begin()
+        except BaseException:
+            self.give_back(connection, is_clean=False)
+            raise
         return connection
 
-    def are_awaited(self, *, writes: bool) -> bool:
-        """Tell whether somebody waits for a connection that writes, or for one that reads."""
-        return self._asking[(self._writer if writes else self._reader).pool] > 0
+    def give_back(self, connection: Connection, *, is_clean: bool) -> None:
+        """End a turn, and keep the connection for the next if nothing on it is left to be undone."""
+        try:
+            if is_clean:
+                self._idle[connection.engine].append(connection)
+            else:
+                self._discard(connection)
+        finally:
+            self._turns[connection.engine].give()
 
     def close_idle(self) -> None:
         """Give back to the pool what is kept for the next statement."""
-        while self._idle:
-            self._idle.pop().close()
+        for kept in self._idle.values():
+            while kept:
+                kept.pop().close()
+
+    def _engine(self, *, writes: bool) -> Engine:
+        return self._writer if writes else self._reader
 
     def _take(self, engine: Engine) -> Connection:
-        pool = engine.pool
-        if self._idle and pool is self._reader.pool and isinstance(pool, QueuePool) and _is_used_up(pool):
-            self._idle.pop().close()
-        self._asking[pool] += 1
+        kept = self._idle[engine]
+        if kept:
+            return kept.pop()
         try:
+            self._make_room(_pool_of(engine))
             return engine.connect()
-        finally:
-            self._asking[pool] -= 1
+        except BaseException:
+            self._turns[engine].give()
+            raise
+
+    def _make_room(self, pool: QueuePool) -> None:
+        """Give back to the pool a connection that is kept for the other purpose, if the pool has no other."""
+        if pool.checkedout() >= pool.size():
+            for engine, kept in self._idle.items():
+                if engine.pool is pool and kept:
+                    kept.pop(0).close()
+                    return
+
+    def _discard(self, connection: Connection) -> None:
+        is_broken = connection.invalidated
+        connection.close()
+        if is_broken:
+            # What has broken this one may have broken all, and only the pool knows which it has to replace.
+            self.close_idle()
+
+
+def _pool_of(engine: Engine) -> QueuePool:
+    return cast("QueuePool", engine.pool)
+
+
+def _turns_at(engine: Engine) -> Turns:
+    pool = _pool_of(engine)
+    return Turns(pool.size(), pool.timeout())
 
 
 def rows(result: CursorResult[Any]) -> Sequence[Row[Any]]:
     """Return the rows of a result; none for a statement that has no result."""
     return result.all() if result.returns_rows else ()
-
-
-def _is_used_up(pool: QueuePool) -> bool:
-    return pool.checkedout() >= pool.size()

@@ -81,10 +81,10 @@ class Database:
         unit = self._unit(writes=writes)
         if unit.connection is None and not unit.writes:
             # It stands alone, so that its connection is the next one's at once.
-            found = await self._spawn(self._connections.read, statement, parameters)
-            await self._let_others_take_the_connection(writes=False)
-            return found
+            await self._connections.take_turn(writes=False)
+            return await self._spawn(self._connections.read, statement, parameters)
         async with unit.lock:
+            await self._take_turn(unit)
             return await self._spawn(lambda: rows(self._connection(unit).execute(statement, parameters)))
 
     async def session(self, *, writes: bool = False) -> AsyncSession:
@@ -96,6 +96,7 @@ class Database:
         unit = self._unit(writes=writes)
         async with unit.lock:
             if unit.session is None:
+                await self._take_turn(unit)
                 connection = await self._spawn(self._connection, unit)
                 unit.session = self._session_factory(bind=AsyncConnection(self._engine(unit), connection))
         return unit.session
@@ -174,18 +175,13 @@ class Database:
     async def _commit(self, unit: Unit) -> None:
         check_outcome(unit)
         unit.is_committing = True
-        await self._spawn(partial(end, unit, commits=True))
-        await self._let_others_take_the_connection(writes=True)
-
-    async def _let_others_take_the_connection(self, *, writes: bool) -> None:
-        # The pool wakes who waits longest, but whoever asks before that one runs again is served first.
-        if self._connections.are_awaited(writes=writes):
-            await asyncio.sleep(0)
+        await self._spawn(partial(end, unit, self._connections, commits=True))
 
     async def _release(self, unit: Unit) -> None:
         """Give the unit's connection back, rolled back if it was not committed, whoever is cancelled meanwhile."""
         if unit.connection is not None:
-            await asyncio.shield(asyncio.create_task(self._spawn(partial(end, unit, commits=False))))
+            rolling_back = self._spawn(partial(end, unit, self._connections, commits=False))
+            await asyncio.shield(asyncio.create_task(rolling_back))
 
     def _unit(self, *, writes: bool) -> Unit:
         unit = self._current.get()
@@ -197,6 +193,10 @@ class Database:
 
     def _engine(self, unit: Unit) -> AsyncEngine:
         return self._engines.writer if unit.writes else self._engines.reader
+
+    async def _take_turn(self, unit: Unit) -> None:
+        if unit.connection is None:
+            await self._connections.take_turn(writes=unit.writes)
 
     def _connection(self, unit: Unit) -> Connection:
         if unit.connection is None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from carboy.db.connections import Connections
 from carboy.db.failures import ConnectionLostError, TransactionConflictError
 
 
@@ -40,7 +41,7 @@ def check_outcome(unit: Unit) -> None:
         raise TransactionAbortedError("An error within the transaction was caught.") from unit.failure
 
 
-def end(unit: Unit, *, commits: bool) -> None:
+def end(unit: Unit, connections: Connections, *, commits: bool) -> None:
     """Commit a unit or roll it back, and give back what it holds."""
     if unit.session is not None:
         if commits:
@@ -49,5 +50,5 @@ def end(unit: Unit, *, commits: bool) -> None:
     if unit.connection is not None:
         if commits:
             unit.connection.commit()
-        unit.connection.close()
-        unit.connection = None
+        connection, unit.connection = unit.connection, None
+        connections.give_back(connection, is_clean=commits)

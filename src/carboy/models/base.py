@@ -35,11 +35,10 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 class _SqliteUtcDateTime(sqlite.DATETIME):
-    """Reads a moment in one call, as a page of rows has a hundred of them."""
+    """Spells a moment as SQLAlchemy does, and reads it, in one call, as a page of rows has a hundred of them."""
 
-    def bind_processor(self, dialect: Dialect) -> Any:
-        spell: Any = super().bind_processor(dialect)
-        return lambda value: None if value is None else spell(value.astimezone(UTC))
+    def bind_processor(self, dialect: Dialect) -> Any:  # noqa: ARG002 - its signature is SQLAlchemy's.
+        return lambda moment: None if moment is None else moment.astimezone(UTC).isoformat(" ", "microseconds")[:-6]
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Any:  # noqa: ARG002 - likewise.
         return lambda text: None if text is None else datetime.fromisoformat(f"{text}+00:00")
