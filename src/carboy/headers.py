@@ -17,6 +17,9 @@ DEFAULTS = {
 }
 """What an answer gets unless the view, or its blueprint, has set a header of that name."""
 
+PATCH_TYPES = "application/merge-patch+json, application/json"
+"""What a PATCH may send, told to whoever asks for the methods (RFC 5789 section 3.1)."""
+
 _DEFAULTS = [(name.lower(), name, value) for name, value in DEFAULTS.items()]
 
 
@@ -31,6 +34,8 @@ def init_app(app: Flask) -> None:
         response.status_code = 204
         # Flask lists them as they come, differently in each process.
         response.headers["Allow"] = ", ".join(sorted(response.allow))
+        if "PATCH" in response.allow:
+            response.headers["Accept-Patch"] = PATCH_TYPES
         del response.headers["Content-Type"]
         return response
 

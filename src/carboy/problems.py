@@ -67,7 +67,8 @@ def _handle_http_exception(error: HTTPException) -> BaseResponse:
     response = problem(status, code_of(status), detail)
     for name, value in error.get_headers():
         if name.lower() != "content-type":
-            response.headers.add(name, value)
+            # werkzeug lists methods as they come, differently in each process.
+            response.headers.add(name, ", ".join(sorted(value.split(", "))) if name == "Allow" else value)
     return response
 
 

@@ -19,6 +19,8 @@ LIST, ONE = "/api/users", "/api/users/1"
         "application/json; charset=utf-8",
         "text/html,*/*;q=0.01",
         "application/json, application/problem+json",
+        "application/json;q=0, application/json; charset=utf-8",
+        "text/*;q=0, */*;q=0.1",
         "",
     ],
 )
@@ -29,7 +31,17 @@ async def test_a_client_that_takes_json_is_answered(client: httpx.AsyncClient, a
 
 
 @pytest.mark.parametrize(
-    "accept", ["text/html", "application/xml, text/*", "application/json;q=0", "nonsense", "*/*;q=0"]
+    "accept",
+    [
+        "text/html",
+        "application/xml, text/*",
+        "application/json;q=0",
+        "nonsense",
+        "*/*;q=0",
+        "application/json;q=0, */*",
+        "application/*;q=0, */*",
+        "application/json; charset=utf-8;q=0",
+    ],
 )
 @pytest.mark.parametrize("method", ["GET", "POST", "PATCH"])
 async def test_a_client_that_takes_no_json_is_told_so_and_nothing_is_done(

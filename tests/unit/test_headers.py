@@ -64,7 +64,17 @@ async def test_an_address_tells_its_methods(client: httpx.AsyncClient, path: str
 
     refused = await client.request("BREW", path)
     assert refused.status_code == 405
-    assert set(refused.headers["Allow"].split(", ")) == set(allow.split(", "))
+    assert refused.headers["Allow"] == allow
+
+
+async def test_an_address_that_can_be_patched_tells_how(client: httpx.AsyncClient) -> None:
+    told = (await client.options("/api/users/7")).headers["Accept-Patch"].split(", ")
+    assert told == ["application/merge-patch+json", "application/json"]
+    user = (await client.post("/api/users", json=USER)).headers["Location"]
+    for media_type in told:
+        headers = {"Content-Type": media_type}
+        assert (await client.patch(user, content=b'{"active": false}', headers=headers)).status_code == 200
+    assert "Accept-Patch" not in (await client.options("/api/users")).headers
 
 
 @pytest.mark.parametrize("path", ["/api/nothing", "/api/users/x", "/api/users/", "/nothing"])

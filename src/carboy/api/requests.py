@@ -151,7 +151,9 @@ def require_acceptable(request: Request) -> None:
     header = request.environ.get("HTTP_ACCEPT")
     if not header or header in {"*/*", JSON}:
         return
-    if not request.accept_mimetypes.best_match([JSON, f"{JSON}; charset=utf-8"]):
+    accepted = request.accept_mimetypes
+    # JSON has no parameters, but who asks for it with a charset takes it all the same.
+    if not accepted.quality(JSON) and not any(name.startswith(f"{JSON};") and quality for name, quality in accepted):
         raise NotAcceptableError
 
 
