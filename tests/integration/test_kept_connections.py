@@ -84,3 +84,35 @@ async def test_a_statement_that_fails_keeps_no_connection(small: Engines, counti
         await database.read(lambda: database.execute(text("SELECT nothing FROM nowhere")))
     assert len(returned) == 1
     assert await counting.count(user.id) == 0
+
+
+@pytest.mark.parametrize("holder", [False, True], ids=["connecting", "waiting for a turn"])
+async def test_a_task_that_outlives_its_unit_keeps_no_connection(
+    small: Engines,
+    counting: CountingService,
+    holder: bool,  # noqa: FBT001 - pytest gives it by name.
+) -> None:
+    user = await counting.add()
+    await small.dispose()
+    database = Database(small, create_session_factory())
+    strays: list[asyncio.Task[object]] = []
+    may_end = asyncio.Event()
+
+    async def hold() -> None:
+        await database.execute(text("SELECT 1"), writes=True)
+        await may_end.wait()
+
+    async def leave_behind() -> None:
+        strays.append(asyncio.create_task(database.execute(text("UPDATE users SET version = 9"), writes=True)))
+        await asyncio.sleep(0)
+
+    holding = asyncio.create_task(database.write(hold)) if holder else None
+    await asyncio.sleep(0)
+    await database.write(leave_behind)
+    may_end.set()
+    with pytest.raises(RuntimeError, match="has ended"):
+        await strays[0]
+    if holding is not None:
+        await holding
+    await counting.increment(user.id)
+    assert (await counting.get(user.id)).version == 2

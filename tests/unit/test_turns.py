@@ -97,3 +97,35 @@ async def test_a_turn_given_just_after_the_time_was_up_goes_to_the_next() -> Non
     with pytest.raises(PoolTimeoutError):
         await late
     assert await free_turns(turns) == 1
+
+
+async def test_each_waits_as_long_as_all_do_whoever_waited_before() -> None:
+    turns = Turns(1, 0.05)
+    loop = asyncio.get_running_loop()
+    await turns.take()
+    first = await waiting(turns)
+    await asyncio.sleep(0.02)
+    began = loop.time()
+    with pytest.raises(PoolTimeoutError):
+        await turns.take()
+    assert loop.time() - began > 0.045
+    assert isinstance(first.exception(), PoolTimeoutError)
+    turns.give()
+    assert await free_turns(turns) == 1
+
+
+def test_turns_serve_one_event_loop_after_another() -> None:
+    turns = Turns(1, 0.01)
+
+    async def wait_in_vain() -> None:
+        with pytest.raises(PoolTimeoutError):
+            await turns.take()
+
+    async def leave_one_waiting() -> None:
+        await turns.take()
+        await waiting(turns)
+
+    asyncio.run(leave_one_waiting())
+    asyncio.run(wait_in_vain())
+    turns.give()
+    assert asyncio.run(free_turns(turns)) == 1

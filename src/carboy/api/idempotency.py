@@ -59,7 +59,7 @@ async def answer_once(
         IdempotencyKeyReusedError: The key belongs to another request.
         IdempotencyKeyInUseError: The first request with this key is under way.
     """
-    header = request.headers.get("Idempotency-Key")
+    header = request.environ.get("HTTP_IDEMPOTENCY_KEY")
     if header is None:
         return await work()
     service: IdempotencyService = current_app.extensions["idempotency_service"]()

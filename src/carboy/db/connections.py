@@ -1,6 +1,6 @@
 """Hands out connections as they were left, since to get one from the pool anew costs as much as a statement."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any, cast
 
 from sqlalchemy import Connection, CursorResult, Engine, Executable, QueuePool, Row
@@ -13,7 +13,7 @@ class Connections:
 
     After a statement in AUTOCOMMIT, and after a COMMIT, nothing is left to be undone: the connection is kept as it is
     for the next one. Whoever wants one takes a turn first, of which there are as many as the pool has connections. All
-    methods that are not async want SQLAlchemy's greenlet around them.
+    other methods want SQLAlchemy's greenlet around them.
     """
 
     def __init__(self, reader: Engine, writer: Engine) -> None:
@@ -25,13 +25,13 @@ class Connections:
         if reader.pool is writer.pool:
             self._turns[reader] = self._turns[writer]
 
-    async def take_turn(self, *, writes: bool) -> None:
+    def take_turn(self, *, writes: bool) -> Coroutine[Any, Any, None]:
         """Wait until there is a connection for `read` or `begin`, one of which is to follow.
 
         Raises:
             sqlalchemy.exc.TimeoutError: All were in use for too long.
         """
-        await self._turns[self._engine(writes=writes)].take()
+        return self._turns[self._engine(writes=writes)].take()
 
     def read(self, statement: Executable, parameters: Mapping[str, object] | None) -> Sequence[Row[Any]]:
         """Run a statement on a connection that reads, and return its rows. This ends the turn."""

@@ -83,9 +83,7 @@ class Database:
             # It stands alone, so that its connection is the next one's at once.
             await self._connections.take_turn(writes=False)
             return await self._spawn(self._connections.read, statement, parameters)
-        async with unit.lock:
-            await self._take_turn(unit)
-            return await self._spawn(lambda: rows(self._connection(unit).execute(statement, parameters)))
+        return await self._with_connection(unit, lambda connection: rows(connection.execute(statement, parameters)))
 
     async def session(self, *, writes: bool = False) -> AsyncSession:
         """Return a session for work with entities, within the current unit's transaction; it ends with the unit.
@@ -94,12 +92,13 @@ class Database:
             RuntimeError: As for `execute`.
         """
         unit = self._unit(writes=writes)
-        async with unit.lock:
+
+        def make(connection: Connection) -> AsyncSession:
             if unit.session is None:
-                await self._take_turn(unit)
-                connection = await self._spawn(self._connection, unit)
                 unit.session = self._session_factory(bind=AsyncConnection(self._engine(unit), connection))
-        return unit.session
+            return unit.session
+
+        return await self._with_connection(unit, make)
 
     async def try_lock(self, name: str) -> bool:
         """Take the lock of this name until the current transaction ends, and return whether that could be had at once.
@@ -194,14 +193,26 @@ class Database:
     def _engine(self, unit: Unit) -> AsyncEngine:
         return self._engines.writer if unit.writes else self._engines.reader
 
-    async def _take_turn(self, unit: Unit) -> None:
-        if unit.connection is None:
-            await self._connections.take_turn(writes=unit.writes)
+    async def _with_connection(self, unit: Unit, function: Callable[[Connection], T]) -> T:
+        """Run a function of SQLAlchemy's on the unit's connection, which is taken from now on if it was not yet."""
 
-    def _connection(self, unit: Unit) -> Connection:
-        if unit.connection is None:
-            unit.connection = self._connections.begin(writes=unit.writes)
-        return unit.connection
+        def run() -> T:
+            if unit.connection is None:
+                unit.connection = self._connections.begin(writes=unit.writes)
+            return function(unit.connection)
+
+        async with unit.lock:
+            if unit.connection is None:
+                await self._connections.take_turn(writes=unit.writes)
+            try:
+                result = await self._spawn(run)
+                if not unit.is_open:
+                    raise RuntimeError("The unit of work has ended.")
+                return result
+            finally:
+                if not unit.is_open:
+                    # Whoever began the unit has not waited for this task, whose connection nobody else would give back.
+                    await self._release(unit)
 
     def _on_error(self, context: ExceptionContext) -> BaseException | None:
         error = context.sqlalchemy_exception or context.original_exception

@@ -19,7 +19,10 @@ class Turns:
     def __init__(self, number: int, timeout: float) -> None:
         self._free = number
         self._timeout = timeout
-        self._waiting: deque[asyncio.Future[bool]] = deque()
+        self._waiting: deque[tuple[float, asyncio.Future[bool]]] = deque()
+        """The time until which each waits, and what it is told: whether it has a turn."""
+        self._watching: asyncio.AbstractEventLoop | None = None
+        """The loop that will look who has waited too long."""
 
     async def take(self) -> None:
         """Wait for a turn, which is then to be given back.
@@ -30,32 +33,39 @@ class Turns:
         if self._free:
             self._free -= 1
             return
-        # Where many write each of them waits, and a timer of the loop costs a fraction of what `asyncio.timeout` does.
+        # All wait equally long, so that one timer, for the first, is enough: where many write each of them waits.
         loop = asyncio.get_running_loop()
         turn: asyncio.Future[bool] = loop.create_future()
-        self._waiting.append(turn)
-        timer = loop.call_later(self._timeout, _end_waiting, turn)
+        self._waiting.append((loop.time() + self._timeout, turn))
+        if self._watching is not loop:
+            self._watching = loop
+            loop.call_later(self._timeout, self._end_waiting, loop)
         try:
             has_turn = await turn
         except asyncio.CancelledError:
             if not turn.cancelled() and turn.result():
                 self.give()
             raise
-        finally:
-            timer.cancel()
         if not has_turn:
             raise PoolTimeoutError(f"All connections were in use for {self._timeout} seconds.")
 
     def give(self) -> None:
         """Give a turn back, for the one who has waited longest."""
         while self._waiting:
-            turn = self._waiting.popleft()
+            _, turn = self._waiting.popleft()
             if not turn.done():
                 turn.set_result(True)
                 return
         self._free += 1
 
-
-def _end_waiting(turn: asyncio.Future[bool]) -> None:
-    if not turn.done():
-        turn.set_result(False)
+    def _end_waiting(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Tell those whose time is up, and look again when that of the next one will be."""
+        while self._waiting:
+            until, turn = self._waiting[0]
+            if not turn.done():
+                if until > loop.time():
+                    loop.call_at(until, self._end_waiting, loop)
+                    return
+                turn.set_result(False)
+            self._waiting.popleft()
+        self._watching = None
