@@ -73,7 +73,7 @@ def one_hop_engine(path: Path) -> AsyncEngine:
     url = make_url(f"sqlite+aiosqlite:///{path}")
 
     def connect() -> AdaptedConnection:
-        connection = OneHopConnection(path, check_same_thread=False)
+        connection = OneHopConnection(path, timeout=5.0, check_same_thread=False)
         return AdaptedConnection(url.get_dialect().import_dbapi(), await_only(connection))
 
     return create_async_engine(url, creator=connect)

@@ -3,6 +3,7 @@
 # ruff: noqa: ASYNC240
 # Nothing else runs on the loop while a file is moved.
 
+import asyncio
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -11,10 +12,11 @@ from pathlib import Path
 
 import httpx
 import pytest
-from sqlalchemy import make_url
+from sqlalchemy import make_url, text
 from support.databases import HURRIED, database_settings
 from support.requests import assert_unavailable, registration
 
+from carboy.db import create_engines
 from carboy.settings import Settings
 from carboy.testing import override
 from containers import Container
@@ -106,3 +108,21 @@ async def test_a_write_lock_that_another_process_keeps(client: httpx.AsyncClient
 async def test_a_file_that_is_no_database_is_not_ready(client: httpx.AsyncClient, path: Path) -> None:
     path.write_bytes(b"This is not a database. " * 100)
     assert (await client.get("/health/ready")).status_code == 503
+
+
+async def test_the_first_connection_of_all_waits_while_another_process_writes(tmp_path: Path) -> None:
+    path = tmp_path / "new.db"
+    engines = create_engines(database_settings(f"sqlite+aiosqlite:///{path}", statement_timeout=30.0))
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+
+        async def connect() -> str:
+            async with engines.reader.connect() as connection:
+                return str((await connection.execute(text("PRAGMA journal_mode"))).scalar_one())
+
+        connecting = asyncio.create_task(connect())
+        done, _ = await asyncio.wait([connecting], timeout=0.3)
+        assert not done, done
+        other.execute("ROLLBACK")
+        assert await connecting == "wal"
+    await engines.dispose()

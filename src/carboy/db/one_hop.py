@@ -97,12 +97,14 @@ class OneHopConnection(aiosqlite.Connection):
 
     Args:
         path: The file, which must be there.
-        options: What `sqlite3.connect` takes.
+        timeout: Seconds to wait for what others have locked.
+        options: What else `sqlite3.connect` takes.
     """
 
-    def __init__(self, path: Path, **options: Any) -> None:
+    def __init__(self, path: Path, *, timeout: float, **options: Any) -> None:
         super().__init__(self._open, iter_chunk_size=1)
         self._path = path
+        self._timeout = timeout
         self._options = options
         self._file: FileIdentity = None
         # One that is never closed must not keep the process from ending, as SQLAlchemy sees to for those it makes.
@@ -135,8 +137,15 @@ class OneHopConnection(aiosqlite.Connection):
 
     def _open(self) -> sqlite3.Connection:
         # A file that is not there must not be made: an empty database would look like one that has lost its data.
-        connection: sqlite3.Connection = sqlite3.connect(f"{self._path.as_uri()}?mode=rw", uri=True, **self._options)
+        uri = f"{self._path.as_uri()}?mode=rw"
+        connection: sqlite3.Connection = sqlite3.connect(uri, uri=True, timeout=self._timeout, **self._options)
         self._file = self._identity()
+        try:
+            # The first connection of all changes the file for this, and SQLite itself does not wait for others then.
+            self._insist(connection, "PRAGMA journal_mode=WAL", self._timeout)
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
     def _identity(self) -> FileIdentity:
@@ -153,7 +162,9 @@ class OneHopConnection(aiosqlite.Connection):
             raise sqlite3.ProgrammingError("Cannot operate on a closed database.")
         if self._begin_timeout is not None:
             timeout, self._begin_timeout = self._begin_timeout, None
-            self._begin(timeout)
+            # SQLite asks ever more rarely for a lock, ten times a second in the end, while a process with much to write
+            # gives it up for a fraction of a millisecond: the others would starve. So SQLite is told not to wait.
+            self._insist(self._conn, "BEGIN IMMEDIATE", timeout)
         cursor = self._conn.cursor()
         try:
             getattr(cursor, method)(sql, parameters)
@@ -163,13 +174,12 @@ class OneHopConnection(aiosqlite.Connection):
             # A cursor that somebody holds, be it in a traceback, would keep the transaction open.
             cursor.close()
 
-    def _begin(self, timeout: float) -> None:
-        # SQLite asks ever more rarely for a lock, ten times a second in the end, while a process with much to write
-        # gives it up for a fraction of a millisecond: the others would starve. So SQLite is told not to wait by itself.
+    def _insist(self, connection: sqlite3.Connection, sql: str, timeout: float) -> None:
+        """Run a statement again and again while others have the lock that it takes, for this many seconds."""
         deadline = monotonic() + timeout
         while True:
             try:
-                self._conn.execute("BEGIN IMMEDIATE")
+                connection.execute(sql)
             except sqlite3.OperationalError as error:
                 is_busy = error.sqlite_errorcode & PRIMARY_CODE == sqlite3.SQLITE_BUSY
                 if not is_busy or self._is_given_up or monotonic() > deadline:

@@ -72,7 +72,7 @@ async def _open(connection: OneHopConnection) -> OneHopConnection:
 
 
 def _configure(connection: DBAPIConnection, _record: object) -> None:
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+    for pragma in ("synchronous=FULL", "foreign_keys=ON"):
         _pragma(connection, pragma)
 
 
