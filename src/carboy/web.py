@@ -34,12 +34,12 @@ class Request(flask.Request):
 
     @cached_property
     def stream(self) -> IO[bytes]:
-        """The body, counted while it is read only if the server has not told its length and seen to its end."""
+        """The body, counted while it is read unless it comes by the bridge, which has counted it."""
         environ, limit = self.environ, self.max_content_length
-        length = environ.get("CONTENT_LENGTH", "")
-        if self.shallow or "wsgi.input_terminated" not in environ or not length.isdecimal():
-            return super().stream
-        return environ["wsgi.input"] if limit is None or int(length) <= limit else super().stream
+        length = environ.get("CONTENT_LENGTH") if "asgi.scope" in environ and not self.shallow else None
+        return (
+            super().stream if length is None or (limit is not None and int(length) > limit) else environ["wsgi.input"]
+        )
 
 
 class JsonResponse(flask.Response):

@@ -1,18 +1,21 @@
 """A connection is kept for the next statement or transaction, and kept from nobody."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import nullcontext, suppress
 
 import pytest
 import pytest_asyncio
 from sqlalchemy import event, text
-from sqlalchemy.exc import DBAPIError
-from support.counting import CountingService
+from sqlalchemy.exc import DBAPIError, ResourceClosedError
+from sqlalchemy.ext.asyncio import AsyncSession
+from support.counting import CountingService, user_row
 from support.databases import database_settings
 
 from carboy.daos import UserDao
 from carboy.db import Database, Engines, create_engines, create_session_factory
-from carboy.errors import UserNotFoundError
+from carboy.errors import UsernameTakenError, UserNotFoundError
+from carboy.models import User
 
 
 @pytest_asyncio.fixture
@@ -86,16 +89,18 @@ async def test_a_statement_that_fails_keeps_no_connection(small: Engines, counti
     assert await counting.count(user.id) == 0
 
 
-@pytest.mark.parametrize("holder", [False, True], ids=["connecting", "waiting for a turn"])
-async def test_a_task_that_outlives_its_unit_keeps_no_connection(
+@pytest.mark.parametrize("others", [0, 1], ids=["connecting", "waiting for a turn"])
+@pytest.mark.parametrize("failing", [False, True], ids=["commits", "fails"])
+async def test_a_task_that_its_unit_does_not_wait_for_keeps_no_connection(
     small: Engines,
     counting: CountingService,
-    holder: bool,  # noqa: FBT001 - pytest gives it by name.
+    others: int,
+    failing: bool,  # noqa: FBT001 - pytest gives it by name.
 ) -> None:
     user = await counting.add()
     await small.dispose()
     database = Database(small, create_session_factory())
-    strays: list[asyncio.Task[object]] = []
+    tasks: list[asyncio.Task[object]] = []
     may_end = asyncio.Event()
 
     async def hold() -> None:
@@ -103,16 +108,92 @@ async def test_a_task_that_outlives_its_unit_keeps_no_connection(
         await may_end.wait()
 
     async def leave_behind() -> None:
-        strays.append(asyncio.create_task(database.execute(text("UPDATE users SET version = 9"), writes=True)))
+        tasks.append(asyncio.create_task(database.execute(text("UPDATE users SET version = 9"), writes=True)))
         await asyncio.sleep(0)
+        asyncio.get_running_loop().call_later(0.05, may_end.set)
+        if failing:
+            raise LookupError
 
-    holding = asyncio.create_task(database.write(hold)) if holder else None
+    holding = [asyncio.create_task(database.write(hold)) for _ in range(others)]
     await asyncio.sleep(0)
-    await database.write(leave_behind)
-    may_end.set()
-    with pytest.raises(RuntimeError, match="has ended"):
-        await strays[0]
-    if holding is not None:
-        await holding
+    with pytest.raises(LookupError) if failing else nullcontext():
+        await database.write(leave_behind)
+    with pytest.raises(RuntimeError, match="has ended") if failing else nullcontext():
+        await tasks[0]
+    await asyncio.gather(*holding)
     await counting.increment(user.id)
-    assert (await counting.get(user.id)).version == 2
+    assert (await counting.get(user.id)).version == (2 if failing else 10)
+
+
+async def test_statements_that_wait_in_a_unit_that_fails_are_not_run(small: Engines, counting: CountingService) -> None:
+    user = await counting.add()
+    database = Database(small, create_session_factory())
+    dao = UserDao(database)
+
+    async def add_all() -> None:
+        await asyncio.gather(*(dao.add(user_row(name)) for name in ("ada", "bob", "eve")))
+
+    with pytest.raises(UsernameTakenError):
+        await database.write(add_all)
+    await counting.increment(user.id)
+    assert await database.read(dao.count) == 1
+
+
+async def test_entities_can_be_read_after_rows_were(small: Engines, counting: CountingService) -> None:
+    user = await counting.add()
+    database = Database(small, create_session_factory())
+
+    async def read_entity() -> str:
+        session = await database.session()
+        return (await session.get_one(User, user.id)).username
+
+    for _ in range(2):
+        assert await counting.count(user.id) == 0
+        assert await database.read(read_entity) == "ada"
+
+
+async def give_options(session: AsyncSession) -> None:
+    await session.connection(execution_options={"schema_translate_map": {None: "elsewhere"}})
+
+
+async def close(session: AsyncSession) -> None:
+    await (await session.connection()).close()
+
+
+@pytest.mark.parametrize("spoil", [give_options, close])
+async def test_what_a_session_does_to_its_connection_ends_with_it(
+    small: Engines, counting: CountingService, spoil: Callable[[AsyncSession], Awaitable[None]]
+) -> None:
+    user = await counting.add()
+    database = Database(small, create_session_factory())
+
+    async def work() -> None:
+        await spoil(await database.session(writes=True))
+
+    with suppress(ResourceClosedError):
+        await database.write(work)
+    for count in (1, 2):
+        await counting.increment(user.id)
+        assert await counting.count(user.id) == count
+
+
+async def test_a_loop_that_ends_amid_a_transaction_leaves_its_turn(small: Engines, counting: CountingService) -> None:
+    """Ends as `asyncio.run` does: each task is cancelled before it runs again."""
+    user = await counting.add()
+    database = Database(small, create_session_factory())
+    is_held = asyncio.Event()
+
+    async def hold() -> None:
+        await database.execute(text("SELECT 1"), writes=True)
+        is_held.set()
+        await asyncio.Event().wait()
+
+    task = asyncio.create_task(database.write(hold))
+    await is_held.wait()
+    task.cancel()
+    await asyncio.sleep(0)
+    for rolling_back in asyncio.all_tasks() - {asyncio.current_task(), task}:
+        rolling_back.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await counting.increment(user.id)

@@ -12,8 +12,8 @@ class Connections:
     """The connections of an engine that reads in AUTOCOMMIT and of one that writes, which may share a pool.
 
     After a statement in AUTOCOMMIT, and after a COMMIT, nothing is left to be undone: the connection is kept as it is
-    for the next one. Whoever wants one takes a turn first, of which there are as many as the pool has connections. All
-    other methods want SQLAlchemy's greenlet around them.
+    for the next one. Whoever wants one takes a turn first, of which there are as many as the pool has connections. The
+    methods that speak to the database want SQLAlchemy's greenlet around them.
     """
 
     def __init__(self, reader: Engine, writer: Engine) -> None:
@@ -48,7 +48,9 @@ class Connections:
         """Begin a transaction on a connection, which is to be given back. The turn ends then, or if this fails."""
         connection = self._take(self._engine(writes=writes))
         try:
-            connection.begin()
+            # What was read on it before, SQLAlchemy takes for a transaction, although in AUTOCOMMIT there is none.
+            if not connection.in_transaction():
+                connection.begin()
         except BaseException:
             self.give_back(connection, is_clean=False)
             raise
@@ -57,10 +59,18 @@ class Connections:
     def give_back(self, connection: Connection, *, is_clean: bool) -> None:
         """End a turn, and keep the connection for the next if nothing on it is left to be undone."""
         try:
-            if is_clean:
+            if is_clean and _is_as_it_was(connection):
                 self._idle[connection.engine].append(connection)
             else:
                 self._discard(connection)
+        finally:
+            self._turns[connection.engine].give()
+
+    def drop(self, connection: Connection) -> None:
+        """End a turn without a word to the database, which breaks the connection off. It needs no greenlet."""
+        try:
+            connection.invalidate()
+            connection.close()
         finally:
             self._turns[connection.engine].give()
 
@@ -98,6 +108,11 @@ class Connections:
         if is_broken:
             # What has broken this one may have broken all, and only the pool knows which it has to replace.
             self.close_idle()
+
+
+def _is_as_it_was(connection: Connection) -> bool:
+    """Tell whether nobody has closed it or given it options, as one with a session may do."""
+    return not connection.closed and connection.get_execution_options() is connection.engine.get_execution_options()
 
 
 def _pool_of(engine: Engine) -> QueuePool:

@@ -18,7 +18,7 @@ from carboy.db.connections import rows
 from carboy.db.engines import Engines
 from carboy.db.failures import ConnectionLostError, TransactionConflictError, is_spoilt, translate
 from carboy.db.greenlets import Greenlets
-from carboy.db.units import Unit, check_outcome, end
+from carboy.db.units import Unit, check_outcome, end, require_open
 from carboy.errors import DatabaseUnavailableError
 
 T = TypeVar("T")
@@ -174,13 +174,26 @@ class Database:
     async def _commit(self, unit: Unit) -> None:
         check_outcome(unit)
         unit.is_committing = True
-        await self._spawn(partial(end, unit, self._connections, commits=True))
+        async with unit.lock:
+            await self._spawn(partial(end, unit, self._connections, commits=True))
 
     async def _release(self, unit: Unit) -> None:
         """Give the unit's connection back, rolled back if it was not committed, whoever is cancelled meanwhile."""
+        # Whoever began the unit may not have waited for all of its tasks, one of which may just be taking a connection.
+        if unit.connection is not None or unit.lock.locked():
+            rolling_back = asyncio.create_task(self._roll_back(unit))
+            rolling_back.add_done_callback(lambda _: self._drop(unit))
+            await asyncio.shield(rolling_back)
+
+    async def _roll_back(self, unit: Unit) -> None:
+        async with unit.lock:
+            await self._spawn(partial(end, unit, self._connections, commits=False))
+
+    def _drop(self, unit: Unit) -> None:
+        """Break off the connection of a unit that could not even be rolled back, as its event loop ends."""
         if unit.connection is not None:
-            rolling_back = self._spawn(partial(end, unit, self._connections, commits=False))
-            await asyncio.shield(asyncio.create_task(rolling_back))
+            connection, unit.connection = unit.connection, None
+            self._connections.drop(connection)
 
     def _unit(self, *, writes: bool) -> Unit:
         unit = self._current.get()
@@ -202,17 +215,12 @@ class Database:
             return function(unit.connection)
 
         async with unit.lock:
+            require_open(unit)
             if unit.connection is None:
                 await self._connections.take_turn(writes=unit.writes)
-            try:
-                result = await self._spawn(run)
-                if not unit.is_open:
-                    raise RuntimeError("The unit of work has ended.")
-                return result
-            finally:
-                if not unit.is_open:
-                    # Whoever began the unit has not waited for this task, whose connection nobody else would give back.
-                    await self._release(unit)
+            result = await self._spawn(run)
+        require_open(unit)
+        return result
 
     def _on_error(self, context: ExceptionContext) -> BaseException | None:
         error = context.sqlalchemy_exception or context.original_exception

@@ -33,6 +33,16 @@ class Unit:
     """A connection takes one statement at a time."""
 
 
+def require_open(unit: Unit) -> None:
+    """Refuse to go on in a unit that has ended, as it may if whoever began it does not wait for all its tasks.
+
+    Raises:
+        RuntimeError: It has.
+    """
+    if not unit.is_open:
+        raise RuntimeError("The unit of work has ended.")
+
+
 def check_outcome(unit: Unit) -> None:
     """Refuse to commit a unit of which a part has failed."""
     if isinstance(unit.failure, (TransactionConflictError, ConnectionLostError)):
@@ -42,13 +52,17 @@ def check_outcome(unit: Unit) -> None:
 
 
 def end(unit: Unit, connections: Connections, *, commits: bool) -> None:
-    """Commit a unit or roll it back, and give back what it holds."""
-    if unit.session is not None:
-        if commits:
-            unit.session.sync_session.commit()
-        unit.session.sync_session.close()
-    if unit.connection is not None:
-        if commits:
+    """Commit a unit or roll it back, and give back what it holds; one that cannot commit is still to be rolled back."""
+    is_over = not commits
+    try:
+        if unit.session is not None:
+            if commits:
+                unit.session.sync_session.commit()
+            unit.session.sync_session.close()
+        if unit.connection is not None and commits:
             unit.connection.commit()
-        connection, unit.connection = unit.connection, None
-        connections.give_back(connection, is_clean=commits)
+        is_over = True
+    finally:
+        if is_over and unit.connection is not None:
+            connection, unit.connection = unit.connection, None
+            connections.give_back(connection, is_clean=commits)
