@@ -11,10 +11,11 @@ from sqlalchemy.exc import DBAPIError, ResourceClosedError
 from sqlalchemy.ext.asyncio import AsyncSession
 from support.counting import CountingService, user_row
 from support.databases import database_settings
+from support.proxy import Proxy
 
 from carboy.daos import UserDao
 from carboy.db import Database, Engines, create_engines, create_session_factory
-from carboy.errors import UsernameTakenError, UserNotFoundError
+from carboy.errors import DatabaseUnavailableError, UsernameTakenError, UserNotFoundError
 from carboy.models import User
 
 
@@ -197,3 +198,24 @@ async def test_a_loop_that_ends_amid_a_transaction_leaves_its_turn(small: Engine
     with pytest.raises(asyncio.CancelledError):
         await task
     await counting.increment(user.id)
+
+
+async def test_a_rollback_that_fails_leaves_its_turn(proxy: Proxy) -> None:
+    engines = create_engines(database_settings(proxy.url, pool_size=1))
+    database = Database(engines, create_session_factory())
+    counting = CountingService(database, UserDao(database))
+    user = await counting.add()
+
+    async def fail_cut_off() -> None:
+        session = await database.session(writes=True)
+        await session.begin_nested()
+        await session.execute(text("SELECT 1"))
+        proxy.cut()
+        await asyncio.sleep(0)
+        raise LookupError
+
+    with pytest.raises((LookupError, DatabaseUnavailableError)):
+        await database.write(fail_cut_off)
+    await counting.increment(user.id)
+    assert await counting.count(user.id) == 1
+    await engines.dispose()
