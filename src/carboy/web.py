@@ -35,11 +35,11 @@ class Request(flask.Request):
     @cached_property
     def stream(self) -> IO[bytes]:
         """The body, counted while it is read unless it comes by the bridge, which has counted it."""
-        environ, limit = self.environ, self.max_content_length
-        length = environ.get("CONTENT_LENGTH") if "asgi.scope" in environ and not self.shallow else None
-        return (
-            super().stream if length is None or (limit is not None and int(length) > limit) else environ["wsgi.input"]
-        )
+        length = self.environ.get("CONTENT_LENGTH")
+        if self.shallow or length is None or "asgi.scope" not in self.environ:
+            return super().stream
+        limit = self.max_content_length
+        return self.environ["wsgi.input"] if limit is None or int(length) <= limit else super().stream
 
 
 class JsonResponse(flask.Response):
