@@ -131,11 +131,11 @@ class FlaskASGI:
         given_up: asyncio.Future[None],
     ) -> None:
         environ = build_environ(scope, body, length)
-        endpoint = self._views.find_async(environ)
-        here = Exchange(endpoint, refusal=RequestEntityTooLarge() if isinstance(body, RefusedBody) else None)
+        match = self._views.find_async(environ)
+        here = Exchange(match, refusal=RequestEntityTooLarge() if isinstance(body, RefusedBody) else None)
         exchange.current.set(here)
         # A context of its own, as a thread may have to enter it while this task is stepped in the task's.
-        place = (OnWorker if endpoint is None else OnLoop)(self._loops, copy_context())
+        place = (OnWorker if match is None else OnLoop)(self._loops, copy_context())
         try:
             await respond(place, self.app, environ, receive, send, given_up)
         except TooManyStreamsError as error:

@@ -7,9 +7,11 @@ from functools import partial, wraps
 from types import FunctionType
 from typing import Any
 
-from flask import Flask, Response, request
+from flask import Flask, Request, Response, request
+from werkzeug.routing import MapAdapter
 
 from carboy.bridge import exchange
+from carboy.bridge.exchange import Exchange
 from carboy.bridge.greenlets import await_here, current_context, in_bridge, tame
 from carboy.bridge.loops import Loops, adopt_asgiref
 from carboy.bridge.streaming import LoopIterator, adapt_body
@@ -29,6 +31,7 @@ class Dispatch:
         self._app = app
         self._loops = loops
         self._views = views
+        self._create_url_adapter = app.create_url_adapter
         self._make_response = app.make_response
         self._process_response = app.process_response
         self._dispatch_request = app.dispatch_request
@@ -38,6 +41,7 @@ class Dispatch:
         adopt_asgiref()
         for name in (
             "async_to_sync",
+            "create_url_adapter",
             "dispatch_request",
             "ensure_sync",
             "full_dispatch_request",
@@ -66,7 +70,8 @@ class Dispatch:
     def full_dispatch_request(self, *args: Any) -> Any:
         """Do as Flask does, on a worker if need be, and let nothing that a view raises end more than its request."""
         try:
-            if in_bridge() and self._has_strayed():
+            here = exchange.current.get()
+            if here is not None and not here.is_sure and in_bridge() and self._has_strayed(here):
                 return await_here(self._run_on_worker(*args))
             return self._full_dispatch_request(*args)
         except (SystemExit, KeyboardInterrupt) as error:
@@ -76,11 +81,20 @@ class Dispatch:
                 raise
             raise RuntimeError("The application awaited a task that was cancelled.") from error
 
-    def _has_strayed(self) -> bool:
+    def _has_strayed(self, here: Exchange) -> bool:
         """Tell whether a request has come to the loop for another view than Flask has found, as its URL was changed."""
-        here = exchange.current.get()
         endpoint = request.endpoint
-        return here is not None and endpoint != here.endpoint and not self._views.is_async(endpoint, request.method)
+        if here.match is not None and endpoint == here.match.rule.endpoint:
+            return False
+        return not self._views.is_async(endpoint, request.method)
+
+    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
+        """Hand over the match by which it was decided where the request lives."""
+        adapter = self._create_url_adapter(request)
+        here = exchange.current.get()
+        if adapter is not None and request is not None and here is not None and here.match is not None:
+            here.is_sure = self._views.hand_over(here.match, adapter)
+        return adapter
 
     async def _run_on_worker(self, *args: Any) -> Any:
         workers = self._loops.workers
@@ -105,13 +119,15 @@ class Dispatch:
             body = LoopIterator(body, self._loops.wait_for)
             rv = (body, *rv[1:]) if isinstance(rv, tuple) else body
         response = self._make_response(rv)
-        adapt_body(response, self._loops)
+        if type(response.response) is not list:
+            adapt_body(response, self._loops)
         return response
 
     def process_response(self, *args: Any) -> Response:
         """Make sure of the body that is sent in the end, which an ``after_request`` function may have replaced."""
         response = self._process_response(*args)
-        adapt_body(response, self._loops)
+        if type(response.response) is not list:
+            adapt_body(response, self._loops)
         here = exchange.current.get()
         if here is not None:
             here.body_is_adapted = in_bridge()

@@ -5,13 +5,17 @@ from dataclasses import dataclass
 
 from werkzeug.exceptions import HTTPException
 
+from carboy.bridge.views import Match
+
 
 @dataclass(eq=False, slots=True)
 class Exchange:
     """One request and its response."""
 
-    endpoint: str | None
-    """The async view that it was let onto the loop for; None for one that lives on a worker."""
+    match: Match | None
+    """The route to the async view that it was let onto the loop for; None for one that lives on a worker."""
+    is_sure: bool = False
+    """Whether Flask has taken over that match."""
     refusal: HTTPException | None = None
     """What is answered in the view's place."""
     waits_by_bridge: bool = False

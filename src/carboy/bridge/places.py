@@ -3,13 +3,13 @@
 import asyncio
 from collections.abc import Callable, Iterable
 from contextvars import Context
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from carboy.bridge import exchange
+from carboy.bridge.greenlets import await_here
 from carboy.bridge.loops import Loops, greenlets
-from carboy.bridge.response import Answer, WsgiApp, begin
+from carboy.bridge.response import Answer, Deliver, WsgiApp, begin
 from carboy.bridge.streaming import END, ThreadIterator
 from carboy.bridge.workers import Worker, settle, tell
 
@@ -21,8 +21,19 @@ class OnLoop:
         self._loops = loops
         self._context = context
 
-    async def begin(self, app: WsgiApp, environ: dict[str, Any]) -> Answer:
-        return await greenlets.run(self._context, begin, app, environ, self._adapt)
+    async def begin(self, app: WsgiApp, environ: dict[str, Any], deliver: Deliver) -> Answer | None:
+        return await greenlets.run(self._context, self._begin, app, environ, deliver)
+
+    def _begin(self, app: WsgiApp, environ: dict[str, Any], deliver: Deliver) -> Answer | None:
+        answer = begin(app, environ, self._adapt)
+        if answer.body is None:
+            return answer
+        try:
+            await_here(deliver(answer))
+        finally:
+            if answer.close is not None:
+                answer.close()
+        return None
 
     def _adapt(self, body: Iterable[bytes]) -> Iterable[bytes]:
         """Send what nobody knows not to block to a thread: middleware's body, or one that has gone round Flask's end."""
@@ -30,7 +41,7 @@ class OnLoop:
         is_safe = isinstance(body, list) or (here is not None and here.body_is_adapted)
         return body if is_safe else ThreadIterator(body, self._loops)
 
-    def begin_stream(self, answer: Answer) -> None:
+    def begin_stream(self) -> None:
         """Need nothing: what blocks in the body takes a thread for itself."""
 
     async def step(self, answer: Answer) -> bytes:
@@ -52,7 +63,7 @@ class OnWorker:
         self._work: asyncio.Future[Any]
         self._is_stuck = False
 
-    async def begin(self, app: WsgiApp, environ: dict[str, Any]) -> Answer:
+    async def begin(self, app: WsgiApp, environ: dict[str, Any], deliver: Deliver) -> Answer | None:
         async with self._workers.slots:
             self._worker = worker = self._workers.take()
             answered: asyncio.Future[Answer] = worker.loop.create_future()
@@ -66,9 +77,15 @@ class OnWorker:
                 raise
         if answer.body is not None or answer.is_file:
             self._give_back()
-        return answer
+        if answer.body is None:
+            return answer
+        try:
+            await deliver(answer)
+        finally:
+            await self._work
+        return None
 
-    def begin_stream(self, answer: Answer) -> None:
+    def begin_stream(self) -> None:
         if self._worker is not None:
             self._workers.begin_stream(self._worker)
 
@@ -105,9 +122,8 @@ def _begin_and_close(app: WsgiApp, environ: dict[str, Any], post: Callable[[Answ
     """Close what has answered whole too, while the answer is sent."""
     answer = begin(app, environ)
     if answer.body is not None and answer.close is not None:
-        post(replace(answer, close=None), None)
+        post(answer, None)
         answer.close()
-        answer.close = None
     return answer
 
 

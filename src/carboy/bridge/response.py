@@ -125,13 +125,16 @@ def _iterate(result: Iterable[bytes], start: StartResponse) -> Iterator[bytes]:
     yield from start.written
 
 
+Deliver = Callable[[Answer], Coroutine[Any, Any, None]]
+
+
 class Place(Protocol):
     """Where a request lives: its Flask code runs there, from first to last."""
 
-    async def begin(self, app: WsgiApp, environ: dict[str, Any]) -> Answer:
-        """Run `begin` there."""
+    async def begin(self, app: WsgiApp, environ: dict[str, Any], deliver: Deliver) -> Answer | None:
+        """Run `begin` there; deliver an answer that is whole at once, and close it, or return it."""
 
-    def begin_stream(self, answer: Answer) -> None:
+    def begin_stream(self) -> None:
         """Make ready for a body that comes in steps.
 
         Raises:
@@ -170,23 +173,25 @@ async def respond(
         ClientDisconnectedError: The client left before it had the whole response.
         TooManyStreamsError: The response is a stream, as which there are too many; nothing has been sent.
     """
-    answer = await place.begin(app, environ)
+
+    async def deliver(answer: Answer) -> None:
+        answer.start.headers += headers
+        await _send_whole(answer, receive, send, given_up)
+
+    answer = await place.begin(app, environ, deliver)
+    if answer is None:
+        return
     try:
         answer.start.headers += headers
-        if answer.body is not None:
-            await _send_whole(answer.start, answer.body, receive, send, given_up)
-        else:
-            place.begin_stream(answer)
-            async with Departure(receive, given_up) as departure:
-                await _stream(place, answer, departure, send)
+        place.begin_stream()
+        async with Departure(receive, given_up) as departure:
+            await _stream(place, answer, departure, send)
     finally:
         await place.close(answer)
 
 
-async def _send_whole(
-    start: StartResponse, body: bytes, receive: ASGIReceiveCallable, send: Send, given_up: asyncio.Future[None]
-) -> None:
-    sending = _send(send, start.message(), _body_message(body, more=False))
+async def _send_whole(answer: Answer, receive: ASGIReceiveCallable, send: Send, given_up: asyncio.Future[None]) -> None:
+    sending = _send(send, answer.start.message(), _body_message(answer.body or b"", more=False))
     try:
         awaited = sending.send(None)
     except StopIteration:

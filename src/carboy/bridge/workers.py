@@ -239,4 +239,3 @@ class Workers:
         """End the threads that have nothing to do."""
         while self._idle:
             self._idle.pop().stop()
-
