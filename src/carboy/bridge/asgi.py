@@ -15,6 +15,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from carboy.bridge.body import ClientDisconnectedError, RefusedBody, RequestBody, read_body
 from carboy.bridge import exchange
+from carboy.bridge.client import Client
 from carboy.bridge.dispatch import Dispatch
 from carboy.bridge.environ import build_environ
 from carboy.bridge.exchange import Exchange
@@ -94,6 +95,8 @@ class FlaskASGI:
         except asyncio.CancelledError:
             self._give_up(task)
             raise
+        if task.cancelled():
+            raise RuntimeError("The application cancelled the task of its own request.")
         task.result()
 
     def _give_up(self, task: asyncio.Task[None]) -> None:
@@ -113,7 +116,7 @@ class FlaskASGI:
         try:
             body, length = await self._read_body(scope, receive, task)
             with body:
-                await self._respond(scope, body, length, receive, send, end)
+                await self._respond(scope, body, length, Client(receive, send, end))
         except ClientDisconnectedError:
             _log.debug("The client left during %s %s", scope["method"], scope["path"])
         finally:
@@ -126,9 +129,7 @@ class FlaskASGI:
         scope: HTTPScope,
         body: RequestBody,
         length: int | None,
-        receive: ASGIReceiveCallable,
-        send: ASGISendCallable,
-        given_up: asyncio.Future[None],
+        client: Client,
     ) -> None:
         environ = build_environ(scope, body, length)
         match = self._views.find_async(environ)
@@ -137,11 +138,11 @@ class FlaskASGI:
         # A context of its own, as a thread may have to enter it while this task is stepped in the task's.
         place = (OnWorker if match is None else OnLoop)(self._loops, copy_context())
         try:
-            await respond(place, self.app, environ, receive, send, given_up)
+            await respond(place, self.app, environ, client)
         except TooManyStreamsError as error:
             here.refusal = error
             body.seek(0)
-            await respond(place, self.app, build_environ(scope, body, length), receive, send, given_up)
+            await respond(place, self.app, build_environ(scope, body, length), client)
 
     async def _read_body(
         self, scope: HTTPScope, receive: ASGIReceiveCallable, task: asyncio.Task[Any] | None

@@ -5,8 +5,7 @@ import os
 import threading
 import weakref
 from collections.abc import Callable, Coroutine
-from concurrent.futures import CancelledError
-from functools import wraps
+from concurrent.futures import CancelledError, Future
 from typing import Any, TypeVar
 
 from asgiref.sync import AsyncToSync
@@ -92,6 +91,7 @@ def _wait_for(coroutine: Coroutine[Any, Any, T], find_loop: Callable[[], asyncio
     # The thread waits, so that its context is free to be switched to, and what the coroutine sets there stays.
     steps = greenlets.run(current_context(), await_here, coroutine)
     worker = current_worker()
+    future: Future[T]
     if worker is None:
         future = asyncio.run_coroutine_threadsafe(steps, find_loop())
     else:
@@ -114,8 +114,7 @@ def adopt_asgiref() -> None:
     if getattr(original, "is_carboys", False):
         return
 
-    @wraps(original)
-    def call(self: AsyncToSync[..., Any], *args: Any, **kwargs: Any) -> Any:
+    def call(self: "AsyncToSync[..., Any]", *args: Any, **kwargs: Any) -> Any:
         worker = current_worker()
         if self.force_new_loop or (worker is None and not in_bridge()):
             return original(self, *args, **kwargs)

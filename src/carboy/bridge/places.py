@@ -36,7 +36,7 @@ class OnLoop:
         return None
 
     def _adapt(self, body: Iterable[bytes]) -> Iterable[bytes]:
-        """Send what nobody knows not to block to a thread: middleware's body, or one that has gone round Flask's end."""
+        """Give to a thread what may block for all we know: middleware's body, or one that Flask has not processed."""
         here = exchange.current.get()
         is_safe = isinstance(body, list) or (here is not None and here.body_is_adapted)
         return body if is_safe else ThreadIterator(body, self._loops)

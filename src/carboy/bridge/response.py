@@ -2,19 +2,18 @@
 
 import asyncio
 import types
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Generator, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
 from typing import Any, Protocol
 
-from asgiref.typing import ASGIReceiveCallable, ASGISendEvent, HTTPResponseStartEvent
+from asgiref.typing import ASGISendEvent, HTTPResponseStartEvent
 
-from carboy.bridge.body import ClientDisconnectedError
-from carboy.bridge.departures import Departure
+from carboy.bridge.client import Client, Departure
 from carboy.bridge.streaming import END, is_file
 
-Send = Callable[[ASGISendEvent], Awaitable[None]]
 WsgiApp = Callable[..., Iterable[bytes]]
 NO_BODY_STATUSES = frozenset({204, 304})
 
@@ -152,9 +151,7 @@ async def respond(
     place: Place,
     app: WsgiApp,
     environ: dict[str, Any],
-    receive: ASGIReceiveCallable,
-    send: Send,
-    given_up: asyncio.Future[None],
+    client: Client,
     *,
     headers: Iterable[tuple[bytes, bytes]] = (),
 ) -> None:
@@ -164,9 +161,7 @@ async def respond(
         place: Where the application runs.
         app: The WSGI application.
         environ: The request.
-        receive: Where the server says that the client has left.
-        send: Sends an ASGI message.
-        given_up: Done once the server no longer waits for this request.
+        client: Who is answered.
         headers: What the response says besides.
 
     Raises:
@@ -176,7 +171,7 @@ async def respond(
 
     async def deliver(answer: Answer) -> None:
         answer.start.headers += headers
-        await _send_whole(answer, receive, send, given_up)
+        await _send_whole(answer, client)
 
     answer = await place.begin(app, environ, deliver)
     if answer is None:
@@ -184,27 +179,27 @@ async def respond(
     try:
         answer.start.headers += headers
         place.begin_stream()
-        async with Departure(receive, given_up) as departure:
-            await _stream(place, answer, departure, send)
+        async with Departure(client) as departure:
+            await _stream(place, answer, departure)
     finally:
         await place.close(answer)
 
 
-async def _send_whole(answer: Answer, receive: ASGIReceiveCallable, send: Send, given_up: asyncio.Future[None]) -> None:
-    sending = _send(send, answer.start.message(), _body_message(answer.body or b"", more=False))
+async def _send_whole(answer: Answer, client: Client) -> None:
+    sending = client.tell(answer.start.message(), _body_message(answer.body or b"", more=False))
     try:
         awaited = sending.send(None)
     except StopIteration:
         return
     # Only a server that waits for the client to read can wait in vain.
-    async with Departure(receive, given_up) as departure:
-        await departure.sending(_resume(sending, awaited))
+    async with Departure(client) as departure:
+        await departure.go_on(_resume(sending, awaited))
 
 
 @types.coroutine
 def _resume(coroutine: Coroutine[Any, Any, None], awaited: Any) -> Generator[Any, Any, None]:
     """Go on with a coroutine that has begun to wait."""
-    try:
+    with suppress(StopIteration):
         while True:
             try:
                 value = yield awaited
@@ -212,37 +207,21 @@ def _resume(coroutine: Coroutine[Any, Any, None], awaited: Any) -> Generator[Any
                 awaited = coroutine.throw(error)
             else:
                 awaited = coroutine.send(value)
-    except StopIteration:
-        return
 
 
-async def _stream(place: Place, answer: Answer, departure: Departure, send: Send) -> None:
+async def _stream(place: Place, answer: Answer, departure: Departure) -> None:
     """Send chunk by chunk, each once the server has taken the one before, until the client leaves."""
     start = answer.start
     while (chunk := await place.step(answer)) is not END:
         if departure.has_happened:
             return
-        messages = [_body_message(chunk, more=True)]
-        if not start.sent:
-            messages.insert(0, start.message())
-        await departure.sending(_send(send, *messages))
-        # Neither a generator nor a server has to wait for anything. The others get their turn.
-        await asyncio.sleep(0)
+        body = _body_message(chunk, more=True)
+        await (departure.send(body) if start.sent else departure.send(start.message(), body))
         if departure.has_happened:
             return
-    messages = [_body_message(b"", more=False)]
-    if not start.sent:
-        messages.insert(0, start.message())
-    await departure.sending(_send(send, *messages))
+    end = _body_message(b"", more=False)
+    await (departure.send(end) if start.sent else departure.send(start.message(), end))
 
 
 def _body_message(body: bytes, *, more: bool) -> ASGISendEvent:
     return {"type": "http.response.body", "body": body, "more_body": more}
-
-
-async def _send(send: Send, *messages: ASGISendEvent) -> None:
-    try:
-        for message in messages:
-            await send(message)
-    except OSError as error:
-        raise ClientDisconnectedError from error

@@ -12,7 +12,10 @@ from werkzeug.wsgi import FileWrapper
 from carboy.bridge import exchange
 from carboy.bridge.greenlets import await_here, current_context, in_bridge
 from carboy.bridge.loops import Loops, greenlets
-from carboy.bridge.workers import Worker
+from carboy.bridge.workers import Worker, settle, tell
+
+Step = Callable[[AsyncIterator[Any]], Coroutine[Any, Any, Any]]
+Outcome = tuple[Any, BaseException | None]
 
 END: Any = object()
 """What stands for the chunk after the last."""
@@ -25,9 +28,9 @@ class LoopIterator(Iterator[Any]):
     """
 
     def __init__(self, source: AsyncIterable[Any], wait_for: Callable[[Coroutine[Any, Any, Any]], Any]) -> None:
+        self._task: _IterationTask | None = None
         self._source = aiter(source)
         self._wait_for = wait_for
-        self._task: _IterationTask | None = None
 
     def __next__(self) -> Any:
         chunk = self._wait_for(self._next())
@@ -46,7 +49,11 @@ class LoopIterator(Iterator[Any]):
         return self._task.ask(_next_chunk)
 
     def _close(self) -> Coroutine[Any, Any, Any]:
-        return _close(self._source) if self._task is None else self._task.end()
+        return _close(self._source) if self._task is None else self._task.ask(_close)
+
+    def __del__(self) -> None:
+        if self._task is not None:
+            self._task.abandon()
 
 
 class _IterationTask:
@@ -55,16 +62,21 @@ class _IterationTask:
     def __init__(self, source: AsyncIterator[Any]) -> None:
         self._source = source
         self._task: asyncio.Task[None] | None = None
+        self._is_abandoned = False
+        self._ahead: Outcome | None = None
 
-    async def ask(self, step: Callable[[AsyncIterator[Any]], Coroutine[Any, Any, Any]]) -> Any:
+    async def ask(self, step: Step) -> Any:
         """Run a step in the task and return its result; whoever is cancelled meanwhile cancels the step."""
+        loop = asyncio.get_running_loop()
         if self._task is None:
-            self._steps: asyncio.Queue[Any] = asyncio.Queue()
+            self._loop = loop
+            self._steps: asyncio.Queue[tuple[Step, asyncio.Future[Any]]] = asyncio.Queue()
             self._task = asyncio.create_task(greenlets.run(copy_context(), await_here, self._run()))
+        result = loop.create_future()
         if self._task.done():
-            # Flask 3.1 closes a stream with its context twice.
-            return await step(self._source)
-        result = asyncio.get_running_loop().create_future()
+            # Over: what it has ended with, or nothing more, as Flask 3.1 closes a stream with its context twice.
+            settle(result, *await self._outcome_of(step))
+            return await result
         self._steps.put_nowait((step, result))
         try:
             return await asyncio.shield(result)
@@ -74,23 +86,53 @@ class _IterationTask:
                 await asyncio.wait([result])
             raise
 
-    async def end(self) -> None:
-        await self.ask(_close)
-        if self._task is not None and not self._task.done():
-            self._steps.put_nowait(None)
-            await asyncio.wait([self._task])
+    def abandon(self) -> None:
+        """End the task of an iterator that is neither exhausted nor closed, and that nobody has any more."""
+        self._is_abandoned = True
+        if self._task is not None:
+            tell(self._loop, self._task.cancel)
 
     async def _run(self) -> None:
-        while (work := await self._steps.get()) is not None:
-            step, result = work
+        is_over = False
+        try:
+            while not is_over:
+                step, result = await self._next_step()
+                outcome = await self._outcome_of(step)
+                settle(result, *outcome)
+                is_over = outcome[0] is END or outcome[1] is not None or step is _close
+        finally:
+            if self._is_abandoned:
+                await _close(self._source)
+
+    async def _next_step(self) -> tuple[Step, asyncio.Future[Any]]:
+        """Wait for the next step.
+
+        A time-out or a task group that the source has entered may cancel the task meanwhile. Then the source goes on
+        at once, so that it hears of it where it waits, and what it yields is kept for the next step.
+        """
+        while True:
             try:
-                outcome = await step(self._source)
+                return await self._steps.get()
             except asyncio.CancelledError:
-                result.cancel()
-            except BaseException as error:  # noqa: BLE001 - whatever it is, it is the caller's.
-                result.set_exception(error)
-            else:
-                result.set_result(outcome)
+                task = asyncio.current_task()
+                if self._is_abandoned or self._ahead is not None or task is None:
+                    raise
+                task.uncancel()
+                task.cancel()
+                self._ahead = await _try(_next_chunk, self._source)
+                if self._ahead[1] is not None:
+                    raise
+
+    async def _outcome_of(self, step: Step) -> Outcome:
+        ahead, self._ahead = self._ahead, None
+        return ahead if ahead is not None and step is _next_chunk else await _try(step, self._source)
+
+
+async def _try(step: Step, source: AsyncIterator[Any]) -> Outcome:
+    try:
+        return await step(source), None
+    except BaseException as error:  # noqa: BLE001 - whatever it is, it is the caller's.
+        return None, error
 
 
 class ThreadIterator(Iterator[Any]):

@@ -95,10 +95,12 @@ class Views:
 
         Werkzeug's `ProxyFix` does not count: it only edits the environ.
         """
-        wsgi_app = vars(self._app).get("wsgi_app")
+        wsgi_app = self._app.__dict__.get("wsgi_app")
+        if wsgi_app is None:
+            return False
         while type(wsgi_app) is ProxyFix:
             wsgi_app = wsgi_app.app
-        return wsgi_app is not None and getattr(wsgi_app, "__self__", None) is not self._app
+        return getattr(wsgi_app, "__self__", None) is not self._app
 
     def _adapter_for(self, environ: dict[str, Any]) -> MapAdapter:
         by_host = self._app.subdomain_matching or self._app.url_map.host_matching

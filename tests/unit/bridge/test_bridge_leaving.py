@@ -9,12 +9,12 @@ import pytest
 from flask import Flask, Response, g, request, stream_with_context
 from support.asgi import PATIENCE, Conversation, eventually, http_scope, within
 
-from carboy.bridge import FlaskASGI, departures, sync_iterator
+from carboy.bridge import FlaskASGI, client, sync_iterator
 
 
 @pytest.fixture(autouse=True)
 def short_grace(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(departures, "STREAM_GRACE_SECONDS", 0.05)
+    monkeypatch.setattr(client, "STREAM_GRACE_SECONDS", 0.05)
 
 
 class Witness:
@@ -155,7 +155,7 @@ async def test_an_async_generator_that_never_waits_neither_starves_others_nor_ou
 async def test_a_step_that_ends_within_its_grace_is_not_cancelled(
     app: Flask, asgi: FlaskASGI, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(departures, "STREAM_GRACE_SECONDS", 2 * PATIENCE)
+    monkeypatch.setattr(client, "STREAM_GRACE_SECONDS", 2 * PATIENCE)
     witness = Witness(app)
     query = asyncio.Event()
     outcomes: set[str] = set()
