@@ -124,7 +124,8 @@ class Departure:
 
     async def _wait_for_disconnect(self) -> None:
         while (await self._client.receive())["type"] != "http.disconnect":
-            pass
+            # What is left of a body may be there at once, and without end.
+            await asyncio.sleep(0)
 
     def _leave(self, future: asyncio.Future[Any]) -> None:
         if not future.cancelled():

@@ -8,6 +8,7 @@ from types import FunctionType
 from typing import Any
 
 from flask import Flask, Request, Response, request
+from werkzeug.exceptions import HTTPException
 from werkzeug.routing import MapAdapter
 
 from carboy.bridge import exchange
@@ -114,6 +115,9 @@ class Dispatch:
 
     def make_response(self, rv: Any) -> Response:
         """Take an async iterator too, from whatever may return a response."""
+        if isinstance(rv, HTTPException):
+            # Flask would call it as a WSGI application, whose body might be anything.
+            rv = rv.get_response(request.environ)
         body = rv[0] if isinstance(rv, tuple) and rv else rv
         if hasattr(type(body), "__aiter__"):
             body = LoopIterator(body, self._loops.wait_for)
