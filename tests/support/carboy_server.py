@@ -59,7 +59,8 @@ class CarboyServer:
     def accepts(self) -> bool:
         try:
             self.connect().close()
-        except ConnectionRefusedError:
+        except ConnectionError:
+            # A port that is just being closed resets what it has not refused.
             return False
         return True
 
