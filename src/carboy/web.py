@@ -6,11 +6,14 @@ import time
 from collections.abc import Callable, Iterable
 from functools import cached_property, lru_cache
 from typing import IO, TYPE_CHECKING, Any, cast
+from urllib.parse import quote
 
 import flask
-from werkzeug.datastructures import Headers
+from werkzeug.datastructures import Authorization, Headers
+from werkzeug.exceptions import SecurityError
+from werkzeug.http import parse_date, parse_if_range_header
 from werkzeug.routing import MapAdapter
-from werkzeug.sansio.utils import get_host
+from werkzeug.sansio.utils import get_current_url, get_host
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -19,12 +22,35 @@ REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 """What is taken over from X-Request-ID; anything else could be made to look like a line of the log."""
 
 
-class Request(flask.Request):
-    """A request with an id, which stands in its answer, in its problems and in each line of its log."""
+MAX_HOST = 255
+"""Characters of a Host header: as many as a name in the DNS may have (RFC 1035 section 2.3.4)."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+READERS: dict[str, Callable[[str], object]] = {
+    "HTTP_AUTHORIZATION": Authorization.from_header,
+    "HTTP_DATE": parse_date,
+    "HTTP_IF_MODIFIED_SINCE": parse_date,
+    "HTTP_IF_RANGE": parse_if_range_header,
+    "HTTP_IF_UNMODIFIED_SINCE": parse_date,
+}
+"""The headers at whose values werkzeug may fail, such as a date in the year 9999999999, and what reads them there."""
+
+ASCII = bytes(range(128))
+
+
+class Request(flask.Request):
+    """A request with an id, which stands in its answer, in its problems and in each line of its log.
+
+    A header that cannot be read is taken for missing, as RFC 9110 wants it of dates (section 13.1).
+    """
+
+    def __init__(self, environ: "WSGIEnvironment", *args: Any, **kwargs: Any) -> None:
+        for name, read in READERS.items():
+            if name in environ:
+                _drop_unreadable(environ, name, read)
+        super().__init__(environ, *args, **kwargs)
         self.started = time.perf_counter()
+        if not self.query_string.isascii():
+            self.query_string = _in_utf_8(self.query_string)
 
     @cached_property
     def id(self) -> str:
@@ -40,6 +66,25 @@ class Request(flask.Request):
             return super().stream
         limit = self.max_content_length
         return self.environ["wsgi.input"] if limit is None or int(length) <= limit else super().stream
+
+
+def _in_utf_8(query: bytes) -> bytes:
+    """Percent-encode a query that holds other bytes than UTF-8: werkzeug reads those in this form only."""
+    try:
+        query.decode()
+    except UnicodeDecodeError:
+        return quote(query, safe=ASCII).encode()
+    return query
+
+
+def _drop_unreadable(environ: "WSGIEnvironment", name: str, read: Callable[[str], object]) -> None:
+    try:
+        read(environ[name])
+    except (ValueError, OverflowError):
+        del environ[name]
+        if name == "HTTP_IF_RANGE":
+            # Its condition does not hold, so that the whole is to be sent.
+            environ.pop("HTTP_RANGE", None)
 
 
 class JsonResponse(flask.Response):
@@ -86,10 +131,12 @@ class Application(flask.Flask):
         if request is None or by_host:
             return super().create_url_adapter(request)
         environ, trusted = request.environ, self.config["TRUSTED_HOSTS"]
-        scheme = environ["wsgi.url_scheme"]
+        scheme, header = environ["wsgi.url_scheme"], environ.get("HTTP_HOST")
+        if header is not None and len(header) > MAX_HOST:
+            raise SecurityError
         server = environ["SERVER_NAME"], environ["SERVER_PORT"]
         request.trusted_hosts = trusted
-        request.host, server_name = self._hosts(scheme, environ.get("HTTP_HOST"), server, trusted and tuple(trusted))
+        request.host, server_name = self._hosts(scheme, header, server, trusted and tuple(trusted))
         return MapAdapter(
             self.url_map,
             server_name,
@@ -107,8 +154,13 @@ class Application(flask.Flask):
         """Return a request's host as it was sent, and as routing knows it.
 
         Raises:
-            SecurityError: The host is not one of those that are trusted.
+            SecurityError: The host is not one of those that are trusted, or no host's name.
             BadHost: It is no host's name.
         """
         host = get_host(scheme, header, server, trusted)
+        try:
+            get_current_url(scheme, host)
+        except ValueError as error:
+            # A label may be too long, for one. No URL of the request could be told.
+            raise SecurityError from error
         return host, self.url_map.bind(host).server_name
