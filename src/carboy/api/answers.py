@@ -9,7 +9,8 @@ from urllib.parse import quote, unquote_plus
 from flask import Response
 from pydantic import BaseModel, TypeAdapter
 
-from carboy.api.requests import JSON, known_tag
+from carboy.api.conditions import known_tag
+from carboy.api.requests import JSON
 from carboy.schemas.base import Page, PageQuery
 from carboy.web import JsonResponse, Request
 
