@@ -5,13 +5,16 @@ import re
 import time
 from collections.abc import Callable, Iterable
 from functools import cached_property, lru_cache
+from io import BytesIO
 from operator import methodcaller
 from typing import IO, TYPE_CHECKING, Any, cast
 from urllib.parse import quote
 
 import flask
+from flask.json.provider import DefaultJSONProvider
 from werkzeug.datastructures import Headers
-from werkzeug.exceptions import SecurityError
+from werkzeug.exceptions import RequestEntityTooLarge, SecurityError
+from werkzeug.formparser import FormDataParser
 from werkzeug.http import parse_date, parse_if_range_header
 from werkzeug.routing import MapAdapter
 from werkzeug.sansio.utils import get_current_url, get_host
@@ -39,11 +42,36 @@ READERS: dict[str, Callable[[str], object]] = {
 ASCII = bytes(range(128))
 
 
+class FormParser(FormDataParser):
+    """Holds each kind of form to `MAX_FORM_PARTS`, which werkzeug asks of multipart ones alone."""
+
+    def parse(
+        self, stream: IO[bytes], mimetype: str, content_length: int | None, options: dict[str, str] | None = None
+    ) -> Any:
+        if mimetype == "application/x-www-form-urlencoded" and self.max_form_parts is not None:
+            content = stream.read()
+            if content.count(b"&") >= self.max_form_parts:
+                raise RequestEntityTooLarge
+            stream = BytesIO(content)
+        return super().parse(stream, mimetype, content_length, options)
+
+
+class JsonProvider(DefaultJSONProvider):
+    def loads(self, s: str | bytes, **kwargs: Any) -> Any:
+        try:
+            return super().loads(s, **kwargs)
+        except RecursionError as error:
+            # Of what is nested too deeply a client is told as of what is no JSON.
+            raise ValueError("nested too deeply") from error
+
+
 class Request(flask.Request):
     """A request with an id, which stands in its answer, in its problems and in each line of its log.
 
     A header that cannot be read is taken for missing, as RFC 9110 wants it of dates (section 13.1).
     """
+
+    form_data_parser_class = FormParser
 
     def __init__(self, environ: "WSGIEnvironment", *args: Any, **kwargs: Any) -> None:
         for name, read in READERS.items():
@@ -123,6 +151,7 @@ class Application(flask.Flask):
     """
 
     request_class = Request
+    json_provider_class = JsonProvider
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
