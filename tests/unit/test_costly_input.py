@@ -162,3 +162,12 @@ async def test_a_header_that_is_too_long_to_be_read_is_not_read(client: httpx.As
     assert (await client.delete("/api/users/1", headers={"If-Match": tags})).status_code == 412
     content_type = "application/json" + ";a=b" * 5000
     assert (await client.post("/api/users", content=b"{}", headers={"Content-Type": content_type})).status_code == 415
+
+
+async def test_links_do_not_repeat_a_query_of_any_length(client: httpx.AsyncClient) -> None:
+    for name in ("ada", "grace"):
+        await client.post("/api/users", json={"username": name, "email": f"{name}@example.org"})
+    for zeros, linked in ((100, True), (60_000, False)):
+        answer = await client.get(f"/api/users?limit={'0' * zeros}1")
+        assert (answer.status_code, "Link" in answer.headers) == (200, linked)
+        assert answer.json()["next_cursor"] is not None
