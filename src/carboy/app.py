@@ -22,7 +22,8 @@ def create_app(container: Container) -> Flask:
     settings: Settings = container.settings()
     logs.configure_logging(settings.logging)
 
-    app = Application("carboy")
+    # Flask's route of static files would stay open where the page at /api/docs is closed, which sends its files itself.
+    app = Application("carboy", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.http.max_body_bytes
     app.config["MAX_FORM_MEMORY_SIZE"] = settings.http.max_body_bytes
     app.config["REQUIRE_IF_MATCH"] = settings.http.require_if_match

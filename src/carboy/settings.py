@@ -92,8 +92,12 @@ class LoggingSettings(Section):
     format: Literal["json", "console"]
 
 
+MIN_SECRET_LENGTH = 32
+"""Characters of a secret key."""
+
+
 class SecuritySettings(Section):
-    secret_key: SecretStr = Field(min_length=32)
+    secret_key: SecretStr = Field(min_length=MIN_SECRET_LENGTH)
 
 
 class Settings(Section):

@@ -135,9 +135,16 @@ def wait_for(condition: Callable[[], bool], otherwise: str) -> None:
 
 @contextmanager
 def launch(
-    command: Sequence[str], environment: Mapping[str, str], *, port: int | None = None
+    command: Sequence[str], environment: Mapping[str, str], *, port: int | None = None, errors: IO[bytes] | None = None
 ) -> Iterator[CarboyServer]:
-    """Start a server without waiting for it, and make sure that nothing of it is left in the end."""
+    """Start a server without waiting for it, and make sure that nothing of it is left in the end.
+
+    Args:
+        command: The program and its arguments, in which ``{port}`` is filled in.
+        environment: Variables to add to the environment.
+        port: Where it is to listen; None for a free port.
+        errors: Its standard error, which is otherwise part of its output.
+    """
     with free_port() as free, tempfile.TemporaryFile() as output:
         port = port or free
         program, *arguments = (argument.format(port=port) for argument in command)
@@ -146,7 +153,7 @@ def launch(
             cwd=PROJECT,
             env=os.environ | environment,
             stdout=output,
-            stderr=output,
+            stderr=errors or output,
             start_new_session=True,
         )
         server = CarboyServer(process, port, output)
@@ -157,9 +164,11 @@ def launch(
 
 
 @contextmanager
-def serve(command: Sequence[str], environment: Mapping[str, str]) -> Iterator[CarboyServer]:
+def serve(
+    command: Sequence[str], environment: Mapping[str, str], *, errors: IO[bytes] | None = None
+) -> Iterator[CarboyServer]:
     """Start a server, wait until it serves, and stop it as an operator would unless the test has done so."""
-    with launch(command, environment) as server:
+    with launch(command, environment, errors=errors) as server:
         server.wait_until_ready()
         yield server
         if server.process.poll() is None:
