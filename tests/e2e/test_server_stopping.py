@@ -28,7 +28,6 @@ from support.server import PATIENCE, read_to_end
 from support.sqlite_lock import write_lock
 
 from carboy.configuration import load_settings
-from carboy.lifespan import TERMINATION_PUT_OFF_SECONDS
 
 
 @contextmanager
@@ -81,7 +80,7 @@ def test_a_request_in_flight_is_answered_before_the_server_ends(
 def test_the_server_waits_longer_than_any_statement_may_take() -> None:
     server = tomllib.loads((PROJECT / "hypercorn.toml").read_text(encoding="utf-8"))
     application = load_settings(PROJECT / "config.yaml", {})
-    assert application.database.statement_timeout < server["graceful_timeout"] < TERMINATION_PUT_OFF_SECONDS
+    assert application.database.statement_timeout < server["graceful_timeout"] < application.http.stop_seconds
 
 
 def test_idle_connections_do_not_hold_up_the_end(environment: Mapping[str, str]) -> None:

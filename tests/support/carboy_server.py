@@ -28,7 +28,12 @@ HYPERCORN_WORKERS = (*HYPERCORN[:-1], "--workers", "2", "asgi:app")
 UVICORN = ("uvicorn", "--host", HOST, "--port", "{port}", "asgi:app")
 GRANIAN = ("granian", "--interface", "asgi", "--host", HOST, "--port", "{port}", "asgi:app")
 
-PRODUCTION = {"CARBOY_ENV": "production", "CARBOY_SECURITY__SECRET_KEY": "0123456789abcdef-0123456789ABCDEF"}
+PRODUCTION = {
+    "CARBOY_ENV": "production",
+    "CARBOY_SECURITY__SECRET_KEY": "0123456789abcdef-0123456789ABCDEF",
+    # Nobody sends requests elsewhere, so that waiting for that is a waste of time.
+    "CARBOY_HTTP__DRAIN_SECONDS": "0",
+}
 
 
 class CarboyServer:
@@ -214,12 +219,12 @@ def migrated_copy(original: Path, folder: Path) -> dict[str, str]:
     return environment
 
 
-def altered_settings(folder: Path, **changes: float) -> tuple[str, ...]:
-    """Return the command that starts hypercorn with a copy of hypercorn.toml in which some numbers are changed."""
+def altered_settings(folder: Path, command: tuple[str, ...] = HYPERCORN, **changes: float) -> tuple[str, ...]:
+    """Return a command of hypercorn's with a copy of hypercorn.toml in which some numbers are changed."""
     text = (PROJECT / "hypercorn.toml").read_text(encoding="utf-8")
     for name, value in changes.items():
         text, count = re.subn(rf"(?m)^{name} = .*$", f"{name} = {value}", text)
         assert count == 1, name
     altered = folder / "hypercorn.toml"
     altered.write_text(text, encoding="utf-8")
-    return tuple(str(altered) if argument == "hypercorn.toml" else argument for argument in HYPERCORN)
+    return tuple(str(altered) if argument == "hypercorn.toml" else argument for argument in command)

@@ -198,6 +198,8 @@ def test_config_show_prints_each_setting_with_its_source(load: Load, container: 
         ["http.docs", "True", "# config.yaml, defaults"],
         ["http.compress_min_bytes", "0", "# config.yaml, defaults"],
         ["http.cors_origins", "https://a.org,https://b.org", "# CARBOY_HTTP__CORS_ORIGINS in carboy.env"],
+        ["http.drain_seconds", "0.0", "# config.yaml, defaults"],
+        ["http.stop_seconds", "0.0", "# config.yaml, defaults"],
         ["database.url", "postgresql+asyncpg://u:********@h/d", f"# {URL}"],
         ["database.pool_size", "10", "# config.yaml, defaults"],
         ["database.acquire_timeout", "0.8", "# config.yaml, defaults"],
