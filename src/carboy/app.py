@@ -49,4 +49,12 @@ def create_app(container: Container) -> Flask:
 def create_asgi(container: Container, app: Flask) -> FlaskASGI:
     """Make the ASGI application around `create_app`'s: it opens and closes what the container holds."""
     http = container.settings().http
-    return FlaskASGI(app, lifespan=lifespan_of(container), threads=http.view_threads, spool_bytes=http.spool_bytes)
+    return FlaskASGI(
+        app,
+        lifespan=lifespan_of(container),
+        threads=http.view_threads,
+        spool_bytes=http.spool_bytes,
+        body_memory_bytes=http.body_memory_bytes,
+        body_bytes_per_second=http.body_bytes_per_second,
+        body_stall_seconds=http.body_stall_seconds,
+    )

@@ -47,6 +47,9 @@ Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 class HttpSettings(Section):
     max_body_bytes: int = Field(gt=0)
     spool_bytes: int = Field(ge=0)
+    body_memory_bytes: int = Field(ge=0)
+    body_bytes_per_second: int = Field(gt=0)
+    body_stall_seconds: Seconds
     view_threads: int = Field(gt=0)
     idempotency_hours: int = Field(gt=0, le=8760)
     require_if_match: bool

@@ -11,10 +11,11 @@ from typing import Any
 from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope, Scope
 from flask import Flask
 
-from carboy.bridge.body import ClientDisconnectedError, RefusedBody, RequestBody, read_body
+from carboy.bridge.body import BodyReader, ClientDisconnectedError, RefusedBody, RequestBody
 from carboy.bridge.dispatch import Dispatch
 from carboy.bridge.environ import build_environ
 from carboy.bridge.loops import Loops
+from carboy.bridge.refusal import Refusal
 from carboy.bridge.response import respond
 
 Lifespan = Callable[[], AbstractAsyncContextManager[object]]
@@ -35,20 +36,32 @@ class FlaskASGI:
             the last. When entering it fails, the server says why and exits.
         threads: The most sync views to run at once; further ones wait for their turn.
         spool_bytes: The most bytes of a request body to hold in memory; a longer one goes to a temporary file.
+        body_memory_bytes: The most bytes of all bodies in flight to hold in memory; further ones go to temporary files.
+        body_bytes_per_second: The least rate of a body; a slower one is answered with 408.
+        body_stall_seconds: How long a body may be slower than that, or stand still.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is a limit that stands by its name, and none has to be given.
         self,
         app: Flask,
         *,
         lifespan: Lifespan = nullcontext,
         threads: int = 40,
         spool_bytes: int = 512 * 1024,
+        body_memory_bytes: int = 64 * 1024 * 1024,
+        body_bytes_per_second: int = 500,
+        body_stall_seconds: float = 10.0,
     ) -> None:
         self.app = app
         self._lifespan = lifespan
-        self._spool_bytes = spool_bytes
         self._loops = Loops(threads)
+        self._bodies = BodyReader(
+            spool_bytes=spool_bytes,
+            memory_bytes=body_memory_bytes,
+            bytes_per_second=body_bytes_per_second,
+            stall_seconds=body_stall_seconds,
+            run_in_thread=self._loops.run_in_thread,
+        )
         self._requests: set[asyncio.Task[None]] = set()
         self._reading: set[asyncio.Task[Any] | None] = set()
         Dispatch(app, self._loops).install()
@@ -92,6 +105,8 @@ class FlaskASGI:
         task = asyncio.current_task()
         try:
             body, length = await self._read_body(scope, receive, task)
+            if isinstance(body, RefusedBody) and not body.is_read:
+                send = Refusal(scope, receive, send).send
             with body:
                 environ = build_environ(scope, body, length)
                 await self._loops.greenlets.run(
@@ -116,13 +131,7 @@ class FlaskASGI:
     ) -> tuple[RequestBody, int | None]:
         self._reading.add(task)
         try:
-            return await read_body(
-                scope,
-                receive,
-                limit=self.app.config["MAX_CONTENT_LENGTH"],
-                spool_bytes=self._spool_bytes,
-                run_in_thread=self._loops.run_in_thread,
-            )
+            return await self._bodies.read(scope, receive, self.app.config["MAX_CONTENT_LENGTH"])
         finally:
             self._reading.discard(task)
 

@@ -10,7 +10,6 @@ from weakref import WeakKeyDictionary
 
 from flask import Flask, has_request_context, request
 from flask.views import MethodView, View
-from werkzeug.exceptions import RequestEntityTooLarge
 
 from carboy.bridge.greenlets import in_bridge, refuses_body
 from carboy.bridge.loops import Loops
@@ -105,7 +104,8 @@ class Dispatch:
 
 
 def _refuse_body(*_args: object, **_kwargs: object) -> None:
-    raise RequestEntityTooLarge
+    # Reading it raises the answer.
+    request.environ["wsgi.input"].read()
 
 
 def _is_view_method(function: Function) -> bool:

@@ -26,7 +26,7 @@ class BridgeGreenlet(greenlet):
     """
 
     refuses_body = False
-    """Whether the request's body is too large for any view to be called."""
+    """Whether the request's body was refused, so that no view is called."""
     outcome: tuple[Any, BaseException | None] | None = None
     """What the function has returned or raised, once it has ended."""
 
@@ -114,7 +114,7 @@ def in_bridge() -> bool:
 
 
 def refuses_body() -> bool:
-    """Tell whether this is a request whose body is too large for any view to be called."""
+    """Tell whether this is a request whose body was refused, so that no view is called."""
     return getattr(getcurrent(), "refuses_body", False)
 
 
