@@ -126,6 +126,8 @@ async def _read(pace: Pace, storage: Storage, limit: int | None, declared: int |
             raise RequestEntityTooLarge
         if chunk:
             await _store(storage.add(chunk))
+        # A client may be long in sending the next one.
+        del chunk
     if declared is not None and received < declared:
         raise ClientDisconnectedError
     return await _store(storage.finish()), received if received or declared is not None else None
