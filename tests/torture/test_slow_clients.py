@@ -106,8 +106,8 @@ async def test_eight_hundred_bodies_that_go_on_byte_by_byte_are_cut_off(
         f"800 bodies of 511 KiB and a byte each 5 s: cut off after {seconds:.0f} s, "
         f"{before / MEGABYTE:.0f} MB before, {peak / MEGABYTE:.0f} MB at most"
     )
-    # The server takes seconds to read what they have sent, for which no client is blamed. How much of it hypercorn holds
-    # before the application can ask for it is no matter of ours, so that the peak is told only.
+    # The server takes seconds to read what they have sent, for which no client is blamed. What hypercorn holds
+    # before the application can ask for it is not ours to limit, so that the peak is told only.
     assert seconds < 30
 
 
