@@ -52,4 +52,14 @@ def create_asgi(container: Container, app: Flask) -> FlaskASGI:
     http = container.settings().http
     if http.drain_seconds:
         close_connections_at_shutdown(app, container.health_service())
-    return FlaskASGI(app, lifespan=lifespan_of(container), threads=http.view_threads, spool_bytes=http.spool_bytes)
+    return FlaskASGI(
+        app,
+        lifespan=lifespan_of(container),
+        run_on=http.run_on,
+        threads=http.view_threads,
+        streams=http.stream_threads,
+        spool_bytes=http.spool_bytes,
+        body_memory_bytes=http.body_memory_bytes,
+        body_bytes_per_second=http.body_bytes_per_second,
+        body_stall_seconds=http.body_stall_seconds,
+    )

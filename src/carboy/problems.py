@@ -20,8 +20,10 @@ DETAILS = {
     HTTPStatus.BAD_REQUEST: BadRequestError.message,
     HTTPStatus.NOT_FOUND: NotFoundError.message,
     HTTPStatus.METHOD_NOT_ALLOWED: "This address does not understand this method.",
+    HTTPStatus.REQUEST_TIMEOUT: "The request body did not arrive in time.",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The request body is larger than this server accepts.",
     HTTPStatus.INTERNAL_SERVER_ERROR: "Something went wrong on our side. Quote the request id when you report it.",
+    HTTPStatus.SERVICE_UNAVAILABLE: "This server cannot take the request now. Try again in a moment.",
 }
 """Sentences for the errors that Flask raises by itself; its own descriptions speak to people in a browser."""
 
@@ -30,6 +32,8 @@ CODES = {
     HTTPStatus.REQUEST_URI_TOO_LONG: "uri_too_long",
     HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE: "range_not_satisfiable",
     HTTPStatus.UNPROCESSABLE_ENTITY: "unprocessable_content",
+    # What Carboy itself answers when it cannot serve.
+    HTTPStatus.SERVICE_UNAVAILABLE: UnavailableError.code,
 }
 """The codes of those that Python 3.13 has renamed, so that clients get the same from every version."""
 

@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, Valid
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
+from carboy.bridge import RunOn
+
 
 class Environment(StrEnum):
     DEVELOPMENT = "development"
@@ -48,7 +50,12 @@ SecondsOrNone = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 class HttpSettings(Section):
     max_body_bytes: int = Field(gt=0)
     spool_bytes: int = Field(ge=0)
+    body_memory_bytes: int = Field(ge=0)
+    body_bytes_per_second: int = Field(gt=0)
+    body_stall_seconds: Seconds
+    run_on: RunOn
     view_threads: int = Field(gt=0)
+    stream_threads: int = Field(ge=0)
     idempotency_hours: int = Field(gt=0, le=8760)
     require_if_match: bool
     docs: bool

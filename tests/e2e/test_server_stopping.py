@@ -98,7 +98,7 @@ def test_idle_connections_do_not_hold_up_the_end(environment: Mapping[str, str])
 def test_an_unfinished_request_holds_up_the_end_only_until_graceful_timeout(
     environment: Mapping[str, str], tmp_path: Path
 ) -> None:
-    command = altered_settings(tmp_path, graceful_timeout=0.5, read_timeout=60)
+    command = altered_settings(tmp_path, graceful_timeout=0.5)
     with serve(command, environment) as server, server.connect() as connection:
         connection.sendall(b"POST /api/users HTTP/1.1\r\nhost: a\r\nexpect: 100-continue\r\ncontent-length: 9\r\n\r\n")
         assert connection.recv(4096).startswith(b"HTTP/1.1 100")

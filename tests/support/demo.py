@@ -154,6 +154,12 @@ def stream(kind: str) -> Any:
             await asyncio.sleep(0)
             note(f"end {name}")
 
+    async def pausing() -> AsyncIterator[bytes]:
+        for _ in range(count):
+            yield b"x"
+            await asyncio.sleep(float(request.args["seconds"]))
+        yield b"end"
+
     async def silent() -> AsyncIterator[bytes]:
         try:
             note(f"begin {name}")
@@ -168,5 +174,6 @@ def stream(kind: str) -> Any:
         "context": lambda: Response(stream_with_context(generate())),
         "waiting": wait_for_ever,
         "waiting-context": lambda: Response(stream_with_context(sync_iterator(wait_for_ever()))),
+        "pausing": lambda: Response(stream_with_context(sync_iterator(pausing()))),
         "silent": silent,
     }[kind]()

@@ -63,9 +63,7 @@ class Server:
 
     def memory(self, kind: str) -> int:
         """Return VmRSS (now) or VmHWM (its peak) in bytes."""
-        status = Path(f"/proc/{self.process.pid}/status").read_text()
-        line = next(line for line in status.splitlines() if line.startswith(kind))
-        return int(line.split()[1]) * 1024
+        return memory_of(self.process.pid, kind)
 
     def descriptors(self) -> int:
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))  # noqa: PTH208 - these vanish while one looks.
@@ -74,6 +72,13 @@ class Server:
         """Ask the server to stop, and return its exit status."""
         self.process.send_signal(signal_number)
         return self.process.wait(PATIENCE)
+
+
+def memory_of(process: int, kind: str) -> int:
+    """Return VmRSS (now) or VmHWM (its peak) of a process in bytes."""
+    status = Path(f"/proc/{process}/status").read_text()
+    line = next(line for line in status.splitlines() if line.startswith(kind))
+    return int(line.split()[1]) * 1024
 
 
 def read_to_end(connection: socket.socket) -> bytes:

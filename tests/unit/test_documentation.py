@@ -65,7 +65,7 @@ def test_every_code_of_a_problem_is_explained() -> None:
     )
     ours = {f"{kind.code}" for kind in all_errors() if kind.__module__ == "carboy.errors"}
     of_flask = {"bad_request", "not_found", "method_not_allowed", "internal_server_error", "content_too_large",
-                "uri_too_long", "range_not_satisfiable"}  # fmt: skip
+                "request_timeout", "uri_too_long", "range_not_satisfiable"}  # fmt: skip
     assert explained == ours | of_flask, "Make the table in docs/errors.md tell of these codes and no others."
 
 

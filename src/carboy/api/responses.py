@@ -91,7 +91,9 @@ def _failures(operation: Operation, *, has_path: bool) -> Iterator[Failure]:
         kinds.append(errors.NotFoundError)
     if operation.body is not None:
         kinds += [errors.BadRequestError, errors.UnsupportedMediaError, errors.InvalidInputError]
+        yield _failure_of_flask(HTTPStatus.REQUEST_TIMEOUT)
         yield _failure_of_flask(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        yield _failure_of_flask(HTTPStatus.SERVICE_UNAVAILABLE, errors.UnavailableError.retry_after)
     if operation.query is not None:
         kinds.append(errors.InvalidInputError)
         if issubclass(operation.query[1], PageQuery):
@@ -112,8 +114,8 @@ def _failures(operation: Operation, *, has_path: bool) -> Iterator[Failure]:
     yield _failure_of_flask(HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
-def _failure_of_flask(status: HTTPStatus) -> Failure:
-    return Failure(status, code_of(status), DETAILS[status])
+def _failure_of_flask(status: HTTPStatus, retry_after: int | None = None) -> Failure:
+    return Failure(status, code_of(status), DETAILS[status], retry_after)
 
 
 def _failed(failures: list[Failure]) -> Json:

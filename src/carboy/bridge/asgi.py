@@ -11,16 +11,16 @@ from typing import Any
 
 from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope, Scope
 from flask import Flask
-from werkzeug.exceptions import RequestEntityTooLarge
 
-from carboy.bridge.body import ClientDisconnectedError, RefusedBody, RequestBody, read_body
 from carboy.bridge import exchange
+from carboy.bridge.body import BodyReader, ClientDisconnectedError, RefusedBody, RequestBody
 from carboy.bridge.client import Client
 from carboy.bridge.dispatch import Dispatch
 from carboy.bridge.environ import build_environ
 from carboy.bridge.exchange import Exchange
 from carboy.bridge.loops import Loops
 from carboy.bridge.places import OnLoop, OnWorker
+from carboy.bridge.refusal import Refusal
 from carboy.bridge.response import respond
 from carboy.bridge.views import RunOn, Views
 from carboy.bridge.workers import TooManyStreamsError
@@ -50,10 +50,13 @@ class FlaskASGI:
         streams: The most sync streams that may go on besides, each of which keeps its thread; a further one is answered
             503.
         spool_bytes: The most bytes of a request body to hold in memory; a longer one goes to a temporary file.
+        body_memory_bytes: The most bytes of all bodies in flight to hold in memory; further ones go to temporary files.
+        body_bytes_per_second: The least rate of a body; a slower one is answered with 408.
+        body_stall_seconds: How long a body may be slower than that, or stand still.
         stop_seconds: How long to wait at the end for requests that the server no longer waits for.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is a limit that stands by its name, and none has to be given.
         self,
         app: Flask,
         *,
@@ -62,14 +65,23 @@ class FlaskASGI:
         threads: int = 40,
         streams: int = 200,
         spool_bytes: int = 512 * 1024,
+        body_memory_bytes: int = 64 * 1024 * 1024,
+        body_bytes_per_second: int = 500,
+        body_stall_seconds: float = 10.0,
         stop_seconds: float = 10.0,
     ) -> None:
         self.app = app
         self._lifespan = lifespan
-        self._spool_bytes = spool_bytes
         self._stop_seconds = stop_seconds
         self._loops = Loops(threads, streams)
         self._views = Views(app, run_on)
+        self._bodies = BodyReader(
+            spool_bytes=spool_bytes,
+            memory_bytes=body_memory_bytes,
+            bytes_per_second=body_bytes_per_second,
+            stall_seconds=body_stall_seconds,
+            run_in_thread=self._loops.run_with_files,
+        )
         self._requests: set[asyncio.Task[None]] = set()
         self._reading: set[asyncio.Task[Any] | None] = set()
         Dispatch(app, self._loops, self._views).install()
@@ -115,6 +127,8 @@ class FlaskASGI:
         task = asyncio.current_task()
         try:
             body, length = await self._read_body(scope, receive, task)
+            if isinstance(body, RefusedBody) and not body.is_read:
+                send = Refusal(scope, receive, send).send
             with body:
                 await self._respond(scope, body, length, Client(receive, send, end))
         except ClientDisconnectedError:
@@ -133,7 +147,7 @@ class FlaskASGI:
     ) -> None:
         environ = build_environ(scope, body, length)
         match = self._views.find_async(environ)
-        here = Exchange(match, refusal=RequestEntityTooLarge() if isinstance(body, RefusedBody) else None)
+        here = Exchange(match, refusal=body.error if isinstance(body, RefusedBody) else None)
         exchange.current.set(here)
         # A context of its own, as a thread may have to enter it while this task is stepped in the task's.
         place = (OnWorker if match is None else OnLoop)(self._loops, copy_context())
@@ -141,7 +155,8 @@ class FlaskASGI:
             await respond(place, self.app, environ, client)
         except TooManyStreamsError as error:
             here.refusal = error
-            body.seek(0)
+            if not isinstance(body, RefusedBody):
+                body.seek(0)
             await respond(place, self.app, build_environ(scope, body, length), client)
 
     async def _read_body(
@@ -149,13 +164,7 @@ class FlaskASGI:
     ) -> tuple[RequestBody, int | None]:
         self._reading.add(task)
         try:
-            return await read_body(
-                scope,
-                receive,
-                limit=self.app.config["MAX_CONTENT_LENGTH"],
-                spool_bytes=self._spool_bytes,
-                run_in_thread=self._loops.files.run,
-            )
+            return await self._bodies.read(scope, receive, self.app.config["MAX_CONTENT_LENGTH"])
         finally:
             self._reading.discard(task)
 

@@ -1,111 +1,142 @@
 """Reads a request body whole before any of Flask runs.
 
-A view that is called has its whole body: one that was cut short never reaches it. What does not fit into memory
-goes to a temporary file, and what is larger than the application allows is refused, unread where its length is known.
+A view that is called has its whole body: one that was cut short never reaches it. A body that cannot be had, as it is
+too large, too slow, ambiguous, or finds no room, is refused: no view is called, and in its place stands the answer.
 """
 
 import io
-import tempfile
-from collections.abc import Awaitable, Callable
-from typing import IO, Any, NoReturn
+import logging
+from collections.abc import Awaitable
+from typing import IO, NoReturn, TypeVar
 
 from asgiref.typing import ASGIReceiveCallable, HTTPScope
-from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge, RequestTimeout, ServiceUnavailable
 
-RunInThread = Callable[..., Awaitable[Any]]
+from carboy.bridge.framing import declared_length
+from carboy.bridge.pace import ClientDisconnectedError, Pace
+from carboy.bridge.storage import BodyMemory, RunInThread, Storage
 
+__all__ = ["BodyReader", "ClientDisconnectedError", "RefusedBody", "RequestBody"]
 
-class ClientDisconnectedError(Exception):
-    """The client left before its request was complete."""
+RETRY_SECONDS = 10
+"""When to try again after there was no room for a body: by then others have been served, or somebody has made room."""
+
+T = TypeVar("T")
+
+_log = logging.getLogger("carboy.bridge")
 
 
 class RefusedBody(io.RawIOBase):
-    """Stands in for a body over the limit: whoever reads it answers 413."""
+    """Stands in for a body that cannot be had: whoever reads it answers with the error.
+
+    Args:
+        error: Why not.
+        is_read: Whether the client has sent the body to its end, so that the next request can follow.
+    """
+
+    def __init__(self, error: HTTPException, *, is_read: bool = False) -> None:
+        super().__init__()
+        self.error = error
+        self.is_read = is_read
 
     def readable(self) -> bool:
         return True
 
     def read(self, _size: int = -1, /) -> NoReturn:
-        raise RequestEntityTooLarge
+        raise self.error
 
     def readinto(self, _buffer: object, /) -> NoReturn:
-        raise RequestEntityTooLarge
+        raise self.error
 
 
 RequestBody = IO[bytes] | RefusedBody
 
 
-async def read_body(
-    scope: HTTPScope,
-    receive: ASGIReceiveCallable,
-    *,
-    limit: int | None,
-    spool_bytes: int,
-    run_in_thread: RunInThread,
-) -> tuple[RequestBody, int | None]:
-    """Read the request body.
+class BodyReader:
+    """Reads the bodies of all requests, which share one budget of memory.
 
     Args:
-        scope: The ASGI scope of type ``http``.
-        receive: Where the body's messages come from.
-        limit: The most bytes to accept (`MAX_CONTENT_LENGTH`); None for any number.
-        spool_bytes: The most bytes to hold in memory; a longer body goes to a temporary file.
-        run_in_thread: Runs a blocking function, a write to that file, off the event loop.
-
-    Returns:
-        The body and its length in bytes, which is None if the client sent none. A body over the limit is a
-        `RefusedBody`.
-
-    Raises:
-        ClientDisconnectedError: The client left before the body was complete.
+        spool_bytes: The most bytes of one body to hold in memory; a longer body goes to a temporary file.
+        memory_bytes: The most bytes of all bodies together to hold in memory; further ones go to temporary files.
+        bytes_per_second: The least rate of a body.
+        stall_seconds: How long to wait for a body that comes more slowly.
+        run_in_thread: Runs a blocking function off the event loop.
     """
-    declared = _declared_length(scope)
-    if limit is not None and declared is not None and declared > limit:
-        return RefusedBody(), declared
-    body: io.BytesIO | tempfile.SpooledTemporaryFile[bytes] = io.BytesIO()
-    received, more = 0, True
+
+    def __init__(
+        self,
+        *,
+        spool_bytes: int,
+        memory_bytes: int,
+        bytes_per_second: int,
+        stall_seconds: float,
+        run_in_thread: RunInThread,
+    ) -> None:
+        self.memory = BodyMemory(memory_bytes)
+        self._spool_bytes = spool_bytes
+        self._bytes_per_second = bytes_per_second
+        self._stall_seconds = stall_seconds
+        self._run_in_thread = run_in_thread
+
+    async def read(
+        self, scope: HTTPScope, receive: ASGIReceiveCallable, limit: int | None
+    ) -> tuple[RequestBody, int | None]:
+        """Read a request body.
+
+        Args:
+            scope: The ASGI scope of type ``http``.
+            receive: Where the body's messages come from.
+            limit: The most bytes to accept (`MAX_CONTENT_LENGTH`); None for any number.
+
+        Returns:
+            The body, which the caller closes, and its length in bytes, which is None if the client sent none. A body
+            that cannot be had is a `RefusedBody`.
+
+        Raises:
+            ClientDisconnectedError: The client left before the body was complete.
+        """
+        try:
+            declared = declared_length(scope)
+        except BadRequest as error:
+            # Nobody shall read a length that is none, least of all from what the client said of it.
+            return RefusedBody(error), 0
+        if limit is not None and declared is not None and declared > limit:
+            return RefusedBody(RequestEntityTooLarge()), declared
+        pace = Pace(receive, self._bytes_per_second, self._stall_seconds)
+        storage = Storage(self.memory, self._spool_bytes, self._run_in_thread)
+        try:
+            return await _read(pace, storage, limit, declared)
+        except HTTPException as error:
+            storage.close()
+            return RefusedBody(error, is_read=not pace.more), declared
+        except BaseException:
+            storage.close()
+            raise
+
+
+async def _read(pace: Pace, storage: Storage, limit: int | None, declared: int | None) -> tuple[IO[bytes], int | None]:
+    received = 0
+    while pace.more:
+        try:
+            chunk = await pace.next_chunk()
+        except TimeoutError:
+            raise RequestTimeout from None
+        received += len(chunk)
+        if limit is not None and received > limit:
+            raise RequestEntityTooLarge
+        if chunk:
+            await _store(storage.add(chunk))
+        # A client may be long in sending the next one.
+        del chunk
+    if declared is not None and received < declared:
+        raise ClientDisconnectedError
+    return await _store(storage.finish()), received if received or declared is not None else None
+
+
+async def _store(storing: Awaitable[T]) -> T:
     try:
-        while more:
-            message = await receive()
-            if message["type"] != "http.request":
-                raise ClientDisconnectedError  # noqa: TRY301 - the handler below closes the body.
-            chunk, more = message.get("body", b""), message.get("more_body", False)
-            received += len(chunk)
-            if limit is not None and received > limit:
-                body.close()
-                return RefusedBody(), None
-            if received <= spool_bytes:
-                body.write(chunk)
-                continue
-            if isinstance(body, io.BytesIO):
-                # A file of its own accord would block the loop; this one is owned here while a thread makes it one.
-                spooled = tempfile.SpooledTemporaryFile()  # noqa: SIM115 - the request closes it.
-                spooled.write(body.getvalue())
-                body = spooled
-            await run_in_thread(_write_to_disk, body, chunk)
-        if declared is not None and received < declared:
-            raise ClientDisconnectedError  # noqa: TRY301 - likewise.
-    except BaseException:
-        body.close()
-        raise
-    body.seek(0)
-    return body, received if received or declared is not None else None
-
-
-def _write_to_disk(body: tempfile.SpooledTemporaryFile[bytes], chunk: bytes) -> None:
-    body.rollover()
-    body.write(chunk)
-
-
-LONGEST_LENGTH = 19
-"""Digits of the largest length that fits 64 bits; int() of a longer header would itself be an attack."""
-
-
-def _declared_length(scope: HTTPScope) -> int | None:
-    # Chunks overrule a length that stands beside them (RFC 9112 section 6.3).
-    if any(name == b"transfer-encoding" for name, _ in scope["headers"]):
-        return None
-    for name, value in scope["headers"]:
-        if name == b"content-length":
-            return int(value) if value.isdigit() and len(value) <= LONGEST_LENGTH else None
-    return None
+        return await storing
+    except OSError as error:
+        # The client is told that it failed, the operator why.
+        _log.error("There is no room for a request body: %s", error)
+        raise ServiceUnavailable(retry_after=RETRY_SECONDS) from error

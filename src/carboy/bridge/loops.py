@@ -53,6 +53,10 @@ class Loops:
                 weakref.finalize(self, workers.stop)
         return loop
 
+    async def run_with_files(self, function: Callable[..., T], *args: object) -> T:
+        """Run what works on files in a thread; see `Workers.run`."""
+        return await self.files.run(function, *args)
+
     def wait_for(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Wait for a coroutine from synchronous code, wherever that runs.
 

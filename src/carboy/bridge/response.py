@@ -1,9 +1,6 @@
 """Carries a WSGI response to an ASGI server."""
 
-import asyncio
-import types
-from collections.abc import Callable, Coroutine, Generator, Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
@@ -12,6 +9,7 @@ from typing import Any, Protocol
 from asgiref.typing import ASGISendEvent, HTTPResponseStartEvent
 
 from carboy.bridge.client import Client, Departure
+from carboy.bridge.coroutines import go_on
 from carboy.bridge.streaming import END, is_file
 
 WsgiApp = Callable[..., Iterable[bytes]]
@@ -193,20 +191,7 @@ async def _send_whole(answer: Answer, client: Client) -> None:
         return
     # Only a server that waits for the client to read can wait in vain.
     async with Departure(client) as departure:
-        await departure.go_on(_resume(sending, awaited))
-
-
-@types.coroutine
-def _resume(coroutine: Coroutine[Any, Any, None], awaited: Any) -> Generator[Any, Any, None]:
-    """Go on with a coroutine that has begun to wait."""
-    with suppress(StopIteration):
-        while True:
-            try:
-                value = yield awaited
-            except BaseException as error:  # noqa: BLE001 - cancellation too is the coroutine's to handle.
-                awaited = coroutine.throw(error)
-            else:
-                awaited = coroutine.send(value)
+        await departure.go_on(go_on(sending, awaited))
 
 
 async def _stream(place: Place, answer: Answer, departure: Departure) -> None:

@@ -11,7 +11,7 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.test import encode_multipart
 
-from carboy.bridge import FlaskASGI, body
+from carboy.bridge import FlaskASGI, storage
 
 
 @pytest.fixture(params=["/sync", "/async"])
@@ -52,13 +52,13 @@ async def test_a_body_past_the_spool_size_goes_to_disk_and_arrives_whole(app: Fl
 
 async def test_a_large_body_is_written_to_disk_off_the_loop(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     threads: set[int] = set()
-    write_to_disk = body._write_to_disk  # noqa: SLF001 - only where it runs shows whether it blocks.
+    write_to_disk = storage._write_to_disk  # noqa: SLF001 - only where it runs shows whether it blocks.
 
     def watched(*arguments: Any) -> None:
         threads.add(threading.get_ident())
         write_to_disk(*arguments)
 
-    monkeypatch.setattr("carboy.bridge.body._write_to_disk", watched)
+    monkeypatch.setattr("carboy.bridge.storage._write_to_disk", watched)
     add_echo(app)
     await ask(FlaskASGI(app, spool_bytes=10), "/async", method="POST", chunks=[b"x" * 20] * 5)
     assert threads
@@ -93,9 +93,12 @@ async def test_a_declared_length_over_the_limit_is_refused_unread(app: Flask, as
         return "too large, says the application", 413
 
     conversation = Conversation(asgi, http_scope(path, "POST", [(b"content-length", b"11")]), chunks=None).start()
-    answer = await conversation.end()
-    assert (answer.status, answer.text) == (413, "too large, says the application")
-    assert (called, conversation.received) == ([], 0)
+    # The answer does not wait for the body, which is thrown away after it.
+    await conversation.until(lambda: conversation.received)
+    answer = conversation.answer
+    assert (answer.status, answer.text, called) == (413, "too large, says the application", [])
+    conversation.leave()
+    await conversation.end()
 
 
 async def test_a_chunked_body_over_the_limit_is_refused_once_it_is_over(app: Flask, asgi: FlaskASGI, path: str) -> None:
@@ -104,8 +107,10 @@ async def test_a_chunked_body_over_the_limit_is_refused_once_it_is_over(app: Fla
     conversation = Conversation(asgi, http_scope(path, "POST"), chunks=None).start()
     conversation.say(b"123456", more=True)
     conversation.say(b"123456", more=True)
-    answer = await conversation.end()
-    assert (called, answer.status, conversation.received) == ([], 413, 2)
+    await conversation.until(lambda: conversation.received == 3)
+    assert (called, conversation.answer.status) == ([], 413)
+    conversation.leave()
+    await conversation.end()
 
 
 async def test_a_body_at_the_limit_is_accepted(app: Flask, asgi: FlaskASGI, path: str) -> None:
@@ -132,15 +137,6 @@ async def test_a_hook_that_reads_a_refused_body_answers_413(app: Flask, asgi: Fl
 async def test_an_unknown_path_is_404_whatever_its_body(app: Flask, asgi: FlaskASGI) -> None:
     app.config["MAX_CONTENT_LENGTH"] = 10
     assert (await ask(asgi, "/none", method="POST", chunks=[b"x" * 11])).status == 404
-
-
-@pytest.mark.parametrize("length", [b"x", b"-1", b"", b"9" * 5000])
-async def test_a_length_that_is_no_number_is_not_believed(
-    app: Flask, asgi: FlaskASGI, path: str, length: bytes
-) -> None:
-    add_echo(app)
-    answer = await ask(asgi, path, method="POST", headers=[(b"content-length", length)], chunks=[b"body"])
-    assert answer.body == b"body"
 
 
 async def test_a_form_with_a_file_is_parsed(app: Flask) -> None:
@@ -202,9 +198,3 @@ async def test_the_server_giving_up_an_unfinished_body_ends_the_request(app: Fla
     conversation.outer.cancel()
     await asyncio.wait([conversation.outer, *asgi._requests], timeout=PATIENCE)  # noqa: SLF001
     assert (called, asgi._requests) == ([], set())  # noqa: SLF001
-
-
-async def test_chunks_overrule_a_length(app: Flask, asgi: FlaskASGI, path: str) -> None:
-    add_echo(app)
-    headers = [(b"transfer-encoding", b"chunked"), (b"content-length", b"5")]
-    assert (await ask(asgi, path, method="POST", headers=headers, chunks=[b"{}"])).body == b"{}"

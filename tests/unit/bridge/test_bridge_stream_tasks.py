@@ -12,7 +12,7 @@ from typing import Any
 import anyio
 import pytest
 from flask import Flask, Response, request, send_file, stream_with_context
-from support.asgi import Conversation, ask, eventually, http_scope, within
+from support.asgi import Conversation, ask, http_scope, within
 
 from carboy.bridge import FlaskASGI, client, sync_iterator
 
@@ -285,7 +285,7 @@ async def test_a_slot_is_free_once_a_view_has_answered_whatever_follows(app: Fla
 
 
 async def test_a_blocked_send_ends_when_its_client_leaves(app: Flask, asgi: FlaskASGI) -> None:
-    """hypercorn never wakes the sender of an HTTP/2 stream whose window is full and whose client has gone."""
+    """Hypercorn never wakes the sender of an HTTP/2 stream whose window is full and whose client has gone."""
     closed: list[str] = []
 
     @app.get("/<kind>")
