@@ -48,7 +48,7 @@ class Departure:
     """
 
     def __init__(self, client: Client) -> None:
-        self.has_happened = False
+        self._has_happened = False
         self._client = client
         self._has_cancelled = False
         self._timer: asyncio.TimerHandle | None = None
@@ -79,6 +79,9 @@ class Departure:
             self._task.uncancel()
             if isinstance(error, asyncio.CancelledError):
                 raise ClientDisconnectedError from error
+
+    def has_happened(self) -> bool:
+        return self._has_happened
 
     async def send(self, *messages: ASGISendEvent) -> None:
         """Have the server take messages, once it has taken those before, for as long as there is a client.
@@ -123,7 +126,7 @@ class Departure:
             self._task.cancel()
 
     async def _wait_for_disconnect(self) -> None:
-        while (await self._client.receive())["type"] != "http.disconnect":
+        while (await self._client.receive())["type"] != "http.disconnect":  # noqa: ASYNC110 - it waits in receive().
             # What is left of a body may be there at once, and without end.
             await asyncio.sleep(0)
 
@@ -131,9 +134,9 @@ class Departure:
         if not future.cancelled():
             # A server that fails to say whether there still is a client has none.
             future.exception()
-        if self.has_happened:
+        if self._has_happened:
             return
-        self.has_happened = True
+        self._has_happened = True
         if self._is_sending_here:
             self._cancel()
             return

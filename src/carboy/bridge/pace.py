@@ -60,6 +60,6 @@ class Pace:
         loop = asyncio.get_running_loop()
         begun = loop.time()
         async with asyncio.timeout(self._left):
-            message = await go_on(steps, awaited)
+            message = cast("ASGIReceiveEvent", await go_on(steps, awaited))
         self._left -= loop.time() - begun
         return message

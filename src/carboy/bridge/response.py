@@ -198,11 +198,11 @@ async def _stream(place: Place, answer: Answer, departure: Departure) -> None:
     """Send chunk by chunk, each once the server has taken the one before, until the client leaves."""
     start = answer.start
     while (chunk := await place.step(answer)) is not END:
-        if departure.has_happened:
+        if departure.has_happened():
             return
         body = _body_message(chunk, more=True)
         await (departure.send(body) if start.sent else departure.send(start.message(), body))
-        if departure.has_happened:
+        if departure.has_happened():
             return
     end = _body_message(b"", more=False)
     await (departure.send(end) if start.sent else departure.send(start.message(), end))

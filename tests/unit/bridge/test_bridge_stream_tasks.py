@@ -28,7 +28,7 @@ WRAPPINGS: list[Callable[[Any], Any]] = [
 
 @pytest.fixture(params=range(len(WRAPPINGS)))
 def wrap(request: pytest.FixtureRequest) -> Callable[[Any], Any]:
-    return WRAPPINGS[request.param]
+    return WRAPPINGS[int(request.param)]
 
 
 def add_view(app: Flask, make: Callable[[], Any], *, is_async: bool) -> None:
@@ -171,6 +171,10 @@ def answer_from(app: Flask, place: str, body: Callable[[], Any], *, view_is_asyn
         app.after_request(lambda response: Response(body()) if "stream" in request.args else response)
 
 
+async def has_begun(stream: Conversation) -> None:
+    await stream.until(lambda: stream.answer.chunks)
+
+
 @pytest.fixture
 def short_grace(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client, "STREAM_GRACE_SECONDS", 0.01)
@@ -199,7 +203,7 @@ async def test_streams_that_block_for_ever_take_nothing_from_others(
 
     streams = [Conversation(asgi, http_scope()).start() for _ in range(5)]
     for stream in streams:
-        await stream.until(lambda answer=stream.answer: answer.chunks)
+        await has_begun(stream)
     assert (await ask(asgi, "/sync")).text == "sync"
     assert len((await ask(asgi, "/file")).body) == 600_000
     assert (await ask(asgi, "/upload", method="POST", chunks=[b"x" * 50, b"y" * 50])).text == "100"
@@ -216,7 +220,7 @@ async def test_streams_that_block_for_ever_take_nothing_from_others(
     async def try_again() -> Conversation:
         while True:
             again = Conversation(asgi, http_scope()).start()
-            await again.until(lambda: again.answer.messages)
+            await again.until_offered(1)
             if again.answer.status == 200:
                 return again
 
@@ -290,7 +294,8 @@ async def test_a_blocked_send_ends_when_its_client_leaves(app: Flask, asgi: Flas
 
     @app.get("/<kind>")
     async def view(kind: str) -> Response:
-        response = Response("x" * 1000 if kind == "whole" else stream())
+        body: Any = "x" * 1000 if kind == "whole" else stream()
+        response = Response(body)
         response.call_on_close(lambda: closed.append(kind))
         return response
 
@@ -335,7 +340,7 @@ async def test_the_end_does_not_wait_for_ever(app: Flask) -> None:
 
     messages.put_nowait({"type": "lifespan.startup"})
     messages.put_nowait({"type": "lifespan.shutdown"})
-    await within(asgi({"type": "lifespan"}, messages.get, say))  # type: ignore[arg-type, typeddict-item]
+    await within(asgi({"type": "lifespan"}, messages.get, say))  # type: ignore[arg-type]
     assert said == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
     # Nothing that is left would hold up the end of the loop.
     left = {task.get_coro().__qualname__ for task in asyncio.all_tasks()}  # type: ignore[union-attr]

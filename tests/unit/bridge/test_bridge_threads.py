@@ -92,7 +92,7 @@ def threads(app: Flask) -> Threads:
         ("/sync", "OPTIONS", 200),
     ],
 )
-async def test_a_request_without_an_async_view_lives_on_one_worker(
+async def test_a_request_without_an_async_view_lives_on_one_worker(  # noqa: PLR0913, PLR0917 - three are the case.
     app: Flask, asgi: FlaskASGI, threads: Threads, target: str, method: str, status: int
 ) -> None:
     with request_started.connected_to(lambda *_args, **_more: threads.note("signal"), app):
@@ -250,7 +250,7 @@ class Middleware:
 
 
 async def test_wsgi_middleware_that_blocks_blocks_nobody_else(app: Flask, asgi: FlaskASGI) -> None:
-    app.wsgi_app = middleware = Middleware(app.wsgi_app)  # type: ignore[method-assign, assignment]
+    app.wsgi_app = middleware = Middleware(app.wsgi_app)  # type: ignore[method-assign]
     serving = asyncio.get_running_loop()
 
     @app.get("/<path:path>")
@@ -274,19 +274,19 @@ async def test_a_mounted_application_has_its_async_views_run_on_the_servers_loop
         await asyncio.sleep(0)
         return f"{request.script_root} {asyncio.get_running_loop() is serving}"
 
-    app.wsgi_app = DispatcherMiddleware(app.wsgi_app, {"/inner": inner})  # type: ignore[method-assign, assignment]
+    app.wsgi_app = DispatcherMiddleware(app.wsgi_app, {"/inner": inner})  # type: ignore[method-assign]
     assert (await ask(asgi, "/inner/")).text == "/inner True"
     assert (await ask(asgi, "/")).text == " True"
 
 
 async def test_proxy_fix_keeps_no_async_view_from_the_loop(app: Flask, asgi: FlaskASGI, threads: Threads) -> None:
-    app.wsgi_app = ProxyFix(ProxyFix(app.wsgi_app, x_host=1))  # type: ignore[method-assign, assignment]
+    app.wsgi_app = ProxyFix(ProxyFix(app.wsgi_app, x_host=1))  # type: ignore[method-assign]
     assert (await ask(asgi, "/async", headers=[(b"x-forwarded-host", b"example.org")])).text == "answer"
     assert threads.only == threading.get_ident()
 
 
 async def test_middleware_may_be_declared_not_to_block(app: Flask, threads: Threads) -> None:
-    app.wsgi_app = Middleware(app.wsgi_app)  # type: ignore[method-assign, assignment]
+    app.wsgi_app = Middleware(app.wsgi_app)  # type: ignore[method-assign]
     asgi = FlaskASGI(app, run_on="view")
     assert (await ask(asgi, "/async")).text == "answer"
     assert threads.only == threading.get_ident()
@@ -312,7 +312,7 @@ async def test_a_sync_view_that_middleware_leads_to_does_not_block_the_loop(app:
     def rewrite(environ: dict[str, Any], start_response: Any) -> Any:
         return inner(environ | {"PATH_INFO": "/sync" if environ["QUERY_STRING"] else "/async"}, start_response)
 
-    app.wsgi_app = rewrite  # type: ignore[method-assign, assignment]
+    app.wsgi_app = rewrite  # type: ignore[method-assign]
     led_away = Conversation(asgi, http_scope("/async?x")).start()
     await led_away.until(lambda: led_away.answer.chunks)
     assert (await ask(asgi, "/async")).text == "async"
