@@ -11,8 +11,6 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, Valid
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
-from carboy.bridge import RunOn
-
 
 class Environment(StrEnum):
     DEVELOPMENT = "development"
@@ -53,7 +51,7 @@ class HttpSettings(Section):
     body_memory_bytes: int = Field(ge=0)
     body_bytes_per_second: int = Field(gt=0)
     body_stall_seconds: Seconds
-    run_on: RunOn
+    run_on: Literal["auto", "view", "worker"]
     view_threads: int = Field(gt=0)
     stream_threads: int = Field(ge=0)
     idempotency_hours: int = Field(gt=0, le=8760)

@@ -128,7 +128,8 @@ class FlaskASGI:
         try:
             body, length = await self._read_body(scope, receive, task)
             if isinstance(body, RefusedBody) and not body.is_read:
-                send = Refusal(scope, receive, send).send
+                refusal = Refusal(scope, receive, send)
+                receive, send = refusal.receive, refusal.send
             with body:
                 await self._respond(scope, body, length, Client(receive, send, end))
         except ClientDisconnectedError:

@@ -103,9 +103,15 @@ class BodyReader:
         if limit is not None and declared is not None and declared > limit:
             return RefusedBody(RequestEntityTooLarge()), declared
         pace = Pace(receive, self._bytes_per_second, self._stall_seconds)
+        try:
+            first = await _next_chunk(pace)
+        except RequestTimeout as error:
+            return RefusedBody(error), declared
+        if not (first or pace.more or declared):
+            return io.BytesIO(), declared
         storage = Storage(self.memory, self._spool_bytes, self._run_in_thread)
         try:
-            return await _read(pace, storage, limit, declared)
+            return await _read(first, pace, storage, limit, declared)
         except HTTPException as error:
             storage.close()
             return RefusedBody(error, is_read=not pace.more), declared
@@ -114,13 +120,18 @@ class BodyReader:
             raise
 
 
-async def _read(pace: Pace, storage: Storage, limit: int | None, declared: int | None) -> tuple[IO[bytes], int | None]:
+async def _next_chunk(pace: Pace) -> bytes:
+    try:
+        return await pace.next_chunk()
+    except TimeoutError:
+        raise RequestTimeout from None
+
+
+async def _read(
+    chunk: bytes, pace: Pace, storage: Storage, limit: int | None, declared: int | None
+) -> tuple[IO[bytes], int | None]:
     received = 0
-    while pace.more:
-        try:
-            chunk = await pace.next_chunk()
-        except TimeoutError:
-            raise RequestTimeout from None
+    while True:
         received += len(chunk)
         if limit is not None and received > limit:
             raise RequestEntityTooLarge
@@ -128,6 +139,9 @@ async def _read(pace: Pace, storage: Storage, limit: int | None, declared: int |
             await _store(storage.add(chunk))
         # A client may be long in sending the next one.
         del chunk
+        if not pace.more:
+            break
+        chunk = await _next_chunk(pace)
     if declared is not None and received < declared:
         raise ClientDisconnectedError
     return await _store(storage.finish()), received if received or declared is not None else None

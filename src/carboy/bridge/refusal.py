@@ -1,9 +1,10 @@
 """Sends the answer to a request whose body was refused, and closes the connection after it."""
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
-from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, ASGISendEvent, HTTPScope
+from asgiref.typing import ASGIReceiveCallable, ASGIReceiveEvent, ASGISendCallable, ASGISendEvent, HTTPScope
 
 LINGER_SECONDS = 2.0
 """How long to go on reading what a client still sends after its answer.
@@ -14,7 +15,7 @@ client that has seen the answer needs no longer to stop.
 
 
 class Refusal:
-    """Takes the place of ``send`` for a request whose body was not read to its end.
+    """Takes the place of ``send`` and ``receive`` for a request whose body was not read to its end.
 
     What is left of the body is thrown away, so that the client reads its answer, and so that a server that hands on
     what it has read before it does anything else (hypercorn does) can end the request. What follows it on the
@@ -26,6 +27,13 @@ class Refusal:
         self._closes = scope["http_version"].startswith("1")
         self._receive = receive
         self._send = send
+        self._rest: asyncio.Task[None] | None = None
+        self._has_ended = asyncio.Event()
+
+    async def receive(self) -> ASGIReceiveEvent:
+        """Wait until the client leaves."""
+        await asyncio.wait([self._throw_rest_away()])
+        return {"type": "http.disconnect"}
 
     async def send(self, message: ASGISendEvent) -> None:
         if message["type"] == "http.response.start" and self._closes:
@@ -37,16 +45,25 @@ class Refusal:
             await self._send(message)
 
     async def _finish(self, body: bytes) -> None:
-        await self._send({"type": "http.response.body", "body": body, "more_body": True})
-        rest = asyncio.create_task(self._throw_rest_away())
+        rest = self._throw_rest_away()
         try:
-            await asyncio.wait([rest], timeout=LINGER_SECONDS)
+            await self._send({"type": "http.response.body", "body": body, "more_body": True})
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LINGER_SECONDS):
+                    await self._has_ended.wait()
             await self._send({"type": "http.response.body", "body": b"", "more_body": False})
         finally:
             rest.cancel()
-            await asyncio.wait([rest])
 
-    async def _throw_rest_away(self) -> None:
-        message: Any = {"type": "http.request", "more_body": True}
-        while message["type"] == "http.request" and message.get("more_body", False):
+    def _throw_rest_away(self) -> asyncio.Task[None]:
+        """Read on until the client leaves, in a task, as there may be only one who reads."""
+        if self._rest is None:
+            self._rest = asyncio.create_task(self._read())
+        return self._rest
+
+    async def _read(self) -> None:
+        message: Any = {"type": "http.request"}
+        while message["type"] == "http.request":
             message = await self._receive()
+            if not message.get("more_body", False):
+                self._has_ended.set()
