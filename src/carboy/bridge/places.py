@@ -7,10 +7,11 @@ from functools import partial
 from typing import Any
 
 from carboy.bridge import exchange
+from carboy.bridge.client import Client
 from carboy.bridge.greenlets import await_here
 from carboy.bridge.loops import Loops, greenlets
-from carboy.bridge.response import Answer, Deliver, WsgiApp, begin
-from carboy.bridge.streaming import END, ThreadIterator
+from carboy.bridge.response import Answer, WsgiApp, begin, send_whole
+from carboy.bridge.streaming import END, ThreadIterator, is_file
 from carboy.bridge.workers import Worker, settle, tell
 
 
@@ -21,18 +22,19 @@ class OnLoop:
         self._loops = loops
         self._context = context
 
-    async def begin(self, app: WsgiApp, environ: dict[str, Any], deliver: Deliver) -> Answer | None:
-        return await greenlets.run(self._context, self._begin, app, environ, deliver)
+    async def begin(self, app: WsgiApp, environ: dict[str, Any], client: Client) -> Answer | None:
+        return await greenlets.run(self._context, self._begin, app, environ, client)
 
-    def _begin(self, app: WsgiApp, environ: dict[str, Any], deliver: Deliver) -> Answer | None:
+    def _begin(self, app: WsgiApp, environ: dict[str, Any], client: Client) -> Answer | None:
         answer = begin(app, environ, self._adapt)
         if answer.body is None:
             return answer
         try:
-            await_here(deliver(answer))
+            await_here(send_whole(answer, client))
         finally:
-            if answer.close is not None:
-                answer.close()
+            close = answer.close
+            if close is not None:
+                close()
         return None
 
     def _adapt(self, body: Iterable[bytes]) -> Iterable[bytes]:
@@ -61,9 +63,10 @@ class OnWorker:
         self._context = context
         self._worker: Worker | None = None
         self._work: asyncio.Future[Any]
+        self._is_file = False
         self._is_stuck = False
 
-    async def begin(self, app: WsgiApp, environ: dict[str, Any], deliver: Deliver) -> Answer | None:
+    async def begin(self, app: WsgiApp, environ: dict[str, Any], client: Client) -> Answer | None:
         async with self._workers.slots:
             self._worker = worker = self._workers.take()
             answered: asyncio.Future[Answer] = worker.loop.create_future()
@@ -75,12 +78,13 @@ class OnWorker:
             except BaseException:
                 self._give_back()
                 raise
-        if answer.body is not None or answer.is_file:
+        self._is_file = is_file(answer.iterable)
+        if answer.body is not None or self._is_file:
             self._give_back()
         if answer.body is None:
             return answer
         try:
-            await deliver(answer)
+            await send_whole(answer, client)
         finally:
             await self._work
         return None
@@ -104,7 +108,7 @@ class OnWorker:
     async def close(self, answer: Answer) -> None:
         """Close the answer in its thread, and wait for that unless the thread blocks in a step."""
         if self._worker is None:
-            if answer.is_file and answer.close is not None:
+            if self._is_file and answer.close is not None:
                 await self._files.run(answer.close)
         elif answer.close is not None:
             self._work = self._worker.submit(self._context.run, answer.close)

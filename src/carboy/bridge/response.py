@@ -1,6 +1,6 @@
 """Carries a WSGI response to an ASGI server."""
 
-from collections.abc import Callable, Coroutine, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
@@ -10,7 +10,7 @@ from asgiref.typing import ASGISendEvent, HTTPResponseStartEvent
 
 from carboy.bridge.client import Client, Departure
 from carboy.bridge.coroutines import go_on
-from carboy.bridge.streaming import END, is_file
+from carboy.bridge.streaming import END
 
 WsgiApp = Callable[..., Iterable[bytes]]
 NO_BODY_STATUSES = frozenset({204, 304})
@@ -68,11 +68,15 @@ class Answer:
     """What a WSGI application has answered."""
 
     start: StartResponse
+    iterable: Iterable[bytes]
     chunks: Iterator[bytes]
     body: bytes | None
     """The whole body, where it was whole at once: one final message, as each message is a write to the socket."""
-    close: Callable[[], None] | None
-    is_file: bool
+
+    @property
+    def close(self) -> Callable[[], None] | None:
+        close: Callable[[], None] | None = getattr(self.iterable, "close", None)
+        return close
 
 
 def begin(
@@ -89,22 +93,21 @@ def begin(
     result = app(environ, start)
     if adapt is not None:
         result = adapt(result)
-    close = getattr(result, "close", None)
     try:
         chunks, body = _chunks(result, start), None
-        if environ["REQUEST_METHOD"] == "HEAD" or start.status in NO_BODY_STATUSES:
+        if start.status in NO_BODY_STATUSES or environ["REQUEST_METHOD"] == "HEAD":
             next(chunks, b"")
             body = b""
         elif start.content_length is not None:
-            first = next(chunks, b"")
-            if len(first) == start.content_length:
-                body = first
-            chunks = chain([first], chunks)
+            body = next(chunks, b"")
+            if len(body) != start.content_length:
+                chunks, body = chain([body], chunks), None
     except BaseException:
+        close = getattr(result, "close", None)
         if close is not None:
             close()
         raise
-    return Answer(start, chunks, body, close, is_file(result))
+    return Answer(start, result, chunks, body)
 
 
 def _chunks(result: Iterable[bytes], start: StartResponse) -> Iterator[bytes]:
@@ -122,14 +125,11 @@ def _iterate(result: Iterable[bytes], start: StartResponse) -> Iterator[bytes]:
     yield from start.written
 
 
-Deliver = Callable[[Answer], Coroutine[Any, Any, None]]
-
-
 class Place(Protocol):
     """Where a request lives: its Flask code runs there, from first to last."""
 
-    async def begin(self, app: WsgiApp, environ: dict[str, Any], deliver: Deliver) -> Answer | None:
-        """Run `begin` there; deliver an answer that is whole at once, and close it, or return it."""
+    async def begin(self, app: WsgiApp, environ: dict[str, Any], client: Client) -> Answer | None:
+        """Run `begin` there; send an answer that is whole at once, and close it, or return it."""
 
     def begin_stream(self) -> None:
         """Make ready for a body that comes in steps.
@@ -145,14 +145,7 @@ class Place(Protocol):
         """Close the answer's iterable, whatever has happened to it."""
 
 
-async def respond(
-    place: Place,
-    app: WsgiApp,
-    environ: dict[str, Any],
-    client: Client,
-    *,
-    headers: Iterable[tuple[bytes, bytes]] = (),
-) -> None:
+async def respond(place: Place, app: WsgiApp, environ: dict[str, Any], client: Client) -> None:
     """Have a WSGI application answer a request and send what it says, closing its iterable whatever happens.
 
     Args:
@@ -160,22 +153,15 @@ async def respond(
         app: The WSGI application.
         environ: The request.
         client: Who is answered.
-        headers: What the response says besides.
 
     Raises:
         ClientDisconnectedError: The client left before it had the whole response.
-        TooManyStreamsError: The response is a stream, as which there are too many; nothing has been sent.
+        TooManyStreamsError: The response is a stream, of which there are too many; nothing has been sent.
     """
-
-    async def deliver(answer: Answer) -> None:
-        answer.start.headers += headers
-        await _send_whole(answer, client)
-
-    answer = await place.begin(app, environ, deliver)
+    answer = await place.begin(app, environ, client)
     if answer is None:
         return
     try:
-        answer.start.headers += headers
         place.begin_stream()
         async with Departure(client) as departure:
             await _stream(place, answer, departure)
@@ -183,7 +169,12 @@ async def respond(
         await place.close(answer)
 
 
-async def _send_whole(answer: Answer, client: Client) -> None:
+async def send_whole(answer: Answer, client: Client) -> None:
+    """Send an answer whose body is whole.
+
+    Raises:
+        ClientDisconnectedError: The client left before it had all of it.
+    """
     sending = client.tell(answer.start.message(), _body_message(answer.body or b"", more=False))
     try:
         awaited = sending.send(None)
