@@ -4,7 +4,7 @@ import random
 import re
 import time
 from collections.abc import Callable, Iterable
-from functools import cached_property, lru_cache
+from functools import cached_property
 from io import BytesIO
 from operator import methodcaller
 from typing import IO, TYPE_CHECKING, Any, cast
@@ -17,17 +17,15 @@ from werkzeug.exceptions import RequestEntityTooLarge, SecurityError
 from werkzeug.formparser import FormDataParser
 from werkzeug.http import parse_date, parse_if_range_header
 from werkzeug.routing import MapAdapter
-from werkzeug.sansio.utils import get_current_url, get_host
+from werkzeug.sansio.utils import get_current_url
+
+from carboy.bridge.urls import MAX_HOST, UrlBinding
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 """What is taken over from X-Request-ID; anything else could be made to look like a line of the log."""
-
-
-MAX_HOST = 255
-"""Characters of a Host header: as many as a name in the DNS may have (RFC 1035 section 2.3.4)."""
 
 READERS: dict[str, Callable[[str], object]] = {
     # It fails at others than ASCII, and all credentials are that (RFC 9110 section 11.4).
@@ -144,54 +142,33 @@ def current_request() -> Request:
 
 
 class Application(flask.Flask):
-    """Flask with `Request`, and with a shorter way to a route.
-
-    Flask works out host and subdomain anew for each request. Few requests name another host than the last one did, and
-    without routing by subdomain or host nothing else of it is needed.
-    """
+    """Flask with `Request`, and with a shorter way to a route."""
 
     request_class = Request
     json_provider_class = JsonProvider
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._hosts = lru_cache(maxsize=512)(self._find_host)
+        self._urls = StrictUrlBinding(self)
 
     def create_url_adapter(self, request: flask.Request | None) -> MapAdapter | None:
-        by_host = self.subdomain_matching or self.url_map.host_matching or self.config["SERVER_NAME"] is not None
-        if request is None or by_host:
+        if request is None or self._urls.is_by_host():
             return super().create_url_adapter(request)
-        environ, trusted = request.environ, self.config["TRUSTED_HOSTS"]
-        scheme, header = environ["wsgi.url_scheme"], environ.get("HTTP_HOST")
-        if header is not None and len(header) > MAX_HOST:
-            raise SecurityError
-        server = environ["SERVER_NAME"], environ["SERVER_PORT"]
-        request.trusted_hosts = trusted
-        request.host, server_name = self._hosts(scheme, header, server, trusted and tuple(trusted))
-        return MapAdapter(
-            self.url_map,
-            server_name,
-            request.root_path or "/",
-            self.url_map.default_subdomain or "",
-            scheme,
-            request.path,
-            environ["REQUEST_METHOD"],
-            request.query_string.decode(errors="replace"),
-        )
+        return self._urls.bind(request)
 
-    def _find_host(
+
+class StrictUrlBinding(UrlBinding):
+    """Refuses a host of which no URL could be told."""
+
+    def find_host(
         self, scheme: str, header: str | None, server: tuple[str, int | None], trusted: tuple[str, ...] | None
     ) -> tuple[str, str]:
-        """Return a request's host as it was sent, and as routing knows it.
-
-        Raises:
-            SecurityError: The host is not one of those that are trusted, or no host's name.
-            BadHost: It is no host's name.
-        """
-        host = get_host(scheme, header, server, trusted)
+        if header is not None and len(header) > MAX_HOST:
+            raise SecurityError
+        found = super().find_host(scheme, header, server, trusted)
         try:
-            get_current_url(scheme, host)
+            get_current_url(scheme, found[0])
         except ValueError as error:
-            # A label may be too long, for one. No URL of the request could be told.
+            # A label may be too long, for one.
             raise SecurityError from error
-        return host, self.url_map.bind(host).server_name
+        return found

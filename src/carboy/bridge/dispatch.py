@@ -16,6 +16,7 @@ from carboy.bridge.exchange import Exchange
 from carboy.bridge.greenlets import await_here, current_context, in_bridge, tame
 from carboy.bridge.loops import Loops, adopt_asgiref
 from carboy.bridge.streaming import LoopIterator, adapt_body
+from carboy.bridge.urls import UrlBinding
 from carboy.bridge.views import Views
 
 Function = Callable[..., Any]
@@ -32,7 +33,9 @@ class Dispatch:
         self._app = app
         self._loops = loops
         self._views = views
+        self._urls = UrlBinding(app)
         self._create_url_adapter = app.create_url_adapter
+        self._binds_as_flask = type(app).create_url_adapter is Flask.create_url_adapter
         self._make_response = app.make_response
         self._process_response = app.process_response
         self._dispatch_request = app.dispatch_request
@@ -90,8 +93,11 @@ class Dispatch:
         return not self._views.is_async(endpoint, request.method)
 
     def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
-        """Hand over the match by which it was decided where the request lives."""
-        adapter = self._create_url_adapter(request)
+        """Bind the routes as Flask does, and hand over the match by which it was decided where the request lives."""
+        if request is not None and self._binds_as_flask and not self._urls.is_by_host():
+            adapter: MapAdapter | None = self._urls.bind(request)
+        else:
+            adapter = self._create_url_adapter(request)
         here = exchange.current.get()
         if adapter is not None and request is not None and here is not None and here.match is not None:
             here.is_sure = self._views.hand_over(here.match, adapter)

@@ -78,7 +78,7 @@ class OnWorker:
             except BaseException:
                 self._give_back()
                 raise
-        self._is_file = is_file(answer.iterable)
+        self._is_file = answer.body is None and is_file(answer.iterable)
         if answer.body is not None or self._is_file:
             self._give_back()
         if answer.body is None:
