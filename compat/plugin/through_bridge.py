@@ -117,7 +117,7 @@ def by_bridge(server: Server) -> Callable[..., Response]:
         start, answer = server.request(app, _get_environ(environ).copy())
         # As Werkzeug does, which waits for the first chunk.
         chunks: Iterator[bytes] = chain(list(answer) if buffered else _first(answer), answer)
-        headers = [(name.decode("latin-1").title(), value.decode("latin-1")) for name, value in start["headers"]]
+        headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in start["headers"]]
         return ClosingIterator(chunks, answer.close), _status(start["status"]), Headers(headers)
 
     return run_wsgi_app
