@@ -4,11 +4,13 @@ SHELL := /bin/sh
 .SUFFIXES:
 .DELETE_ON_ERROR:
 
+# Another interpreter gets an environment of its own: make test PYTHON=python3.13 VENV=.venv-3.13
 PYTHON ?= python3
+VENV ?= .venv
 HOST ?= 127.0.0.1
 PORT ?= 8000
 
-BIN := .venv/bin
+BIN := $(VENV)/bin
 export FLASK_APP := asgi
 
 .PHONY: help
@@ -16,7 +18,7 @@ help: ## List the tasks
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: run
-run: .venv/run.stamp ## Migrate the database and serve the API (HOST, PORT and CARBOY_* override)
+run: $(VENV)/run.stamp ## Migrate the database and serve the API (HOST, PORT and CARBOY_* override)
 	@$(BIN)/flask db upgrade
 	@echo "The API:    http://$(HOST):$(PORT)/api/users"
 	@echo "Its page:   http://$(HOST):$(PORT)/api/docs (closed in production)"
@@ -24,52 +26,52 @@ run: .venv/run.stamp ## Migrate the database and serve the API (HOST, PORT and C
 	@exec $(BIN)/hypercorn --config hypercorn.toml --bind "$(HOST):$(PORT)" asgi:app
 
 .PHONY: test
-test: .venv/dev.stamp ## Run all tests and measure their coverage
+test: $(VENV)/dev.stamp ## Run all tests and measure their coverage
 	$(BIN)/pytest -n auto --maxprocesses 6 --dist worksteal --cov --cov-report=term
 
 .PHONY: torture
-torture: .venv/dev.stamp ## Run the heavy tests and show their figures
+torture: $(VENV)/dev.stamp ## Run the heavy tests and show their figures
 	$(BIN)/pytest tests/torture
 
 .PHONY: check
-check: .venv/dev.stamp .venv/bench.stamp ## Check format, lint, types and import contracts
+check: $(VENV)/dev.stamp $(VENV)/bench.stamp ## Check format, lint, types and import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
 .PHONY: bench
-bench: .venv/bench.stamp ## Compare with other frameworks (QUICK=1 for 3 minutes; BENCH_JOBS, BENCH_PEERS, BENCH_DB choose)
+bench: $(VENV)/bench.stamp ## Compare with other frameworks (QUICK=1 for 3 minutes; BENCH_JOBS, BENCH_PEERS, BENCH_DB choose)
 	@$(BIN)/python -m bench
 
 .PHONY: compat
-compat: .venv/dev.stamp ## Run the tests of Flask and its extensions through the bridge (SUITES="flask-wtf flask-login" chooses)
+compat: $(VENV)/dev.stamp ## Run the tests of Flask and its extensions through the bridge (SUITES="flask-wtf flask-login" chooses)
 	@SUITES="$(SUITES)" $(BIN)/python -m compat
 
 .PHONY: profile
-profile: .venv/bench.stamp ## Show where a request's time goes (JOB=static, one, list, update or create; DB=postgresql)
+profile: $(VENV)/bench.stamp ## Show where a request's time goes (JOB=static, one, list, update or create; DB=postgresql)
 	@JOB="$(JOB)" DB="$(or $(DB),sqlite)" $(BIN)/python -m bench.profile
 
 .PHONY: format
-format: .venv/dev.stamp ## Format the code and mend what the linter can mend
+format: $(VENV)/dev.stamp ## Format the code and mend what the linter can mend
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
 .PHONY: migration
-migration: .venv/dev.stamp ## Write a migration for what changed in the models (MESSAGE="add orders")
+migration: $(VENV)/dev.stamp ## Write a migration for what changed in the models (MESSAGE="add orders")
 	@test -n "$(MESSAGE)" || { echo 'Say what changed: make migration MESSAGE="add orders"' >&2; exit 2; }
 	$(BIN)/flask db upgrade
 	$(BIN)/flask db revision "$(MESSAGE)"
 	$(BIN)/ruff format --quiet src/carboy/db/migrations
 
 .PHONY: openapi
-openapi: .venv/run.stamp ## Write docs/openapi.json anew from the code
+openapi: $(VENV)/run.stamp ## Write docs/openapi.json anew from the code
 	@mkdir -p var
 	@CARBOY_ENV=testing $(BIN)/flask openapi > var/openapi.json
 	@mv var/openapi.json docs/openapi.json
 
 .PHONY: lock
-lock: .venv/dev.stamp ## Pin the newest versions that pyproject.toml allows
+lock: $(VENV)/dev.stamp ## Pin the newest versions that pyproject.toml allows
 	$(BIN)/uv pip compile $(LOCK_FLAGS) --group build pyproject.toml -o requirements/run.txt
 	$(BIN)/uv pip compile $(LOCK_FLAGS) --group dev -c requirements/run.txt pyproject.toml -o requirements/dev.txt
 	$(BIN)/uv pip compile $(LOCK_FLAGS) --group bench -c requirements/dev.txt pyproject.toml -o requirements/bench.txt
@@ -79,17 +81,17 @@ LOCK_FLAGS := --quiet --upgrade --universal --python-version 3.11 --generate-has
 
 .PHONY: clean
 clean: ## Remove the virtual environment and all caches; the data in var/ stays
-	rm -rf .venv build dist src/*.egg-info .mypy_cache .pytest_cache .ruff_cache .coverage htmlcov
+	rm -rf .venv .venv-* build dist src/*.egg-info .mypy_cache .pytest_cache .ruff_cache .coverage htmlcov
 
 # A stamp is older than its lock when the lock has changed, and the environment is then brought up to date. The lock is
 # complete (`pip check` sees to it), so that pip need not resolve anything, which some versions of it do wrongly: for a
 # pinned package that another one asks for with an extra they take the newest.
-.venv/pyvenv.cfg:
+$(VENV)/pyvenv.cfg:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Carboy needs Python 3.11 or newer; name one with: make PYTHON=python3.12" >&2; exit 1; }
-	$(PYTHON) -m venv .venv
+	$(PYTHON) -m venv $(VENV)
 
-.venv/%.stamp: requirements/%.txt pyproject.toml .venv/pyvenv.cfg
+$(VENV)/%.stamp: requirements/%.txt pyproject.toml $(VENV)/pyvenv.cfg
 	@echo "Installing what $< pins ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $<
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .

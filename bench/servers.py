@@ -140,6 +140,7 @@ def _environment(database_url: str) -> dict[str, str]:
         "BENCH_DATABASE_URL": database_url,
         "BENCH_POOL_SIZE": str(POOL_SIZE),
         "CARBOY_ENV": "production",
+        "CARBOY_HTTP__DRAIN_SECONDS": "0",
         "CARBOY_DATABASE__URL": database_url,
         "CARBOY_DATABASE__POOL_SIZE": str(POOL_SIZE),
         # The others wait for as long as it takes, and so may Carboy where 16 writers queue for one disk.

@@ -6,7 +6,7 @@ from flask import Flask
 from carboy import cli, compression, cors, headers, logs, problems, routes
 from carboy.api import idempotency
 from carboy.bridge import FlaskASGI
-from carboy.lifespan import lifespan_of
+from carboy.lifespan import close_connections_at_shutdown, lifespan_of
 from carboy.settings import Settings
 from carboy.web import Application
 from carboy.wiring import wire
@@ -22,7 +22,8 @@ def create_app(container: Container) -> Flask:
     settings: Settings = container.settings()
     logs.configure_logging(settings.logging)
 
-    app = Application("carboy")
+    # Flask's route of static files would stay open where the page at /api/docs is closed, which sends its files itself.
+    app = Application("carboy", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.http.max_body_bytes
     app.config["MAX_FORM_MEMORY_SIZE"] = settings.http.max_body_bytes
     app.config["REQUIRE_IF_MATCH"] = settings.http.require_if_match
@@ -49,4 +50,6 @@ def create_app(container: Container) -> Flask:
 def create_asgi(container: Container, app: Flask) -> FlaskASGI:
     """Make the ASGI application around `create_app`'s: it opens and closes what the container holds."""
     http = container.settings().http
+    if http.drain_seconds:
+        close_connections_at_shutdown(app, container.health_service())
     return FlaskASGI(app, lifespan=lifespan_of(container), threads=http.view_threads, spool_bytes=http.spool_bytes)

@@ -4,16 +4,15 @@ import logging
 import logging.config
 import sys
 import time
-from contextlib import nullcontext
 from datetime import UTC, datetime
 from json.encoder import encode_basestring_ascii as _quote
-from typing import TextIO
 
 import structlog
 from flask import Flask, Response, has_request_context
 from structlog.contextvars import get_contextvars
 
 from carboy.settings import LoggingSettings
+from carboy.stderr import Stderr
 from carboy.web import Request, current_request
 
 TRACEBACKS = {"exception", "stack"}
@@ -24,7 +23,7 @@ _log = logging.getLogger("carboy.request")
 
 def configure_logging(settings: LoggingSettings) -> None:
     """Send all logging of this process, the libraries' too, to standard error in the configured format."""
-    shared: list[structlog.typing.Processor] = [
+    complete: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         _add_request,
         structlog.stdlib.add_log_level,
@@ -32,19 +31,21 @@ def configure_logging(settings: LoggingSettings) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.stdlib.PositionalArgumentsFormatter(),
     ]
-    finish: list[structlog.typing.Processor] = (
+    render: list[structlog.typing.Processor] = (
         [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
         if settings.format == "json"
         else [
             _escape,
             # The plain one, as the rich one prints local variables, among them secrets.
             structlog.dev.ConsoleRenderer(
-                colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+                colors=sys.stderr is not None and sys.stderr.isatty(),
+                exception_formatter=structlog.dev.plain_traceback,
             ),
         ]
     )
     structlog.configure(
-        processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        # All else is done by the handler, where a mistake in a line is not an error of the code that logs it.
+        processors=[structlog.stdlib.filter_by_level, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
@@ -56,8 +57,7 @@ def configure_logging(settings: LoggingSettings) -> None:
             "formatters": {
                 "structured": {
                     "()": structlog.stdlib.ProcessorFormatter,
-                    "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, *finish],
-                    "foreign_pre_chain": shared,
+                    "processors": [*complete, structlog.stdlib.ProcessorFormatter.remove_processors_meta, *render],
                 }
             },
             "handlers": {
@@ -76,21 +76,7 @@ def configure_logging(settings: LoggingSettings) -> None:
             },
         }
     )
-
-
-class Stderr(logging.StreamHandler[TextIO]):
-    """Standard error, and a short way to it for the one line that every request logs."""
-
-    writes_json = False
-
-    def hears_alone(self, logger: logging.Logger) -> bool:
-        """Tell whether nothing else would see what this logger logs, or change it."""
-        return logging.root.handlers == [self] and not (logger.handlers or logger.filters or self.filters)
-
-    def write(self, line: str) -> None:
-        with self.lock or nullcontext():
-            self.stream.write(line)
-            self.stream.flush()
+    logging.captureWarnings(capture=True)
 
 
 def _add_request(_logger: object, _method: str, fields: structlog.typing.EventDict) -> structlog.typing.EventDict:

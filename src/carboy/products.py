@@ -182,8 +182,19 @@ def check_type(place: str, annotation: Any, argument: Any) -> Iterator[str]:
 
 
 def _name(annotation: Any) -> str:
-    names = (
-        option.__qualname__ if isinstance(option, type) and get_origin(option) is None else str(option)
-        for option in options_of(annotation)
-    )
-    return " | ".join("None" if name == "NoneType" and len(options_of(annotation)) > 1 else name for name in names)
+    names = [_name_of_one(option) for option in options_of(annotation)]
+    return " | ".join("None" if name == "NoneType" and len(names) > 1 else name for name in names)
+
+
+def _name_of_one(annotation: Any) -> str:
+    """Spell a type as its users do: in which module it is defined differs between versions of Python."""
+    if annotation is ...:
+        return "..."
+    if isinstance(annotation, list):
+        # What a Callable is called with.
+        return f"[{', '.join(map(_name, annotation))}]"
+    kind = get_origin(annotation) or annotation
+    if not isinstance(kind, type):
+        return str(annotation)
+    items = ", ".join(map(_name, get_args(annotation)))
+    return f"{kind.__qualname__}[{items}]" if items else kind.__qualname__

@@ -42,6 +42,7 @@ ORIGIN = re.compile(
 """A scheme, a host and a port that is not the scheme's own, as a browser writes them (RFC 6454 section 6.2)."""
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+SecondsOrNone = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class HttpSettings(Section):
@@ -53,6 +54,8 @@ class HttpSettings(Section):
     docs: bool
     compress_min_bytes: int = Field(ge=0)
     cors_origins: tuple[str, ...]
+    drain_seconds: SecondsOrNone
+    stop_seconds: SecondsOrNone
 
     @field_validator("cors_origins")
     @classmethod
@@ -92,8 +95,12 @@ class LoggingSettings(Section):
     format: Literal["json", "console"]
 
 
+MIN_SECRET_LENGTH = 32
+"""Characters of a secret key."""
+
+
 class SecuritySettings(Section):
-    secret_key: SecretStr = Field(min_length=32)
+    secret_key: SecretStr = Field(min_length=MIN_SECRET_LENGTH)
 
 
 class Settings(Section):

@@ -5,12 +5,19 @@ import re
 import time
 from collections.abc import Callable, Iterable
 from functools import cached_property, lru_cache
+from io import BytesIO
+from operator import methodcaller
 from typing import IO, TYPE_CHECKING, Any, cast
+from urllib.parse import quote
 
 import flask
+from flask.json.provider import DefaultJSONProvider
 from werkzeug.datastructures import Headers
+from werkzeug.exceptions import RequestEntityTooLarge, SecurityError
+from werkzeug.formparser import FormDataParser
+from werkzeug.http import parse_date, parse_if_range_header
 from werkzeug.routing import MapAdapter
-from werkzeug.sansio.utils import get_host
+from werkzeug.sansio.utils import get_current_url, get_host
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -19,12 +26,61 @@ REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 """What is taken over from X-Request-ID; anything else could be made to look like a line of the log."""
 
 
-class Request(flask.Request):
-    """A request with an id, which stands in its answer, in its problems and in each line of its log."""
+MAX_HOST = 255
+"""Characters of a Host header: as many as a name in the DNS may have (RFC 1035 section 2.3.4)."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+READERS: dict[str, Callable[[str], object]] = {
+    # It fails at others than ASCII, and all credentials are that (RFC 9110 section 11.4).
+    "HTTP_AUTHORIZATION": methodcaller("encode", "ascii"),
+    "HTTP_DATE": parse_date,
+    "HTTP_IF_MODIFIED_SINCE": parse_date,
+    "HTTP_IF_RANGE": parse_if_range_header,
+    "HTTP_IF_UNMODIFIED_SINCE": parse_date,
+}
+"""The headers at whose values werkzeug may fail, such as a date in the year 9999999999, and what reads them there."""
+
+ASCII = bytes(range(128))
+
+
+class FormParser(FormDataParser):
+    """Holds each kind of form to `MAX_FORM_PARTS`, which werkzeug asks of multipart ones alone."""
+
+    def parse(
+        self, stream: IO[bytes], mimetype: str, content_length: int | None, options: dict[str, str] | None = None
+    ) -> Any:
+        if mimetype == "application/x-www-form-urlencoded" and self.max_form_parts is not None:
+            content = stream.read()
+            if content.count(b"&") >= self.max_form_parts:
+                raise RequestEntityTooLarge
+            stream = BytesIO(content)
+        return super().parse(stream, mimetype, content_length, options)
+
+
+class JsonProvider(DefaultJSONProvider):
+    def loads(self, s: str | bytes, **kwargs: Any) -> Any:
+        try:
+            return super().loads(s, **kwargs)
+        except RecursionError as error:
+            # Of what is nested too deeply a client is told as of what is no JSON.
+            raise ValueError("nested too deeply") from error
+
+
+class Request(flask.Request):
+    """A request with an id, which stands in its answer, in its problems and in each line of its log.
+
+    A header that cannot be read is taken for missing, as RFC 9110 wants it of dates (section 13.1).
+    """
+
+    form_data_parser_class = FormParser
+
+    def __init__(self, environ: "WSGIEnvironment", *args: Any, **kwargs: Any) -> None:
+        for name, read in READERS.items():
+            if name in environ:
+                _drop_unreadable(environ, name, read)
+        super().__init__(environ, *args, **kwargs)
         self.started = time.perf_counter()
+        if not self.query_string.isascii():
+            self.query_string = _in_utf_8(self.query_string)
 
     @cached_property
     def id(self) -> str:
@@ -40,6 +96,25 @@ class Request(flask.Request):
             return super().stream
         limit = self.max_content_length
         return self.environ["wsgi.input"] if limit is None or int(length) <= limit else super().stream
+
+
+def _in_utf_8(query: bytes) -> bytes:
+    """Percent-encode a query that holds other bytes than UTF-8: werkzeug reads those in this form only."""
+    try:
+        query.decode()
+    except UnicodeDecodeError:
+        return quote(query, safe=ASCII).encode()
+    return query
+
+
+def _drop_unreadable(environ: "WSGIEnvironment", name: str, read: Callable[[str], object]) -> None:
+    try:
+        read(environ[name])
+    except (ValueError, OverflowError):
+        del environ[name]
+        if name == "HTTP_IF_RANGE":
+            # Its condition does not hold, so that the whole is to be sent.
+            environ.pop("HTTP_RANGE", None)
 
 
 class JsonResponse(flask.Response):
@@ -76,6 +151,7 @@ class Application(flask.Flask):
     """
 
     request_class = Request
+    json_provider_class = JsonProvider
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -86,10 +162,12 @@ class Application(flask.Flask):
         if request is None or by_host:
             return super().create_url_adapter(request)
         environ, trusted = request.environ, self.config["TRUSTED_HOSTS"]
-        scheme = environ["wsgi.url_scheme"]
+        scheme, header = environ["wsgi.url_scheme"], environ.get("HTTP_HOST")
+        if header is not None and len(header) > MAX_HOST:
+            raise SecurityError
         server = environ["SERVER_NAME"], environ["SERVER_PORT"]
         request.trusted_hosts = trusted
-        request.host, server_name = self._hosts(scheme, environ.get("HTTP_HOST"), server, trusted and tuple(trusted))
+        request.host, server_name = self._hosts(scheme, header, server, trusted and tuple(trusted))
         return MapAdapter(
             self.url_map,
             server_name,
@@ -107,8 +185,13 @@ class Application(flask.Flask):
         """Return a request's host as it was sent, and as routing knows it.
 
         Raises:
-            SecurityError: The host is not one of those that are trusted.
+            SecurityError: The host is not one of those that are trusted, or no host's name.
             BadHost: It is no host's name.
         """
         host = get_host(scheme, header, server, trusted)
+        try:
+            get_current_url(scheme, host)
+        except ValueError as error:
+            # A label may be too long, for one. No URL of the request could be told.
+            raise SecurityError from error
         return host, self.url_map.bind(host).server_name

@@ -24,11 +24,10 @@ from support.carboy_server import (
     wait_for,
 )
 from support.requests import registration
-from support.server import PATIENCE
+from support.server import PATIENCE, read_to_end
 from support.sqlite_lock import write_lock
 
 from carboy.configuration import load_settings
-from carboy.lifespan import TERMINATION_PUT_OFF_SECONDS
 
 
 @contextmanager
@@ -81,7 +80,7 @@ def test_a_request_in_flight_is_answered_before_the_server_ends(
 def test_the_server_waits_longer_than_any_statement_may_take() -> None:
     server = tomllib.loads((PROJECT / "hypercorn.toml").read_text(encoding="utf-8"))
     application = load_settings(PROJECT / "config.yaml", {})
-    assert application.database.statement_timeout < server["graceful_timeout"] < TERMINATION_PUT_OFF_SECONDS
+    assert application.database.statement_timeout < server["graceful_timeout"] < application.http.stop_seconds
 
 
 def test_idle_connections_do_not_hold_up_the_end(environment: Mapping[str, str]) -> None:
@@ -93,7 +92,7 @@ def test_idle_connections_do_not_hold_up_the_end(environment: Mapping[str, str])
             assert server.exchange(b"GET /health/live HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")
             # Patience is shorter than graceful_timeout.
             assert server.stop() == 0
-            assert (silent.recv(1), beginning.recv(1)) == (b"", b"")
+            assert (read_to_end(silent), read_to_end(beginning)) == (b"", b"")
 
 
 def test_an_unfinished_request_holds_up_the_end_only_until_graceful_timeout(

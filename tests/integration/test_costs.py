@@ -52,6 +52,9 @@ COSTS = {
         "POST", "/api/users", b'{"username": "new%d", "email": "new%d@example.com"}', hops=2, round_trips=3, calls=745
     ),
 }
+LEAST_SHARE = 0.9 if sys.version_info < (3, 12) else 0.8
+"""Of the calls that are allowed; from Python 3.12 on a comprehension is none."""
+
 JOBS = pytest.mark.parametrize("cost", COSTS.values(), ids=COSTS)
 Ask = Callable[[Cost], Awaitable[None]]
 
@@ -108,7 +111,6 @@ async def test_the_round_trips_of_a_request_to_postgresql(ask_postgresql: Ask, p
 
 
 @JOBS
-@pytest.mark.skipif(sys.version_info[:2] != (3, 11), reason="What is a call differs between versions of Python.")
 async def test_the_calls_of_python_functions_for_a_request(ask_sqlite: Ask, cost: Cost) -> None:
     await ask_sqlite(cost)
     await ask_sqlite(cost)
@@ -125,7 +127,7 @@ async def test_the_calls_of_python_functions_for_a_request(ask_sqlite: Ask, cost
     finally:
         sys.setprofile(before)
     assert calls <= cost.calls
-    assert calls >= cost.calls * 0.9, "It has become cheaper: write that down."
+    assert calls >= cost.calls * LEAST_SHARE, "It has become cheaper: write that down."
 
 
 async def test_a_request_is_served_in_one_task(ask_sqlite: Ask) -> None:

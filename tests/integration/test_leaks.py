@@ -26,6 +26,8 @@ from carboy.daos import UserDao
 from carboy.db import Database, create_engines, create_session_factory
 
 async def main(url):
+    # The debugger's word on what takes long is about the machine.
+    asyncio.get_running_loop().slow_callback_duration = 60
     database = Database(create_engines(database_settings(url)), create_session_factory())
     service = CountingService(database, UserDao(database))
     user = await service.add()

@@ -100,3 +100,57 @@ async def test_a_column_that_changes_its_type_under_load_fails_no_request(
     finally:
         await resize(80)
     assert await service.count(user.id) == 3
+
+
+async def fail_with(database: Database, sqlstate: str) -> None:
+    statement = f"DO $$ BEGIN RAISE EXCEPTION 'made up' USING ERRCODE = '{sqlstate}'; END $$"
+    await database.execute(text(statement))
+
+
+@pytest.mark.parametrize(
+    "sqlstate", ["08006", "25006", "25P03", "25P04", "26000", "42P05", "57P01", "57P02", "57P03", "57P04", "57P05"]
+)
+async def test_work_on_a_connection_that_is_of_no_more_use_runs_again_on_another(
+    database: Database, sqlstate: str
+) -> None:
+    connections = []
+
+    async def work() -> None:
+        [(connection,)] = await database.execute(text("SELECT pg_backend_pid()"))
+        connections.append(connection)
+        if len(connections) == 1:
+            await fail_with(database, sqlstate)
+
+    await database.write(work)
+    assert len(set(connections)) == 2
+
+
+async def test_work_whose_new_connection_is_of_no_use_either_is_given_up(database: Database) -> None:
+    attempts = 0
+
+    async def work() -> None:
+        nonlocal attempts
+        attempts += 1
+        await fail_with(database, "57P01")
+
+    with pytest.raises(DatabaseUnavailableError):
+        await database.write(work)
+    assert attempts == 2, "Each further attempt would burden the server with one more connection."
+
+
+@pytest.mark.parametrize("sqlstate", ["53100", "53200", "53300", "53400", "58030", "58P01"])
+async def test_a_server_that_lacks_something_is_unavailable(database: Database, sqlstate: str) -> None:
+    with pytest.raises(DatabaseUnavailableError):
+        await database.write(lambda: fail_with(database, sqlstate))
+
+
+@pytest.mark.timeout(10)
+async def test_a_statement_that_takes_too_long_is_cancelled_at_the_server(postgresql_url: str) -> None:
+    engines = create_engines(database_settings(postgresql_url, pool_size=1, statement_timeout=0.5))
+    database = Database(engines, create_session_factory())
+    with pytest.raises(DatabaseBusyError):
+        await database.read(lambda: database.execute(text("SELECT pg_sleep(30)")))
+    others = text("SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
+    while await database.read(lambda: database.execute(others)):
+        pass
+    await engines.dispose()

@@ -20,6 +20,16 @@ async def within(awaitable: Awaitable[T], seconds: float = PATIENCE) -> T:
     return await asyncio.wait_for(awaitable, seconds)
 
 
+async def eventually(condition: Callable[[], object]) -> None:
+    """Wait for what happens in another thread, and tells nobody."""
+
+    async def watch() -> None:
+        while not condition():  # noqa: ASYNC110 - there is no event to wait for.
+            await asyncio.sleep(0.001)
+
+    await within(watch())
+
+
 def http_scope(target: str = "/", method: str = "GET", headers: Iterable[Header] = (), **changes: Any) -> HTTPScope:
     """Build the scope that hypercorn would build; a change to None leaves the key out."""
     raw_path, _, query = target.encode().partition(b"?")

@@ -28,7 +28,12 @@ HYPERCORN_WORKERS = (*HYPERCORN[:-1], "--workers", "2", "asgi:app")
 UVICORN = ("uvicorn", "--host", HOST, "--port", "{port}", "asgi:app")
 GRANIAN = ("granian", "--interface", "asgi", "--host", HOST, "--port", "{port}", "asgi:app")
 
-PRODUCTION = {"CARBOY_ENV": "production", "CARBOY_SECURITY__SECRET_KEY": "0123456789abcdef-0123456789ABCDEF"}
+PRODUCTION = {
+    "CARBOY_ENV": "production",
+    "CARBOY_SECURITY__SECRET_KEY": "0123456789abcdef-0123456789ABCDEF",
+    # Nobody sends requests elsewhere, so that waiting for that is a waste of time.
+    "CARBOY_HTTP__DRAIN_SECONDS": "0",
+}
 
 
 class CarboyServer:
@@ -59,7 +64,8 @@ class CarboyServer:
     def accepts(self) -> bool:
         try:
             self.connect().close()
-        except ConnectionRefusedError:
+        except ConnectionError:
+            # A port that is just being closed resets what it has not refused.
             return False
         return True
 
@@ -134,9 +140,16 @@ def wait_for(condition: Callable[[], bool], otherwise: str) -> None:
 
 @contextmanager
 def launch(
-    command: Sequence[str], environment: Mapping[str, str], *, port: int | None = None
+    command: Sequence[str], environment: Mapping[str, str], *, port: int | None = None, errors: IO[bytes] | None = None
 ) -> Iterator[CarboyServer]:
-    """Start a server without waiting for it, and make sure that nothing of it is left in the end."""
+    """Start a server without waiting for it, and make sure that nothing of it is left in the end.
+
+    Args:
+        command: The program and its arguments, in which ``{port}`` is filled in.
+        environment: Variables to add to the environment.
+        port: Where it is to listen; None for a free port.
+        errors: Its standard error, which is otherwise part of its output.
+    """
     with free_port() as free, tempfile.TemporaryFile() as output:
         port = port or free
         program, *arguments = (argument.format(port=port) for argument in command)
@@ -145,7 +158,7 @@ def launch(
             cwd=PROJECT,
             env=os.environ | environment,
             stdout=output,
-            stderr=output,
+            stderr=errors or output,
             start_new_session=True,
         )
         server = CarboyServer(process, port, output)
@@ -156,9 +169,11 @@ def launch(
 
 
 @contextmanager
-def serve(command: Sequence[str], environment: Mapping[str, str]) -> Iterator[CarboyServer]:
+def serve(
+    command: Sequence[str], environment: Mapping[str, str], *, errors: IO[bytes] | None = None
+) -> Iterator[CarboyServer]:
     """Start a server, wait until it serves, and stop it as an operator would unless the test has done so."""
-    with launch(command, environment) as server:
+    with launch(command, environment, errors=errors) as server:
         server.wait_until_ready()
         yield server
         if server.process.poll() is None:
@@ -204,12 +219,12 @@ def migrated_copy(original: Path, folder: Path) -> dict[str, str]:
     return environment
 
 
-def altered_settings(folder: Path, **changes: float) -> tuple[str, ...]:
-    """Return the command that starts hypercorn with a copy of hypercorn.toml in which some numbers are changed."""
+def altered_settings(folder: Path, command: tuple[str, ...] = HYPERCORN, **changes: float) -> tuple[str, ...]:
+    """Return a command of hypercorn's with a copy of hypercorn.toml in which some numbers are changed."""
     text = (PROJECT / "hypercorn.toml").read_text(encoding="utf-8")
     for name, value in changes.items():
         text, count = re.subn(rf"(?m)^{name} = .*$", f"{name} = {value}", text)
         assert count == 1, name
     altered = folder / "hypercorn.toml"
     altered.write_text(text, encoding="utf-8")
-    return tuple(str(altered) if argument == "hypercorn.toml" else argument for argument in HYPERCORN)
+    return tuple(str(altered) if argument == "hypercorn.toml" else argument for argument in command)

@@ -1,5 +1,5 @@
 HTTP = (
     "{max_body_bytes: 1000, spool_bytes: 500, view_threads: 4, idempotency_hours: 24, require_if_match: false,"
-    " docs: true, compress_min_bytes: 0, cors_origins: []}"
+    " docs: true, compress_min_bytes: 0, cors_origins: [], drain_seconds: 0, stop_seconds: 0}"
 )
 """The section ``http`` of a configuration that is complete, for tests that are about something else."""

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -77,9 +77,14 @@ class Server:
 
 
 def read_to_end(connection: socket.socket) -> bytes:
+    """Return all that comes until the other side closes the connection, or resets it: which of them is chance.
+
+    It is reset when it is closed before all that was sent to it has been read.
+    """
     received = bytearray()
-    while data := connection.recv(65536):
-        received += data
+    with suppress(ConnectionResetError):
+        while data := connection.recv(65536):
+            received += data
     return bytes(received)
 
 

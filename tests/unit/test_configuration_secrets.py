@@ -1,6 +1,8 @@
 """Secrets: real ones where real users depend on them, and never in anything that is shown."""
 
+import secrets
 import traceback
+from base64 import b64encode
 from collections.abc import Callable
 
 import pytest
@@ -76,6 +78,32 @@ def test_a_sample_is_refused(problems_of: ProblemsOf, deployed: dict[str, str], 
     assert problems_of(document(), **deployed | {KEY: sample}) == [
         f"security.secret_key: this is a sample, not a secret (from {KEY})."
     ]
+
+
+@pytest.mark.parametrize(
+    ("weak", "reason"),
+    [
+        ("a" * 32, "it has fewer than 8 different characters"),
+        ("0" * 16 + "1" * 16, "it has fewer than 8 different characters"),
+        ("passwordpasswordpasswordpassword", "it has fewer than 8 different characters"),
+        (" " * 32, "it begins or ends with a blank, which is hardly meant"),
+        ("\t" * 40, "it begins or ends with a blank, which is hardly meant"),
+        ("Zq7-not-in-any-message-Zq7-not-in-any\n", "it begins or ends with a blank, which is hardly meant"),
+        ("12345678" * 4, "it repeats itself"),
+        ("0123456789abcdef" * 2, "it repeats itself"),
+    ],
+)
+def test_a_secret_that_is_easy_to_guess_is_refused(
+    problems_of: ProblemsOf, deployed: dict[str, str], weak: str, reason: str
+) -> None:
+    assert problems_of(document(), **deployed | {KEY: weak}) == [f"security.secret_key: {reason} (from {KEY})."]
+
+
+def test_what_makes_random_keys_makes_keys_that_are_accepted(load: Load, deployed: dict[str, str]) -> None:
+    for make in (secrets.token_urlsafe, secrets.token_hex, lambda size: b64encode(secrets.token_bytes(size)).decode()):
+        for _ in range(20):
+            key = make(32)
+            assert load(document(), **deployed | {KEY: key}).security.secret_key.get_secret_value() == key
 
 
 @pytest.mark.parametrize("short", ["", "x" * 31])
@@ -170,6 +198,8 @@ def test_config_show_prints_each_setting_with_its_source(load: Load, container: 
         ["http.docs", "True", "# config.yaml, defaults"],
         ["http.compress_min_bytes", "0", "# config.yaml, defaults"],
         ["http.cors_origins", "https://a.org,https://b.org", "# CARBOY_HTTP__CORS_ORIGINS in carboy.env"],
+        ["http.drain_seconds", "0.0", "# config.yaml, defaults"],
+        ["http.stop_seconds", "0.0", "# config.yaml, defaults"],
         ["database.url", "postgresql+asyncpg://u:********@h/d", f"# {URL}"],
         ["database.pool_size", "10", "# config.yaml, defaults"],
         ["database.acquire_timeout", "0.8", "# config.yaml, defaults"],

@@ -2,6 +2,7 @@
 
 import json
 import re
+import tomllib
 from pathlib import Path
 
 from flask import Flask
@@ -37,6 +38,14 @@ def test_the_layout_in_the_readme_names_each_module_and_nothing_else() -> None:
         if path.name != "__init__.py" and "migrations" not in path.parts
     }
     assert (missing, modules - listed) == (set(), set())
+
+
+def test_the_readme_names_the_pythons_that_the_package_names() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    metadata = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    named = [found[1] for line in metadata["classifiers"] if (found := re.search(r"Python :: (3\.\d+)$", line))]
+    assert f"CPython {', '.join(named[:-1])} and {named[-1]}." in readme
+    assert metadata["requires-python"] == f">={named[0]}"
 
 
 def test_links_between_documents_lead_somewhere() -> None:

@@ -2,13 +2,15 @@
 
 import asyncio
 import signal
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
 import pytest
 from dependency_injector import providers
 from flask import Flask
+from support.server import PATIENCE
 
 from carboy.app import create_asgi
 from carboy.lifespan import lifespan_of
@@ -99,6 +101,60 @@ async def test_two_applications_hear_of_one_signal(container: Container, handled
             signal.raise_signal(signal.SIGTERM)
             assert (await status(container), await status(other)) == ("shutting_down", "shutting_down")
     assert handled == [signal.SIGTERM]
+
+
+@pytest.fixture
+def patient(container: Container) -> Iterator[None]:
+    """Settings by which a server is told of a signal an hour later."""
+    settings = container.settings()
+    http = settings.http.model_copy(update={"drain_seconds": 3600.0})
+    with override(container, settings=settings.model_copy(update={"http": http})):
+        yield
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while not condition():  # noqa: ASYNC110 - nothing tells of what a thread does.
+            await asyncio.sleep(0.001)
+
+
+@pytest.mark.usefixtures("patient")
+async def test_a_signal_is_kept_back_until_a_second_one_comes(container: Container, handled: list[int]) -> None:
+    async with lifespan_of(container)():
+        signal.raise_signal(signal.SIGTERM)
+        await until(lambda: container.health_service().is_shutting_down)
+        assert handled == []
+        signal.raise_signal(signal.SIGINT)
+        await until(lambda: bool(handled))
+        signal.raise_signal(signal.SIGTERM)
+        await until(lambda: len(handled) > 1)
+    assert handled == [signal.SIGINT, signal.SIGTERM]
+
+
+@pytest.mark.usefixtures("patient")
+async def test_event_loops_hear_of_signals_as_ever(container: Container) -> None:
+    loop = asyncio.get_running_loop()
+    heard: list[str] = []
+    loop.add_signal_handler(signal.SIGTERM, heard.append, "SIGTERM")
+    loop.add_signal_handler(signal.SIGUSR1, heard.append, "SIGUSR1")
+    async with lifespan_of(container)():
+        signal.raise_signal(signal.SIGTERM)
+        signal.raise_signal(signal.SIGUSR1)
+        await until(lambda: heard == ["SIGUSR1"])
+        signal.raise_signal(signal.SIGTERM)
+        await until(lambda: heard == ["SIGUSR1", "SIGTERM"])
+    signal.raise_signal(signal.SIGTERM)
+    await until(lambda: heard == ["SIGUSR1", "SIGTERM", "SIGTERM"])
+    for number in (signal.SIGTERM, signal.SIGUSR1):
+        loop.remove_signal_handler(number)
+
+
+@pytest.mark.usefixtures("patient")
+async def test_nothing_of_it_stays_when_the_application_ends(container: Container) -> None:
+    threads = set(threading.enumerate())
+    async with lifespan_of(container)():
+        assert set(threading.enumerate()) > threads
+    await until(lambda: set(threading.enumerate()) == threads)
 
 
 async def test_off_the_main_thread_it_works_without_signals(container: Container, database: WatchedDatabase) -> None:

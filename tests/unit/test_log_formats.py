@@ -10,6 +10,7 @@ import structlog
 
 from carboy.logs import configure_logging
 from carboy.settings import LoggingSettings
+from carboy.stderr import Stderr
 
 Format = Literal["json", "console"]
 Written = Callable[[], str]
@@ -28,7 +29,13 @@ def _logging_put_back() -> Iterator[None]:
 def configure(capsys: pytest.CaptureFixture[str]) -> Callable[..., Written]:
     def configure(log_format: Format, level: Any = "INFO") -> Written:
         configure_logging(LoggingSettings(level=level, format=log_format))
-        return lambda: capsys.readouterr().err
+        [handler] = [handler for handler in logging.root.handlers if isinstance(handler, Stderr)]
+
+        def written() -> str:
+            handler.flush()
+            return capsys.readouterr().err
+
+        return written
 
     return configure
 
@@ -108,3 +115,20 @@ def test_the_drivers_do_not_tell_the_values_of_statements_even_when_debugging(
     logging.getLogger("aiosqlite").debug("executing %s", f"INSERT ... {SECRET}")
     logging.getLogger("carboy.test").debug("heard")
     assert [json.loads(line)["event"] for line in written().splitlines()] == ["heard"]
+
+
+@pytest.mark.parametrize("log_format", FORMATS)
+def test_a_line_with_a_mistake_fails_nobody_and_is_told(configure: Callable[..., Written], log_format: Format) -> None:
+    class Unspeakable:
+        def __repr__(self) -> str:
+            raise ArithmeticError("as if")
+
+    written = configure(log_format)
+    logging.getLogger("carboy.test").info("said %d", "text")
+    structlog.stdlib.get_logger("carboy.test").info("said %d", "text")
+    structlog.stdlib.get_logger("carboy.test").info("said", value=Unspeakable())
+    text = written()
+    assert text.count("has an error: TypeError(") == 2
+    assert text.count("has an error: ArithmeticError(") == 1
+    assert text.count("test_log_formats.py") == 3, "Each tells the place of its line."
+    assert "Traceback" not in text

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from sqlalchemy import Column, Connection, MetaData, Table, create_engine, select, text
+from sqlalchemy import Column, Connection, MetaData, NullPool, Table, create_engine, select, text
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import StatementError
 
@@ -26,7 +26,8 @@ KEPT = Table("kept", MetaData(), Column("ours", UtcDateTime()), Column("usual", 
 
 @pytest.fixture
 def connection() -> Iterator[Connection]:
-    with create_engine("sqlite://").connect() as connection:
+    # Without a pool, which would keep the connection open.
+    with create_engine("sqlite://", poolclass=NullPool).connect() as connection:
         KEPT.create(connection)
         yield connection
 

@@ -15,9 +15,9 @@ from flask import Flask
 from support.asgi import Conversation, http_scope, within
 
 from carboy.app import create_asgi
-from carboy.logs import Stderr
 from carboy.services import UserService
 from carboy.settings import LoggingSettings, Settings
+from carboy.stderr import Stderr
 from carboy.testing import override
 from containers import Container
 
@@ -47,6 +47,7 @@ def lines(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Lines:
     handler.setStream(stream := io.StringIO())
 
     def lines() -> list[dict[str, Any]]:
+        handler.flush()
         text = stream.getvalue()
         stream.seek(0)
         stream.truncate()

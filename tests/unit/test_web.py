@@ -159,3 +159,28 @@ def test_callbacks_of_a_json_answer_are_called_once_it_is_sent() -> None:
     assert answer.json == {"a": 1}
     answer.close()
     assert called == ["closed"]
+
+
+@pytest.mark.parametrize(("fields", "status"), [(1000, 200), (1001, 413), (300_000, 413)])
+def test_a_form_has_at_most_as_many_fields_as_flask_allows_in_multipart(fields: int, status: int) -> None:
+    app = Application("forms")
+
+    @app.post("/")
+    def view() -> str:
+        return str(len(request.form.getlist("a")))
+
+    content_type = "application/x-www-form-urlencoded"
+    answer = app.test_client().post("/", data="&".join(["a="] * fields), content_type=content_type)
+    assert answer.status_code == status
+    assert status == 413 or answer.text == str(fields)
+
+
+def test_json_that_is_nested_too_deeply_is_a_bad_request_also_in_flasks_own_reader() -> None:
+    app = Application("nested")
+
+    @app.post("/")
+    def view() -> str:
+        return str(request.get_json())
+
+    answer = app.test_client().post("/", data="[" * 100_000, content_type="application/json")
+    assert answer.status_code == 400

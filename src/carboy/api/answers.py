@@ -9,12 +9,16 @@ from urllib.parse import quote, unquote_plus
 from flask import Response
 from pydantic import BaseModel, TypeAdapter
 
-from carboy.api.requests import JSON, known_tag
+from carboy.api.conditions import known_tag
+from carboy.api.requests import JSON
 from carboy.schemas.base import Page, PageQuery
 from carboy.web import JsonResponse, Request
 
 UNQUOTED = "!$%&'()*+,;=:@/?"
 """What may stand in a query as it is, besides letters and digits (RFC 3986 section 3.4)."""
+
+MAX_LINKED = 8000
+"""Bytes of a query that links repeat, twice as many as a cursor may have. With a longer one there are no links."""
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
@@ -79,7 +83,7 @@ def _only(fields: list[str]) -> Any:
 def _links(page: Page[Any], request: Request) -> str:
     """Return the links to the pages around this one (RFC 8288): relative, as the host is not ours to trust."""
     cursors = {"next": page.next_cursor, "prev": page.previous_cursor}
-    if not any(cursors.values()):
+    if not any(cursors.values()) or len(request.query_string) > MAX_LINKED:
         return ""
     address = quote(f"{request.root_path}{request.path}") + "?"
     # As the client has spelt it: to take it apart and put it together again would cost more than all else here.

@@ -9,8 +9,9 @@ from typing import Annotated, Any, get_args, get_origin
 from pydantic import BaseModel
 
 from carboy.api.answers import Created, Writer, model_writer, nothing_writer, page_writer
+from carboy.api.conditions import read_expected
 from carboy.api.deprecation import Deprecation, deprecation_of
-from carboy.api.requests import Reader, body_reader, query_reader, read_expected
+from carboy.api.requests import Reader, body_reader, query_reader
 from carboy.errors import CarboyError
 from carboy.products import marker_of
 from carboy.schemas.base import Change, Page, Query, Versions

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import sys
+from asyncio import _unregister_task
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, nullcontext
 from contextvars import copy_context
@@ -10,14 +11,24 @@ from typing import Any
 
 from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope, Scope
 from flask import Flask
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from carboy.bridge.body import ClientDisconnectedError, RefusedBody, RequestBody, read_body
+from carboy.bridge import exchange
+from carboy.bridge.client import Client
 from carboy.bridge.dispatch import Dispatch
 from carboy.bridge.environ import build_environ
+from carboy.bridge.exchange import Exchange
 from carboy.bridge.loops import Loops
+from carboy.bridge.places import OnLoop, OnWorker
 from carboy.bridge.response import respond
+from carboy.bridge.views import RunOn, Views
+from carboy.bridge.workers import TooManyStreamsError
 
 Lifespan = Callable[[], AbstractAsyncContextManager[object]]
+
+LAST_SECONDS = 1.0
+"""How long a request that is cancelled at the very end may take to clean up."""
 
 _log = logging.getLogger("carboy.bridge")
 
@@ -25,16 +36,21 @@ _log = logging.getLogger("carboy.bridge")
 class FlaskASGI:
     """Serves a Flask application on the event loop of an ASGI server.
 
-    Views, hooks, error handlers, teardown functions and signal receivers that are ``async def`` run on the server's
-    loop. Sync views run in a bounded pool of threads, sync hooks on the loop. The same application still works with
-    Flask's `test_client` and command line, where async code runs on one background loop.
+    A request whose view is async lives on the loop, one whose view is sync, or that has none, lives on one worker
+    thread: hooks, session, view, error handlers, body and teardown. Whatever is ``async def`` runs on the server's loop
+    in either case. The same application still works with Flask's `test_client` and command line, where async code runs
+    on one background loop.
 
     Args:
-        app: Any Flask application. Its `async_to_sync` and `ensure_sync` are replaced.
+        app: Any Flask application. Those of its methods that `Dispatch` names are replaced.
         lifespan: Returns an async context manager that is entered before the first request is served and left after
             the last. When entering it fails, the server says why and exits.
-        threads: The most sync views to run at once; further ones wait for their turn.
+        run_on: Where requests live; see `Views`.
+        threads: The most requests to run on workers at once; further ones wait for their turn.
+        streams: The most sync streams that may go on besides, each of which keeps its thread; a further one is answered
+            503.
         spool_bytes: The most bytes of a request body to hold in memory; a longer one goes to a temporary file.
+        stop_seconds: How long to wait at the end for requests that the server no longer waits for.
     """
 
     def __init__(
@@ -42,16 +58,21 @@ class FlaskASGI:
         app: Flask,
         *,
         lifespan: Lifespan = nullcontext,
+        run_on: RunOn = "auto",
         threads: int = 40,
+        streams: int = 200,
         spool_bytes: int = 512 * 1024,
+        stop_seconds: float = 10.0,
     ) -> None:
         self.app = app
         self._lifespan = lifespan
         self._spool_bytes = spool_bytes
-        self._loops = Loops(threads)
+        self._stop_seconds = stop_seconds
+        self._loops = Loops(threads, streams)
+        self._views = Views(app, run_on)
         self._requests: set[asyncio.Task[None]] = set()
         self._reading: set[asyncio.Task[Any] | None] = set()
-        Dispatch(app, self._loops).install()
+        Dispatch(app, self._loops, self._views).install()
 
     async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         loop = self._loops.serve_on_running_loop()
@@ -74,6 +95,8 @@ class FlaskASGI:
         except asyncio.CancelledError:
             self._give_up(task)
             raise
+        if task.cancelled():
+            raise RuntimeError("The application cancelled the task of its own request.")
         task.result()
 
     def _give_up(self, task: asyncio.Task[None]) -> None:
@@ -93,23 +116,33 @@ class FlaskASGI:
         try:
             body, length = await self._read_body(scope, receive, task)
             with body:
-                environ = build_environ(scope, body, length)
-                await self._loops.greenlets.run(
-                    copy_context(),
-                    respond,
-                    self.app.wsgi_app,
-                    environ,
-                    receive,
-                    send,
-                    end,
-                    refuses_body=isinstance(body, RefusedBody),
-                )
+                await self._respond(scope, body, length, Client(receive, send, end))
         except ClientDisconnectedError:
             _log.debug("The client left during %s %s", scope["method"], scope["path"])
         finally:
             self._requests -= {task}
             if not end.done():
                 end.set_result(None)
+
+    async def _respond(
+        self,
+        scope: HTTPScope,
+        body: RequestBody,
+        length: int | None,
+        client: Client,
+    ) -> None:
+        environ = build_environ(scope, body, length)
+        match = self._views.find_async(environ)
+        here = Exchange(match, refusal=RequestEntityTooLarge() if isinstance(body, RefusedBody) else None)
+        exchange.current.set(here)
+        # A context of its own, as a thread may have to enter it while this task is stepped in the task's.
+        place = (OnWorker if match is None else OnLoop)(self._loops, copy_context())
+        try:
+            await respond(place, self.app, environ, client)
+        except TooManyStreamsError as error:
+            here.refusal = error
+            body.seek(0)
+            await respond(place, self.app, build_environ(scope, body, length), client)
 
     async def _read_body(
         self, scope: HTTPScope, receive: ASGIReceiveCallable, task: asyncio.Task[Any] | None
@@ -121,7 +154,7 @@ class FlaskASGI:
                 receive,
                 limit=self.app.config["MAX_CONTENT_LENGTH"],
                 spool_bytes=self._spool_bytes,
-                run_in_thread=self._loops.run_in_thread,
+                run_in_thread=self._loops.files.run,
             )
         finally:
             self._reading.discard(task)
@@ -146,16 +179,28 @@ class FlaskASGI:
             await send({"type": "lifespan.shutdown.complete"})
 
     async def _finish_requests(self) -> None:
-        """Wait for requests that the server gave up, so that what they use is not closed under them."""
+        """Wait for requests that the server gave up, so that what they use is not closed under them, but not for ever.
+
+        A task that swallows its cancellation would hold up the loop's end: it is left behind, as its thread would be.
+        """
+        idle = asyncio.ensure_future(self._loops.workers.until_idle())
+        await asyncio.wait({idle, *self._requests}, timeout=self._stop_seconds)
+        idle.cancel()
+        for task in self._requests:
+            task.cancel()
         if self._requests:
-            await asyncio.wait(set(self._requests))
+            _log.error("%d requests did not end within %g seconds of shutdown", len(self._requests), self._stop_seconds)
+            await asyncio.wait(set(self._requests), timeout=LAST_SECONDS)
+        for task in self._requests:
+            _unregister_task(task)
 
 
 def _start(coroutine: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop) -> asyncio.Task[None]:
     """Run a coroutine in a task, from Python 3.12 on without waiting for the loop's next turn."""
     if sys.version_info >= (3, 12):
         return asyncio.Task(coroutine, loop=loop, eager_start=True)
-    return loop.create_task(coroutine)
+    else:  # noqa: RET505 - without it, mypy calls what follows unreachable when it runs on 3.12.
+        return loop.create_task(coroutine)
 
 
 def _log_failure(task: asyncio.Task[None]) -> None:

@@ -1,126 +1,151 @@
-"""Decides where each function that Flask calls runs: on the event loop, or in a worker thread."""
+"""Takes the place of those methods of a Flask application that decide how its functions run."""
 
+import asyncio
 import inspect
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
 from functools import partial, wraps
 from types import FunctionType
 from typing import Any
-from weakref import WeakKeyDictionary
 
-from flask import Flask, has_request_context, request
-from flask.views import MethodView, View
-from werkzeug.exceptions import RequestEntityTooLarge
+from flask import Flask, Request, Response, request
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import MapAdapter
 
-from carboy.bridge.greenlets import in_bridge, refuses_body
-from carboy.bridge.loops import Loops
-from carboy.bridge.streaming import adapt_result
+from carboy.bridge import exchange
+from carboy.bridge.exchange import Exchange
+from carboy.bridge.greenlets import await_here, current_context, in_bridge, tame
+from carboy.bridge.loops import Loops, adopt_asgiref
+from carboy.bridge.streaming import LoopIterator, adapt_body
+from carboy.bridge.views import Views
 
 Function = Callable[..., Any]
 
 
-@dataclass(frozen=True)
-class _Kind:
-    """What a function is, found out once, as Flask asks for the same few in each request.
+class Dispatch:
+    """Replaces methods of one application, whatever its class is.
 
-    It holds the function only if that is a view, which lives as long as the application: others come and go.
+    `ensure_sync` and `async_to_sync` are Flask's seams for async functions; the others are documented to be overridden.
+    Flask 3.2 passes some of them its context first, which they pass on.
     """
 
-    is_async: bool
-    view: Function | None
-
-
-class Dispatch:
-    """Takes the place of `Flask.ensure_sync` and `Flask.async_to_sync`, the documented seams for this."""
-
-    def __init__(self, app: Flask, loops: Loops) -> None:
+    def __init__(self, app: Flask, loops: Loops, views: Views) -> None:
         self._app = app
         self._loops = loops
-        self._kinds: WeakKeyDictionary[FunctionType, _Kind] = WeakKeyDictionary()
+        self._views = views
+        self._create_url_adapter = app.create_url_adapter
+        self._make_response = app.make_response
+        self._process_response = app.process_response
+        self._dispatch_request = app.dispatch_request
+        self._full_dispatch_request = app.full_dispatch_request
 
     def install(self) -> None:
-        """Replace both methods on this one application, whatever its class is."""
-        self._app.async_to_sync = self.async_to_sync  # type: ignore[method-assign]
-        self._app.ensure_sync = self.ensure_sync  # type: ignore[method-assign]
+        adopt_asgiref()
+        for name in (
+            "async_to_sync",
+            "create_url_adapter",
+            "dispatch_request",
+            "ensure_sync",
+            "full_dispatch_request",
+            "make_response",
+            "process_response",
+        ):
+            setattr(self._app, name, getattr(self, name))
 
     def async_to_sync(self, func: Callable[..., Coroutine[Any, Any, Any]]) -> Function:
         """Make an async function callable from synchronous code; see `Loops.wait_for`."""
+        wait_for = self._loops.wait_for
 
         @wraps(func)
         def wait(*args: Any, **kwargs: Any) -> Any:
-            return self._loops.wait_for(func(*args, **kwargs))
+            return wait_for(func(*args, **kwargs))
 
         return wait
 
     def ensure_sync(self, func: Function) -> Function:
-        """Return what Flask may call in place of a view, hook, error handler, teardown function or signal receiver.
+        """Return what Flask may call in place of a view, hook, error handler, teardown function or signal receiver."""
+        return partial(self._wait_for_call, func) if _is_async(func) else func
 
-        Flask asks for each of them through this one method. A view is told apart by being the one that the request's
-        endpoint names, or a method of a class-based view.
-        """
-        kind = self._kind_of(func)
-        if kind.view is not None and has_request_context() and (_is_view_method(func) or self._is_current_view(func)):
-            return _refuse_body if refuses_body() else kind.view
-        return self.async_to_sync(func) if kind.is_async else func
+    def _wait_for_call(self, func: Function, *args: Any, **kwargs: Any) -> Any:
+        return self._loops.wait_for(func(*args, **kwargs))
 
-    def _kind_of(self, func: Function) -> _Kind:
-        if not isinstance(func, FunctionType):
-            return self._find_kind(func)
-        kind = self._kinds.get(func)
-        if kind is None:
-            kind = self._find_kind(func)
-            # Until the first request, a function may still become a view.
-            if has_request_context():
-                self._kinds[func] = kind
-        return kind
+    def full_dispatch_request(self, *args: Any) -> Any:
+        """Do as Flask does, on a worker if need be, and let nothing that a view raises end more than its request."""
+        try:
+            here = exchange.current.get()
+            if here is not None and not here.is_sure and in_bridge() and self._has_strayed(here):
+                return await_here(self._run_on_worker(*args))
+            return self._full_dispatch_request(*args)
+        except (SystemExit, KeyboardInterrupt) as error:
+            raise tame(error) from error
+        except asyncio.CancelledError as error:
+            if _is_being_cancelled():
+                raise
+            raise RuntimeError("The application awaited a task that was cancelled.") from error
 
-    def _find_kind(self, func: Function) -> _Kind:
-        is_view = _is_view_method(func) or any(func is view for view in self._app.view_functions.values())
-        return _Kind(inspect.iscoroutinefunction(func), self._view(func) if is_view else None)
-
-    def _is_current_view(self, function: Function) -> bool:
+    def _has_strayed(self, here: Exchange) -> bool:
+        """Tell whether a request has come to the loop for another view than Flask has found, as its URL was changed."""
         endpoint = request.endpoint
-        return endpoint is not None and self._app.view_functions.get(endpoint) is function
+        if here.match is not None and endpoint == here.match.rule.endpoint:
+            return False
+        return not self._views.is_async(endpoint, request.method)
 
-    def _view(self, function: Function) -> Function:
-        if inspect.iscoroutinefunction(function):
-            call = self.async_to_sync(function)
-        elif _calls_an_async_view(function):
-            call = function
-        else:
-            call = self._in_thread(function)
+    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
+        """Hand over the match by which it was decided where the request lives."""
+        adapter = self._create_url_adapter(request)
+        here = exchange.current.get()
+        if adapter is not None and request is not None and here is not None and here.match is not None:
+            here.is_sure = self._views.hand_over(here.match, adapter)
+        return adapter
 
-        def view(*args: Any, **kwargs: Any) -> Any:
-            return adapt_result(call(*args, **kwargs), self._loops)
+    async def _run_on_worker(self, *args: Any) -> Any:
+        workers = self._loops.workers
+        async with workers.slots:
+            worker = workers.take()
+            try:
+                return await worker.submit(current_context().run, self._full_dispatch_request, *args)
+            finally:
+                workers.give_back(worker)
 
-        return view
+    def dispatch_request(self, *args: Any) -> Any:
+        """Call the view, unless the request is refused: its hooks have run, and its error handlers will."""
+        here = exchange.current.get()
+        if here is not None and here.refusal is not None and request.routing_exception is None:
+            raise here.refusal
+        return self._dispatch_request(*args)
 
-    def _in_thread(self, function: Function) -> Function:
-        def call(*args: Any, **kwargs: Any) -> Any:
-            if not in_bridge():
-                return function(*args, **kwargs)
-            return self._loops.wait_for(self._loops.run_in_thread(partial(function, *args, **kwargs)))
+    def make_response(self, rv: Any) -> Response:
+        """Take an async iterator too, from whatever may return a response."""
+        if isinstance(rv, HTTPException):
+            # Flask would call it as a WSGI application, whose body might be anything.
+            rv = rv.get_response(request.environ)
+        body = rv[0] if isinstance(rv, tuple) and rv else rv
+        if hasattr(type(body), "__aiter__"):
+            body = LoopIterator(body, self._loops.wait_for)
+            rv = (body, *rv[1:]) if isinstance(rv, tuple) else body
+        response = self._make_response(rv)
+        if type(response.response) is not list:
+            adapt_body(response, self._loops)
+        return response
 
-        return call
+    def process_response(self, *args: Any) -> Response:
+        """Make sure of the body that is sent in the end, which an ``after_request`` function may have replaced."""
+        response = self._process_response(*args)
+        if type(response.response) is not list:
+            adapt_body(response, self._loops)
+        here = exchange.current.get()
+        if here is not None:
+            here.body_is_adapted = in_bridge()
+        return response
 
 
-def _refuse_body(*_args: object, **_kwargs: object) -> None:
-    raise RequestEntityTooLarge
+def _is_async(func: Function) -> bool:
+    if type(func) is FunctionType and not func.__dict__:
+        # What inspect would say in the end, asked for each function in each request.
+        return bool(func.__code__.co_flags & inspect.CO_COROUTINE)
+    return inspect.iscoroutinefunction(func)
 
 
-def _is_view_method(function: Function) -> bool:
-    return isinstance(getattr(function, "__self__", None), View)
-
-
-def _calls_an_async_view(function: Function) -> bool:
-    """Tell whether a sync function only leads to what `ensure_sync` will be asked for next, or makes no step at all.
-
-    Such a function stays on the loop as hooks do: a thread would be held for as long as the async view takes. It is
-    the function behind a class-based view, a decorator such as Flask-Login's around an async view, or an async
-    generator function, whose call does nothing yet.
-    """
-    if hasattr(function, "view_class") or getattr(function, "__func__", None) is MethodView.dispatch_request:
-        return True
-    # An object that is no function, such as asgiref's AsyncToSync, waits in a way of its own, which needs a thread.
-    original = inspect.unwrap(function) if isinstance(function, FunctionType) else function
-    return inspect.iscoroutinefunction(original) or inspect.isasyncgenfunction(original)
+def _is_being_cancelled() -> bool:
+    """Tell whether this request itself is cancelled, as it is when the server's loop is torn down."""
+    task = asyncio.current_task() if in_bridge() else None
+    return task is not None and task.cancelling() > 0

@@ -3,7 +3,7 @@
 import sys
 from functools import lru_cache
 from typing import IO, Any
-from urllib.parse import unquote_to_bytes
+from urllib.parse import quote, unquote, unquote_to_bytes
 
 from asgiref.typing import HTTPScope
 from werkzeug.wsgi import FileWrapper
@@ -22,18 +22,25 @@ def build_environ(scope: HTTPScope, body: RequestBody, length: int | None) -> di
         body: The whole request body, or a stream that refuses to be read.
         length: The length of the body in bytes; None when the client sent no body.
     """
-    script_name, path = _split_path(scope)
+    script_name, path, target = _split_target(scope)
     server = scope.get("server") or ("localhost", None)
     # A Unix socket has a path for a name and no port. The Host header is what URLs are built from.
     host, port = server if server[1] is not None else ("localhost", _default_port(scope))
+    query = scope["query_string"].decode("latin-1")
+    if query:
+        target = f"{target}?{query}"
     environ: dict[str, Any] = {
         "REQUEST_METHOD": scope["method"],
         "SCRIPT_NAME": script_name,
         "PATH_INFO": path,
-        "QUERY_STRING": scope["query_string"].decode("latin-1"),
+        "QUERY_STRING": query,
+        # As werkzeug's own server and gunicorn name what the client has sent.
+        "REQUEST_URI": target,
+        "RAW_URI": target,
         "SERVER_NAME": host,
         "SERVER_PORT": str(port),
         "SERVER_PROTOCOL": f"HTTP/{scope['http_version']}",
+        "SERVER_SOFTWARE": "carboy",
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": scope.get("scheme", "http"),
         "wsgi.input": body,
@@ -62,27 +69,34 @@ def _default_port(scope: HTTPScope) -> int:
     return 443 if scope.get("scheme") == "https" else 80
 
 
-def _split_path(scope: HTTPScope) -> tuple[str, str]:
-    """Return SCRIPT_NAME and PATH_INFO: bytes, percent-decoded and spelt as latin-1, as PEP 3333 wants them.
+def _split_target(scope: HTTPScope) -> tuple[str, str, str]:
+    """Return SCRIPT_NAME and PATH_INFO, percent-decoded and spelt as latin-1 as PEP 3333 wants them, and the raw path.
 
     The ASGI specification lets ``path`` begin with ``root_path``; hypercorn leaves it away. Both are understood.
     """
-    raw = scope.get("raw_path")
-    path = _origin_form(raw) if raw else scope["path"].encode("utf-8", "surrogateescape")
-    if raw and b"%" in path:
-        path = unquote_to_bytes(path)
-    root = scope.get("root_path", "").encode().rstrip(b"/")
-    if root and (path == root or path.startswith(root + b"/")):
-        path = path[len(root) :]
-    return root.decode("latin-1"), path.decode("latin-1")
+    path, raw, root = scope["path"], scope.get("raw_path"), scope.get("root_path", "").rstrip("/")
+    target = raw.decode("latin-1") if raw else quote(path)
+    if target != path or not path.startswith("/"):
+        path = _path(path, target).decode("latin-1")
+    if root:
+        root = root.encode().decode("latin-1")
+        if path == root or path.startswith(f"{root}/"):
+            path = path[len(root) :]
+    return root, path, target
 
 
-def _origin_form(target: bytes) -> bytes:
+def _path(path: str, target: str) -> bytes:
+    """Return the path: that of the target, whose bytes need not be UTF-8, unless ASGI middleware has rewritten it."""
+    origin = _origin_form(target)
+    is_as_sent = path in {unquote(target), unquote(origin)}
+    return unquote_to_bytes(origin) if is_as_sent else path.encode("utf-8", "surrogateescape")
+
+
+def _origin_form(target: str) -> str:
     """Reduce a target in absolute form, which a server must accept (RFC 9112 section 3.2.2), to its path."""
-    if target.startswith(b"/") or b"://" not in target:
+    if target.startswith("/") or "://" not in target:
         return target
-    _, _, path = target.partition(b"://")[2].partition(b"/")
-    return b"/" + path
+    return "/" + target.partition("://")[2].partition("/")[2]
 
 
 def _add_headers(environ: dict[str, Any], scope: HTTPScope) -> None:

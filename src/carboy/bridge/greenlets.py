@@ -8,6 +8,7 @@ nested to any depth: an async view may render a template whose async context pro
 So everything belongs to one task: `asyncio.current_task`, `asyncio.timeout` and cancellation mean what they say.
 """
 
+import os
 import threading
 import types
 from collections.abc import Callable, Coroutine, Generator
@@ -25,8 +26,8 @@ class BridgeGreenlet(greenlet):
     A new one costs two system calls, for the memory of its stack, and more than a switch to one that is there.
     """
 
-    refuses_body = False
-    """Whether the request's body is too large for any view to be called."""
+    is_forked = False
+    """Whether this is a forked child's copy: whoever would drive it further lives in the parent process."""
     outcome: tuple[Any, BaseException | None] | None = None
     """What the function has returned or raised, once it has ended."""
 
@@ -61,19 +62,20 @@ class Greenlets(threading.local):
     def __init__(self) -> None:
         self._idle: list[BridgeGreenlet] = []
 
-    async def run(self, context: Context, function: Callable[..., T], *args: object, refuses_body: bool = False) -> T:
+    async def run(self, context: Context, function: Callable[..., T], *args: object) -> T:
         """Run a synchronous function that may call `await_here`, within the given contextvars context.
 
         The context is switched to, not entered: while the greenlet waits, another thread may enter it.
+
+        Raises:
+            RuntimeError: The function raised SystemExit or KeyboardInterrupt, which would end the event loop.
         """
         child = self._take()
         child.gr_context = context
-        if refuses_body:
-            child.refuses_body = True
         result, failure = await _drive(child, function, args)
         self._put_back(child)
         if failure is not None:
-            raise failure
+            raise tame(failure)
         return cast("T", result)
 
     def _take(self) -> BridgeGreenlet:
@@ -87,7 +89,6 @@ class Greenlets(threading.local):
 
     def _put_back(self, child: BridgeGreenlet) -> None:
         child.outcome = None
-        child.refuses_body = False
         # What a request has set goes with it.
         child.gr_context = None
         if len(self._idle) < MOST_IDLE:
@@ -108,14 +109,28 @@ def _drive(child: BridgeGreenlet, function: Callable[..., Any], args: tuple[obje
     return child.outcome
 
 
+def tame(error: BaseException) -> BaseException:
+    """Return what stands in for an exception that would end the event loop, and with it the server."""
+    if not isinstance(error, SystemExit | KeyboardInterrupt):
+        return error
+    tamed = RuntimeError(f"The application raised {error!r}, which ends this request only.")
+    tamed.__cause__ = error
+    return tamed
+
+
 def in_bridge() -> bool:
     """Tell whether `await_here` may be called, that is whether `Greenlets.run` stands below on this stack."""
-    return isinstance(getcurrent(), BridgeGreenlet)
+    current = getcurrent()
+    return isinstance(current, BridgeGreenlet) and not current.is_forked
 
 
-def refuses_body() -> bool:
-    """Tell whether this is a request whose body is too large for any view to be called."""
-    return getattr(getcurrent(), "refuses_body", False)
+def _leave_the_parents_loop() -> None:
+    current = getcurrent()
+    if isinstance(current, BridgeGreenlet):
+        current.is_forked = True
+
+
+os.register_at_fork(after_in_child=_leave_the_parents_loop)
 
 
 def current_context() -> Context:

@@ -1,125 +1,70 @@
-"""Where coroutines and blocking functions run: the server's loop, worker threads, or a loop of our own."""
+"""Lets synchronous code wait for coroutines: on the server's loop, or on a loop of our own where there is no server."""
 
 import asyncio
+import os
 import threading
 import weakref
 from collections.abc import Callable, Coroutine
-from concurrent.futures import CancelledError, ThreadPoolExecutor
-from contextvars import copy_context
-from typing import Any, TypeVar, cast
+from concurrent.futures import CancelledError, Future
+from typing import Any, TypeVar
+
+from asgiref.sync import AsyncToSync
 
 from carboy.bridge.greenlets import Greenlets, await_here, current_context, in_bridge
+from carboy.bridge.workers import Workers, current_worker
 
 T = TypeVar("T")
 
+MOST_FILE_THREADS = 8
+"""How many threads read and write the files of uploads and downloads, each step of which takes a moment."""
 
-class _ThreadCall:
-    """What a worker thread does, and for which coroutine it waits. All but `loop` is for that loop's thread."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.loop = loop
-        self._waits_for: asyncio.Task[Any] | None = None
-        self._cancelled = False
-
-    async def wait_for(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        self._waits_for = task = asyncio.current_task()
-        if self._cancelled and task is not None:
-            self._cancelled = False
-            task.cancel()
-        try:
-            return await coroutine
-        finally:
-            self._waits_for = None
-
-    def cancel(self) -> None:
-        """Cancel the coroutine that the thread waits for, or else the next one it would wait for."""
-        if self._waits_for is not None:
-            self._waits_for.cancel()
-        else:
-            self._cancelled = True
+_all: "weakref.WeakSet[Loops]" = weakref.WeakSet()
 
 
 class Loops:
-    """Runs a coroutine for whoever cannot await it, and a blocking function for whoever must not block.
+    """Runs a coroutine for whoever cannot await it, and knows the threads of the loop that serves.
 
     Args:
-        threads: The most blocking functions to run at once; further ones wait for their turn.
+        threads: The most requests to run on workers at once.
+        streams: The most of them that may keep a thread once they have answered.
     """
 
-    def __init__(self, threads: int) -> None:
-        self.greenlets = Greenlets()
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="carboy-view")
+    def __init__(self, threads: int, streams: int) -> None:
+        self.workers: Workers
+        self.files: Workers
+        self._sizes = threads, streams
+        self._forget()
+        _all.add(self)
+
+    def _forget(self) -> None:
+        """Start anew: a forked child has neither the threads of its parent nor its loops."""
         self._serving: asyncio.AbstractEventLoop | None = None
         self._background: asyncio.AbstractEventLoop | None = None
         self._lock = threading.Lock()
-        self._local = threading.local()
 
     def serve_on_running_loop(self) -> asyncio.AbstractEventLoop:
         """Note the running loop as the one that serves, so that threads send their coroutines to it; return it."""
-        self._serving = loop = asyncio.get_running_loop()
+        loop = asyncio.get_running_loop()
+        if loop is not self._serving:
+            self._serving = loop
+            self.workers = Workers(loop, *self._sizes)
+            self.files = Workers(loop, MOST_FILE_THREADS)
+            for workers in (self.workers, self.files):
+                weakref.finalize(self, workers.stop)
         return loop
 
     def wait_for(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Wait for a coroutine from synchronous code, wherever that runs.
 
-        Inside the bridge this steps aside for others. A worker thread, or any other thread of a serving process, has
-        the coroutine run on the server's loop. Outside a server (the command line, `flask shell`, Flask's
-        `test_client`) it runs on one background loop, so that connections opened by one call serve the next.
+        Inside the bridge this steps aside for others. A worker, or any other thread of a serving process, has the
+        coroutine run on the server's loop. Outside a server (the command line, `flask shell`, Flask's `test_client`)
+        it runs on one background loop, so that connections opened by one call serve the next.
 
         Raises:
             RuntimeError: Called on the thread of a running loop but outside the bridge, where waiting would block
                 that loop for ever.
         """
-        if in_bridge():
-            return await_here(coroutine)
-        if _loop_is_running_here():
-            coroutine.close()
-            raise RuntimeError("An event loop is running in this thread: await the coroutine, do not wait for it.")
-        # The thread waits, so that its context is free to be switched to, and what the coroutine sets there stays.
-        steps = self.greenlets.run(current_context(), await_here, coroutine)
-        call: _ThreadCall | None = getattr(self._local, "call", None)
-        if call is None:
-            future = asyncio.run_coroutine_threadsafe(steps, self._loop())
-        else:
-            future = asyncio.run_coroutine_threadsafe(call.wait_for(steps), call.loop)
-        try:
-            return cast("T", future.result())
-        except CancelledError as error:
-            # Not the one that is an Exception: the usual handlers would take it for an error to go on after.
-            raise asyncio.CancelledError from error
-
-    async def run_in_thread(self, function: Callable[..., T], *args: object) -> T:
-        """Run a blocking function in a worker thread.
-
-        Inside the bridge the thread enters the request's own contextvars context, so that what a sync view sets there
-        the hooks after it see; elsewhere it has a copy. A thread cannot be interrupted: when the caller is cancelled,
-        this cancels the coroutine that the function waits for, if any, and waits for the function to end.
-        """
-        # A plain task is stepped in its own context, which therefore no other thread may hold.
-        context = current_context() if in_bridge() else copy_context()
-        loop = asyncio.get_running_loop()
-        call = _ThreadCall(loop)
-        work = loop.run_in_executor(self._threads, self._call, call, context.run, function, *args)
-        cancelled: asyncio.CancelledError | None = None
-        while not work.done():
-            try:
-                await asyncio.wait([work])
-            except asyncio.CancelledError as error:
-                cancelled = error
-                call.cancel()
-        if cancelled is not None and isinstance(work.exception(), asyncio.CancelledError | None):
-            raise cancelled
-        return cast("T", work.result())
-
-    def _call(self, call: _ThreadCall, run: Callable[..., T], *args: object) -> T:
-        self._local.call = call
-        try:
-            return run(*args)
-        except StopIteration as error:
-            # No future can carry it: whoever waits would wait for ever.
-            raise RuntimeError("A view or generator raised StopIteration.") from error
-        finally:
-            self._local.call = None
+        return _wait_for(coroutine, self._loop)
 
     def _loop(self) -> asyncio.AbstractEventLoop:
         if self._serving is not None and self._serving.is_running():
@@ -131,6 +76,56 @@ class Loops:
                 threading.Thread(target=_run_loop, args=[loop], name="carboy-loop", daemon=True).start()
                 weakref.finalize(self, loop.call_soon_threadsafe, loop.stop)
             return self._background
+
+
+greenlets = Greenlets()
+"""Those of this process; each thread has its own of them."""
+
+
+def _wait_for(coroutine: Coroutine[Any, Any, T], find_loop: Callable[[], asyncio.AbstractEventLoop]) -> T:
+    if in_bridge():
+        return await_here(coroutine)
+    if _loop_is_running_here():
+        coroutine.close()
+        raise RuntimeError("An event loop is running in this thread: await the coroutine, do not wait for it.")
+    # The thread waits, so that its context is free to be switched to, and what the coroutine sets there stays.
+    steps = greenlets.run(current_context(), await_here, coroutine)
+    worker = current_worker()
+    future: Future[T]
+    if worker is None:
+        future = asyncio.run_coroutine_threadsafe(steps, find_loop())
+    else:
+        future = asyncio.run_coroutine_threadsafe(worker.wait_for(steps), worker.loop)
+    try:
+        return future.result()
+    except CancelledError as error:
+        # Not the one that is an Exception: the usual handlers would take it for an error to go on after.
+        raise asyncio.CancelledError from error
+
+
+def adopt_asgiref() -> None:
+    """Let what asgiref's `async_to_sync` has made wait for the server's loop, in a request that the bridge serves.
+
+    Extensions ask Flask for it when they are set up, before there is a bridge, and keep it; a mounted application has
+    no bridge of its own at all. By itself it refuses to run on the thread of a loop, and elsewhere starts another loop,
+    in which the connections of the server's cannot be used.
+    """
+    original = AsyncToSync.__call__
+    if getattr(original, "is_carboys", False):
+        return
+
+    def call(self: "AsyncToSync[..., Any]", *args: Any, **kwargs: Any) -> Any:
+        worker = current_worker()
+        if self.force_new_loop or (worker is None and not in_bridge()):
+            return original(self, *args, **kwargs)
+        return _wait_for(_await(self.awaitable, args, kwargs), asyncio.get_running_loop)
+
+    call.is_carboys = True  # type: ignore[attr-defined]
+    AsyncToSync.__call__ = call  # type: ignore[method-assign]
+
+
+async def _await(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    return await function(*args, **kwargs)
 
 
 def _run_loop(loop: asyncio.AbstractEventLoop) -> None:
@@ -146,3 +141,11 @@ def _loop_is_running_here() -> bool:
     except RuntimeError:
         return False
     return True
+
+
+def _forget_the_parents() -> None:
+    for loops in list(_all):
+        loops._forget()  # noqa: SLF001 - its own module.
+
+
+os.register_at_fork(after_in_child=_forget_the_parents)

@@ -1,24 +1,19 @@
-"""Carries a WSGI response to an ASGI server: runs inside the bridge's greenlet."""
+"""Carries a WSGI response to an ASGI server."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+import types
+from collections.abc import Callable, Coroutine, Generator, Iterable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
-from types import CoroutineType
-from typing import Any
+from typing import Any, Protocol
 
-from asgiref.typing import ASGIReceiveCallable, ASGISendEvent, HTTPResponseStartEvent
+from asgiref.typing import ASGISendEvent, HTTPResponseStartEvent
 
-from carboy.bridge.body import ClientDisconnectedError
-from carboy.bridge.greenlets import await_here
+from carboy.bridge.client import Client, Departure
+from carboy.bridge.streaming import END, is_file
 
-STREAM_GRACE_SECONDS = 1.0
-"""How long a streaming view may finish its step once its client has left, before that step is cancelled.
-
-A step that ends by itself, a database call for one, leaks no connection (SQLAlchemy issue 12077).
-"""
-Send = Callable[[ASGISendEvent], Awaitable[None]]
 WsgiApp = Callable[..., Iterable[bytes]]
 NO_BODY_STATUSES = frozenset({204, 304})
 
@@ -70,41 +65,48 @@ def _header_name(name: str) -> bytes:
     return name.lower().encode("latin-1")
 
 
-def respond(
-    app: WsgiApp,
-    environ: dict[str, Any],
-    receive: ASGIReceiveCallable,
-    send: Send,
-    given_up: asyncio.Future[None],
-) -> None:
-    """Call the WSGI application and send what it answers, closing its iterable whatever happens.
+@dataclass(eq=False, slots=True)
+class Answer:
+    """What a WSGI application has answered."""
 
-    A body that is whole at once is one final message, as each message is a write to the socket.
+    start: StartResponse
+    chunks: Iterator[bytes]
+    body: bytes | None
+    """The whole body, where it was whole at once: one final message, as each message is a write to the socket."""
+    close: Callable[[], None] | None
+    is_file: bool
+
+
+def begin(
+    app: WsgiApp, environ: dict[str, Any], adapt: Callable[[Iterable[bytes]], Iterable[bytes]] | None = None
+) -> Answer:
+    """Call a WSGI application, and get as much of its answer as makes the first message.
 
     Args:
-        app: The WSGI application.
+        app: The application.
         environ: The request.
-        receive: Where the server says that the client has left.
-        send: Sends an ASGI message.
-        given_up: Done once the server no longer waits for this request.
+        adapt: Makes the body fit to be iterated where this is called.
     """
     start = StartResponse()
     result = app(environ, start)
+    if adapt is not None:
+        result = adapt(result)
+    close = getattr(result, "close", None)
     try:
-        chunks = _chunks(result, start)
-        has_no_body = environ["REQUEST_METHOD"] == "HEAD" or start.status in NO_BODY_STATUSES
-        if has_no_body or start.content_length is not None:
+        chunks, body = _chunks(result, start), None
+        if environ["REQUEST_METHOD"] == "HEAD" or start.status in NO_BODY_STATUSES:
+            next(chunks, b"")
+            body = b""
+        elif start.content_length is not None:
             first = next(chunks, b"")
-            _send(send, start.message())
-            if has_no_body or len(first) == start.content_length:
-                _send_body(send, b"" if has_no_body else first, more=False)
-                return
+            if len(first) == start.content_length:
+                body = first
             chunks = chain([first], chunks)
-        _stream(chunks, start, _Watch(receive, given_up), send)
-    finally:
-        close = getattr(result, "close", None)
+    except BaseException:
         if close is not None:
             close()
+        raise
+    return Answer(start, chunks, body, close, is_file(result))
 
 
 def _chunks(result: Iterable[bytes], start: StartResponse) -> Iterator[bytes]:
@@ -122,85 +124,104 @@ def _iterate(result: Iterable[bytes], start: StartResponse) -> Iterator[bytes]:
     yield from start.written
 
 
-class _Watch:
-    """Sees a client leave while the response streams to it, and then ends the step that is under way."""
-
-    def __init__(self, receive: ASGIReceiveCallable, given_up: asyncio.Future[None]) -> None:
-        self._has_left = False
-        self._has_cancelled = False
-        self._receive = receive
-        self._given_up = given_up
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101 - a coroutine of the bridge always runs in a task.
-        self._streaming = task
-        self.task = asyncio.create_task(self._watch())
-
-    async def _watch(self) -> None:
-        leaving = asyncio.create_task(self._wait_for_disconnect())
-        try:
-            await asyncio.wait([leaving, self._given_up], return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            leaving.cancel()
-        self._has_left = True
-        await asyncio.sleep(STREAM_GRACE_SECONDS)
-        self._has_cancelled = True
-        self._streaming.cancel()
-
-    async def _wait_for_disconnect(self) -> None:
-        while (await self._receive())["type"] != "http.disconnect":
-            pass
-
-    def has_seen_leave(self) -> bool:
-        return self._has_left
-
-    def withdraw_cancellation(self) -> bool:
-        """Take back that the watch cancelled the request, whose cleanup is to come; tell whether the watch had."""
-        if self._has_cancelled:
-            self._streaming.uncancel()
-        return self._has_cancelled
+Deliver = Callable[[Answer], Coroutine[Any, Any, None]]
 
 
-def _stream(chunks: Iterator[bytes], start: StartResponse, watch: _Watch, send: Send) -> None:
-    """Send chunk by chunk, each once the server has taken the one before, until the client leaves."""
+class Place(Protocol):
+    """Where a request lives: its Flask code runs there, from first to last."""
+
+    async def begin(self, app: WsgiApp, environ: dict[str, Any], deliver: Deliver) -> Answer | None:
+        """Run `begin` there; deliver an answer that is whole at once, and close it, or return it."""
+
+    def begin_stream(self) -> None:
+        """Make ready for a body that comes in steps.
+
+        Raises:
+            TooManyStreamsError: As many blocking streams live as may.
+        """
+
+    async def step(self, answer: Answer) -> bytes:
+        """Return the next chunk, or `END`."""
+
+    async def close(self, answer: Answer) -> None:
+        """Close the answer's iterable, whatever has happened to it."""
+
+
+async def respond(
+    place: Place,
+    app: WsgiApp,
+    environ: dict[str, Any],
+    client: Client,
+    *,
+    headers: Iterable[tuple[bytes, bytes]] = (),
+) -> None:
+    """Have a WSGI application answer a request and send what it says, closing its iterable whatever happens.
+
+    Args:
+        place: Where the application runs.
+        app: The WSGI application.
+        environ: The request.
+        client: Who is answered.
+        headers: What the response says besides.
+
+    Raises:
+        ClientDisconnectedError: The client left before it had the whole response.
+        TooManyStreamsError: The response is a stream, as which there are too many; nothing has been sent.
+    """
+
+    async def deliver(answer: Answer) -> None:
+        answer.start.headers += headers
+        await _send_whole(answer, client)
+
+    answer = await place.begin(app, environ, deliver)
+    if answer is None:
+        return
     try:
-        for chunk in chunks:
-            if watch.has_seen_leave():
-                return
-            if not start.sent:
-                _send(send, start.message())
-            _send_body(send, chunk, more=True)
-            # Neither a generator nor a server has to wait for anything. The others get their turn, and the watch too.
-            await_here(asyncio.sleep(0))
-            if watch.has_seen_leave():
-                return
-        if not start.sent:
-            _send(send, start.message())
-        _send_body(send, b"", more=False)
-    except asyncio.CancelledError:
-        if not watch.withdraw_cancellation():
-            raise
+        answer.start.headers += headers
+        place.begin_stream()
+        async with Departure(client) as departure:
+            await _stream(place, answer, departure)
     finally:
-        watch.task.cancel()
-        with suppress(asyncio.CancelledError):
-            await_here(_wait(watch.task))
+        await place.close(answer)
 
 
-async def _wait(task: asyncio.Task[Any]) -> None:
-    await asyncio.wait([task])
-
-
-def _send_body(send: Send, body: bytes, *, more: bool) -> None:
-    _send(send, {"type": "http.response.body", "body": body, "more_body": more})
-
-
-def _send(send: Send, message: ASGISendEvent) -> None:
-    sending = send(message)
+async def _send_whole(answer: Answer, client: Client) -> None:
+    sending = client.tell(answer.start.message(), _body_message(answer.body or b"", more=False))
     try:
-        # ASGI speaks of an awaitable; granian's is no coroutine.
-        await_here(sending if isinstance(sending, CoroutineType) else _await(sending))
-    except OSError as error:
-        raise ClientDisconnectedError from error
+        awaited = sending.send(None)
+    except StopIteration:
+        return
+    # Only a server that waits for the client to read can wait in vain.
+    async with Departure(client) as departure:
+        await departure.go_on(_resume(sending, awaited))
 
 
-async def _await(awaitable: Awaitable[None]) -> None:
-    await awaitable
+@types.coroutine
+def _resume(coroutine: Coroutine[Any, Any, None], awaited: Any) -> Generator[Any, Any, None]:
+    """Go on with a coroutine that has begun to wait."""
+    with suppress(StopIteration):
+        while True:
+            try:
+                value = yield awaited
+            except BaseException as error:  # noqa: BLE001 - cancellation too is the coroutine's to handle.
+                awaited = coroutine.throw(error)
+            else:
+                awaited = coroutine.send(value)
+
+
+async def _stream(place: Place, answer: Answer, departure: Departure) -> None:
+    """Send chunk by chunk, each once the server has taken the one before, until the client leaves."""
+    start = answer.start
+    while (chunk := await place.step(answer)) is not END:
+        if departure.has_happened:
+            return
+        body = _body_message(chunk, more=True)
+        await (departure.send(body) if start.sent else departure.send(start.message(), body))
+        if departure.has_happened:
+            return
+    end = _body_message(b"", more=False)
+    await (departure.send(end) if start.sent else departure.send(start.message(), end))
+
+
+def _body_message(body: bytes, *, more: bool) -> ASGISendEvent:
+    return {"type": "http.response.body", "body": body, "more_body": more}

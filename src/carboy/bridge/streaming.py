@@ -1,67 +1,217 @@
-"""Lets a view answer with an iterator: an async generator, or a sync one that may block."""
+"""Lets a response's body be an iterator of any kind: async, or sync and perhaps blocking."""
 
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
+import asyncio
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine, Iterable, Iterator
+from contextvars import copy_context
 from typing import Any
 
 from flask import current_app
 from werkzeug.wrappers import Response
+from werkzeug.wsgi import FileWrapper
 
-from carboy.bridge.greenlets import in_bridge
-from carboy.bridge.loops import Loops
+from carboy.bridge import exchange
+from carboy.bridge.greenlets import await_here, current_context, in_bridge
+from carboy.bridge.loops import Loops, greenlets
+from carboy.bridge.workers import Worker, settle, tell
 
-_END: Any = object()
+Step = Callable[[AsyncIterator[Any]], Coroutine[Any, Any, Any]]
+Outcome = tuple[Any, BaseException | None]
+
+END: Any = object()
+"""What stands for the chunk after the last."""
 
 
 class LoopIterator(Iterator[Any]):
-    """Iterates an async iterable from synchronous code."""
+    """Iterates an async iterable from synchronous code, all of it in one task.
 
-    def __init__(self, source: AsyncIterable[Any], wait_for: Callable[..., Any]) -> None:
+    That is the request's own where the request lives on the loop, and otherwise one that is made for it.
+    """
+
+    def __init__(self, source: AsyncIterable[Any], wait_for: Callable[[Coroutine[Any, Any, Any]], Any]) -> None:
+        self._task: _IterationTask | None = None
         self._source = aiter(source)
         self._wait_for = wait_for
 
     def __next__(self) -> Any:
-        chunk = self._wait_for(_next_chunk(self._source))
-        if chunk is _END:
+        chunk = self._wait_for(self._next())
+        if chunk is END:
             raise StopIteration
         return chunk
 
     def close(self) -> None:
-        aclose = getattr(self._source, "aclose", None)
-        if aclose is not None:
-            self._wait_for(_call(aclose))
+        self._wait_for(self._close())
+
+    def _next(self) -> Coroutine[Any, Any, Any]:
+        if self._task is None and in_bridge():
+            return _next_chunk(self._source)
+        if self._task is None:
+            self._task = _IterationTask(self._source)
+        return self._task.ask(_next_chunk)
+
+    def _close(self) -> Coroutine[Any, Any, Any]:
+        return _close(self._source) if self._task is None else self._task.ask(_close)
+
+    def __del__(self) -> None:
+        if self._task is not None:
+            self._task.abandon()
+
+
+class _IterationTask:
+    """A task that iterates for callers which each come in a task of their own."""
+
+    def __init__(self, source: AsyncIterator[Any]) -> None:
+        self._source = source
+        self._task: asyncio.Task[None] | None = None
+        self._is_abandoned = False
+        self._ahead: Outcome | None = None
+
+    async def ask(self, step: Step) -> Any:
+        """Run a step in the task and return its result; whoever is cancelled meanwhile cancels the step."""
+        loop = asyncio.get_running_loop()
+        if self._task is None:
+            self._loop = loop
+            self._steps: asyncio.Queue[tuple[Step, asyncio.Future[Any]]] = asyncio.Queue()
+            self._task = asyncio.create_task(greenlets.run(copy_context(), await_here, self._run()))
+        result = loop.create_future()
+        if self._task.done():
+            # Over: what it has ended with, or nothing more, as Flask 3.1 closes a stream with its context twice.
+            settle(result, *await self._outcome_of(step))
+            return await result
+        self._steps.put_nowait((step, result))
+        try:
+            return await asyncio.shield(result)
+        except asyncio.CancelledError:
+            if not result.done():
+                self._task.cancel()
+                await asyncio.wait([result])
+            raise
+
+    def abandon(self) -> None:
+        """End the task of an iterator that is neither exhausted nor closed, and that nobody has any more."""
+        self._is_abandoned = True
+        if self._task is not None:
+            tell(self._loop, self._task.cancel)
+
+    async def _run(self) -> None:
+        is_over = False
+        try:
+            while not is_over:
+                step, result = await self._next_step()
+                outcome = await self._outcome_of(step)
+                settle(result, *outcome)
+                is_over = outcome[0] is END or outcome[1] is not None or step is _close
+        finally:
+            if self._is_abandoned:
+                await _close(self._source)
+
+    async def _next_step(self) -> tuple[Step, asyncio.Future[Any]]:
+        """Wait for the next step.
+
+        A time-out or a task group that the source has entered may cancel the task meanwhile. Then the source goes on
+        at once, so that it hears of it where it waits, and what it yields is kept for the next step.
+        """
+        while True:
+            try:
+                return await self._steps.get()
+            except asyncio.CancelledError:
+                task = asyncio.current_task()
+                if self._is_abandoned or self._ahead is not None or task is None:
+                    raise
+                task.uncancel()
+                task.cancel()
+                self._ahead = await _try(_next_chunk, self._source)
+                if self._ahead[1] is not None:
+                    raise
+
+    async def _outcome_of(self, step: Step) -> Outcome:
+        ahead, self._ahead = self._ahead, None
+        return ahead if ahead is not None and step is _next_chunk else await _try(step, self._source)
+
+
+async def _try(step: Step, source: AsyncIterator[Any]) -> Outcome:
+    try:
+        return await step(source), None
+    except BaseException as error:  # noqa: BLE001 - whatever it is, it is the caller's.
+        return None, error
 
 
 class ThreadIterator(Iterator[Any]):
-    """Iterates a sync iterable in worker threads, so that one that blocks does not block the event loop."""
+    """Iterates a sync iterable in one thread of its own, so that one that blocks does not block the event loop."""
 
     def __init__(self, source: Iterable[Any], loops: Loops) -> None:
         self._source = source
-        self._iterator: Iterator[Any] | None = None
         self._loops = loops
+        self._context = current_context()
+        self._iterator: Iterator[Any] | None = None
+        self._worker: Worker | None = None
 
     def __next__(self) -> Any:
-        chunk = self._loops.wait_for(self._loops.run_in_thread(self._step))
-        if chunk is _END:
+        if self._worker is None:
+            self._worker = self._loops.workers.take_for_stream()
+        chunk = await_here(self._run(self._worker, self._step))
+        if chunk is END:
             raise StopIteration
         return chunk
 
     def _step(self) -> Any:
         if self._iterator is None:
             self._iterator = iter(self._source)
-        return next(self._iterator, _END)
+        return next(self._iterator, END)
+
+    async def _run(self, worker: Worker, function: Callable[[], Any]) -> Any:
+        try:
+            return await worker.submit(self._context.run, function)
+        except asyncio.CancelledError:
+            worker.cancel()
+            raise
+
+    def close(self) -> None:
+        """Close the iterable in its thread, once that has ended the step that it is at, and wait for neither."""
+        close = getattr(self._source, "close", None)
+        worker, self._worker = self._worker, None
+        if worker is None:
+            # Nothing of a generator has run, so that nothing of it runs now.
+            if close is not None:
+                close()
+            return
+        if close is not None:
+            worker.submit(self._context.run, close)
+        self._loops.workers.give_back(worker)
+
+
+class FileIterator(Iterator[bytes]):
+    """Reads a file, or a range of one, in threads that are held only while they read."""
+
+    def __init__(self, source: Iterator[bytes], loops: Loops) -> None:
+        self._source = source
+        self._loops = loops
+
+    def __next__(self) -> bytes:
+        chunk: bytes = await_here(self._loops.files.run(next, self._source, END))
+        if chunk is END:
+            raise StopIteration
+        return chunk
 
     def close(self) -> None:
         close = getattr(self._source, "close", None)
         if close is not None:
-            self._loops.wait_for(self._loops.run_in_thread(close))
+            await_here(self._loops.files.run(close))
+
+
+def is_file(body: object) -> bool:
+    """Tell whether a body is a file, or a range of one, reading which takes but a moment: no pipe, no socket."""
+    wrapper = body if isinstance(body, FileWrapper) else getattr(body, "iterable", None)
+    return isinstance(wrapper, FileWrapper) and wrapper.seekable()
 
 
 async def _next_chunk(source: AsyncIterator[Any]) -> Any:
-    return await anext(source, _END)
+    return await anext(source, END)
 
 
-async def _call(function: Callable[[], Awaitable[None]]) -> None:
-    await function()
+async def _close(source: AsyncIterator[Any]) -> None:
+    aclose = getattr(source, "aclose", None)
+    if aclose is not None:
+        await aclose()
 
 
 def sync_iterator(source: AsyncIterable[Any]) -> Iterator[Any]:
@@ -70,33 +220,33 @@ def sync_iterator(source: AsyncIterable[Any]) -> Iterator[Any]:
     A view may answer with an async generator as it is; this is for a generator that uses ``request`` or ``g``::
 
         return Response(stream_with_context(sync_iterator(events())))
+
+    A sync generator that takes its chunks from this one runs on the event loop with it, and must not block.
     """
     async_to_sync = current_app.async_to_sync
 
-    async def wait(coroutine: Awaitable[Any]) -> Any:
+    async def wait(coroutine: Coroutine[Any, Any, Any]) -> Any:
         return await coroutine
 
+    here = exchange.current.get()
+    if here is not None and in_bridge():
+        here.waits_by_bridge = True
     return LoopIterator(source, async_to_sync(wait))
 
 
-def adapt_result(result: Any, loops: Loops) -> Any:
-    """Replace an iterator in a view's result by one that may be iterated in a greenlet on the event loop."""
-    if isinstance(result, Response):
-        if not result.is_sequence:
-            result.response = _adapt_iterable(result.response, loops)
-        return result
-    if isinstance(result, tuple) and result:
-        return (adapt_result(result[0], loops), *result[1:])
-    # An iterable that is no iterator is data, such as a list for JSON.
-    if isinstance(result, (Iterator, AsyncIterable)):
-        return _adapt_iterable(result, loops)
-    return result
-
-
-def _adapt_iterable(source: Any, loops: Loops) -> Any:
-    if isinstance(source, AsyncIterable):
-        return LoopIterator(source, loops.wait_for)
-    # Outside the bridge there is no loop to be kept free.
-    if not in_bridge() or isinstance(source, (LoopIterator, ThreadIterator, str, bytes)):
-        return source
-    return ThreadIterator(source, loops)
+def adapt_body(response: Response, loops: Loops) -> None:
+    """Replace a streamed body by one that may be iterated where the request lives."""
+    if response.is_sequence:
+        return
+    body: Any = response.response
+    if isinstance(body, AsyncIterable):
+        response.response = LoopIterator(body, loops.wait_for)
+        return
+    here = exchange.current.get()
+    # Only the event loop is to be kept free.
+    if here is None or not in_bridge() or isinstance(body, LoopIterator | ThreadIterator | FileIterator | str | bytes):
+        return
+    if is_file(body):
+        response.response = FileIterator(body, loops)
+    elif not here.waits_by_bridge:
+        response.response = ThreadIterator(body, loops)

@@ -9,7 +9,7 @@ from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 
 from carboy.configuration.files import SettingsError, read_dotenv, read_profiles
-from carboy.settings import Environment, Settings
+from carboy.settings import MIN_SECRET_LENGTH, Environment, Settings
 
 PREFIX = "CARBOY_"
 ENVIRONMENT_VARIABLE = "CARBOY_ENV"
@@ -17,6 +17,8 @@ DOTENV = "carboy.env"
 """Not .env: the `flask` command reads that by itself, in a way of its own, and a server does not."""
 SQLITE_FILE = re.compile(r"(sqlite\+aiosqlite:///)(?!/|:memory:|file:)(.+)")
 MISSPELT_ENVIRONMENT = re.compile(r"CARBOY_ENV[A-Z]+")
+MIN_DIFFERENT = 8
+"""Different characters that a secret must have. Of keys of 32 random hexadecimal digits 4 in 100 million have fewer."""
 SAMPLE = re.compile(r"sample|example|change.?me|secret.?key", re.IGNORECASE)
 
 
@@ -42,7 +44,7 @@ def load_settings(config_file: Path, environ: Mapping[str, str]) -> Settings:
 
     Raises:
         SettingsError: A file cannot be read, a key is unknown or missing, a value is of the wrong type, or a secret is
-            missing, too short or a sample where real users depend on it.
+            missing, too short, a sample or easy to guess where real users depend on it.
     """
     from_file = read_dotenv(config_file.with_name(DOTENV))
     environment = _environment({**from_file, **environ})
@@ -155,8 +157,25 @@ def _check_secrets(given: _Given) -> Iterator[str]:
             continue
         if not source.startswith(PREFIX):
             yield f"{key}: a secret must not stand in a file (from {source}); set {_variable(key)}."
-        elif key == "security.secret_key" and SAMPLE.search(str(value)):
-            yield f"{key}: this is a sample, not a secret (from {source})."
+        elif key == "security.secret_key" and (reason := _weakness(str(value))):
+            yield f"{key}: {reason} (from {source})."
+
+
+def _weakness(secret: str) -> str | None:
+    """Say why a secret of sufficient length is easy to guess, without showing it; None if it does not look so."""
+    if len(secret) < MIN_SECRET_LENGTH:
+        # The settings themselves refuse it.
+        return None
+    if SAMPLE.search(secret):
+        return "this is a sample, not a secret"
+    if secret != secret.strip():
+        return "it begins or ends with a blank, which is hardly meant"
+    if len(set(secret)) < MIN_DIFFERENT:
+        return f"it has fewer than {MIN_DIFFERENT} different characters"
+    # A text that is found again within its own double consists of repetitions.
+    if secret in (secret + secret)[1:-1]:
+        return "it repeats itself"
+    return None
 
 
 def _resolve_paths(settings: Settings, root: Path) -> Settings:

@@ -1,4 +1,4 @@
-"""Opens connections so that none is left half open."""
+"""Opens connections so that none is left half open, and closes those in the background that may take long."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -27,3 +27,20 @@ async def to_the_end(opening: Coroutine[Any, Any, T], close: Callable[[T], objec
     except asyncio.CancelledError:
         task.add_done_callback(close_opened)
         raise
+
+
+_closing: set[asyncio.Task[None]] = set()
+
+
+def in_background(closing: Coroutine[Any, Any, None]) -> None:
+    """Close a connection while nobody waits."""
+    task = asyncio.create_task(closing)
+    # asyncio itself does not keep its tasks.
+    _closing.add(task)
+    task.add_done_callback(_closing.discard)
+
+
+async def all_closed() -> None:
+    """Wait for the connections of this loop that are being closed in the background."""
+    loop = asyncio.get_running_loop()
+    await asyncio.gather(*(task for task in _closing if task.get_loop() is loop), return_exceptions=True)

@@ -13,10 +13,10 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker
 
-from carboy.db import postgresql
+from carboy.db import postgresql, sqlite
 from carboy.db.connections import rows
 from carboy.db.engines import Engines
-from carboy.db.failures import ConnectionLostError, TransactionConflictError, is_spoilt, translate
+from carboy.db.failures import ConnectionLostError, TransactionConflictError, is_lost, is_spoilt, translate
 from carboy.db.greenlets import Greenlets
 from carboy.db.units import Unit, check_outcome, end, require_open
 from carboy.errors import DatabaseUnavailableError
@@ -122,8 +122,16 @@ class Database:
         return unit is not None and unit.writes
 
     async def ping(self) -> None:
-        """Ask the database whether it answers and has been migrated."""
-        [_revision] = await self.read(lambda: self.execute(text("SELECT version_num FROM alembic_version")))
+        """Ask the database whether it answers, has been migrated and could be written to. Nothing in it is written."""
+
+        async def probe() -> None:
+            [_revision] = await self.execute(text("SELECT version_num FROM alembic_version"))
+            if self._engines.reader.dialect.name == "sqlite":
+                await self._with_connection(self._unit(writes=False), sqlite.probe_disk)
+            else:
+                await self.execute(postgresql.REFUSE_IF_READ_ONLY)
+
+        await self.read(probe)
 
     async def dispose(self) -> None:
         await self._engines.dispose()
@@ -142,7 +150,7 @@ class Database:
         current = self._current.get()
         if current is not None and current.is_open:
             return await self._join(current, work, writes=writes)
-        pause = FIRST_PAUSE_SECONDS
+        pause, has_lost_one = FIRST_PAUSE_SECONDS, False
         for _ in range(MAX_ATTEMPTS - 1):
             unit = Unit(writes)
             try:
@@ -150,9 +158,11 @@ class Database:
             except TransactionConflictError:
                 pass
             except ConnectionLostError:
-                # Whether the commit was made is not known, so that it must not be tried twice.
-                if unit.is_committing:
+                # Whether the commit was made is not known, so that it must not be tried twice. And if a new connection
+                # is lost too, it is the server: to go on opening more would be one more burden on it.
+                if unit.is_committing or has_lost_one:
                     raise
+                has_lost_one = True
             await asyncio.sleep(random.uniform(0, pause))  # noqa: S311 - chance, not secrecy.
             pause *= 2
         return await self._attempt(Unit(writes), work)
@@ -224,9 +234,9 @@ class Database:
 
     def _on_error(self, context: ExceptionContext) -> BaseException | None:
         error = context.sqlalchemy_exception or context.original_exception
-        if is_spoilt(error):
-            # This one alone: the others have nothing to do with it.
-            context.is_disconnect, context.invalidate_pool_on_disconnect = True, False
+        if isinstance(error, TimeoutError) or is_lost(error) or is_spoilt(error):
+            # What is spoilt is this one alone: the others have nothing to do with it.
+            context.is_disconnect, context.invalidate_pool_on_disconnect = True, is_lost(error)
             if context.sqlalchemy_exception is not None and isinstance(error, DBAPIError):
                 error.connection_invalidated = True
         meaning = translate(error)

@@ -7,7 +7,7 @@ from sqlalchemy import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.util import greenlet_spawn
 
-from carboy.db import postgresql, sqlite
+from carboy.db import connecting, postgresql, sqlite
 from carboy.db.connections import Connections
 from carboy.settings import DatabaseSettings
 
@@ -37,6 +37,7 @@ class Engines:
         await self.reader.dispose()
         await self.writer.dispose()
         await self.migrator.dispose()
+        await connecting.all_closed()
 
 
 def create_engines(settings: DatabaseSettings) -> Engines:

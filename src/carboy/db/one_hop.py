@@ -12,6 +12,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
+from tempfile import TemporaryFile
 from time import monotonic, sleep
 from typing import Any, Literal, cast
 
@@ -26,6 +27,9 @@ Method = Literal["execute", "executemany"]
 Outcome = tuple[list[Any], Any, int, int | None]
 """The rows of a statement, their description, the number of changed rows, and the last new id."""
 FileIdentity = tuple[int, int] | None
+
+PROBE_BYTES = 64 * 1024
+"""More than most transactions add to SQLite's journal."""
 
 LONGEST_PAUSE_SECONDS = 0.0005
 """Between two attempts to begin a transaction, while another process writes."""
@@ -134,6 +138,22 @@ class OneHopConnection(aiosqlite.Connection):
             self._is_given_up = True
             raise
         return outcome
+
+    async def probe_disk(self) -> None:
+        """Write a little to a file of no name beside the database, as a full or read-only disk would refuse.
+
+        It neither waits for SQLite's one writer nor keeps it waiting, and wears no disk: the file is gone before the
+        system writes it out.
+
+        Raises:
+            OSError: It could not be written.
+        """
+        await self._execute(self._probe_disk_here)  # type: ignore[no-untyped-call]
+
+    def _probe_disk_here(self) -> None:
+        with TemporaryFile(dir=self._path.parent) as file:
+            file.write(bytes(PROBE_BYTES))
+            file.flush()
 
     def _open(self) -> sqlite3.Connection:
         # A file that is not there must not be made: an empty database would look like one that has lost its data.

@@ -2,13 +2,15 @@
 
 from hashlib import sha256
 from time import monotonic
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import URL, BigInteger, NullPool, bindparam, event, func, select
+from sqlalchemy import URL, BigInteger, NullPool, bindparam, event, func, select, text
+from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_connection
 from sqlalchemy.engine import Dialect
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.util import await_only, greenlet_spawn
+from sqlalchemy.util.concurrency import in_greenlet
 
 from carboy.db import connecting
 from carboy.errors import DatabaseUnavailableError
@@ -19,6 +21,13 @@ SHARE_AFTER_SILENCE = 0.2
 
 TRY_LOCK = select(func.pg_try_advisory_xact_lock(bindparam("number", type_=BigInteger)))
 """Says whether it took the lock with this number, which ends with the transaction."""
+
+REFUSE_IF_READ_ONLY = text(
+    "DO $$ BEGIN"
+    " IF current_setting('transaction_read_only')::boolean THEN RAISE read_only_sql_transaction; END IF;"
+    " END $$"
+)
+"""Fails as a write would on a standby, or where writing is switched off. It needs no rights, no lock and no disk."""
 
 
 def lock_number(name: str) -> int:
@@ -44,7 +53,22 @@ def create_engines(url: URL, settings: DatabaseSettings) -> tuple[AsyncEngine, A
     connect = _Connect(settings.acquire_timeout)
     for engine in (writer, migrator):
         event.listen(engine.sync_engine, "do_connect", connect)
+        engine.sync_engine.dialect.do_terminate = _terminate  # type: ignore[assignment, method-assign]
     return writer.execution_options(isolation_level="AUTOCOMMIT"), writer, migrator
+
+
+def _terminate(connection: DBAPIConnection) -> None:
+    """Close a connection that is of no more use, and let nobody wait for it.
+
+    What runs on it is cancelled first. A server that is silent would hold that up for the two seconds that SQLAlchemy
+    gives it, after all those that the statement had.
+    """
+    terminate = cast("AsyncAdapt_asyncpg_connection", connection).terminate
+    if in_greenlet():
+        connecting.in_background(greenlet_spawn(terminate))
+    else:
+        # The loop ends, or the garbage is collected.
+        terminate()
 
 
 class _Connect:

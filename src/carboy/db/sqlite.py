@@ -104,6 +104,12 @@ def _begin_within(timeout: float) -> Callable[[Connection], None]:
     return begin
 
 
+def probe_disk(connection: Connection) -> None:
+    """Find out whether the disk could be written to: see `OneHopConnection.probe_disk`."""
+    driver: Any = connection.connection.driver_connection
+    await_only(driver.probe_disk())
+
+
 def create_file(url: URL) -> None:
     """Make the file of the database, and the folder that it goes to, unless they are there."""
     if url.database:

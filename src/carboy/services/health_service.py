@@ -30,18 +30,19 @@ class HealthService:
 
     def __init__(self, dependencies: Mapping[str, Dependency]) -> None:
         self._dependencies = dependencies
-        self._is_shutting_down = False
+        self.is_shutting_down = False
+        """Whether requests should no longer be sent here, although they are still served."""
         self._pings: dict[str, asyncio.Task[None]] = {}
 
     def begin_shutdown(self) -> None:
         """Report from now on that no more requests should be sent here."""
-        self._is_shutting_down = True
+        self.is_shutting_down = True
 
     async def check(self) -> HealthReport:
         """Ping all dependencies at once, each for a second at most. What is wrong is logged, not reported."""
         answers = await asyncio.gather(*(self._ping(name) for name in self._dependencies))
         checks = dict(zip(self._dependencies, answers, strict=True))
-        if self._is_shutting_down:
+        if self.is_shutting_down:
             return HealthReport(status="shutting_down", checks=checks)
         return HealthReport(status="ok" if set(answers) <= {"ok"} else "unavailable", checks=checks)
 

@@ -58,9 +58,18 @@ def test_a_request_that_outlives_its_server_still_ends_before_the_application_st
     assert log.read_text().splitlines()[-3:] == ["slow ends", "teardown /slow", "stop"]
 
 
-@pytest.mark.skipif(
-    sys.version_info >= (3, 12),
-    reason="From Python 3.12 on, hypercorn 0.18 waits for open connections for as long as their clients stay",
+@pytest.mark.parametrize(
+    "worker",
+    [
+        pytest.param(
+            "asyncio",
+            marks=pytest.mark.skipif(
+                sys.version_info >= (3, 12),
+                reason="From Python 3.12 on, this worker of hypercorn 0.18 waits for as long as clients stay",
+            ),
+        ),
+        "uvloop",
+    ],
 )
 @pytest.mark.parametrize(
     "half",

@@ -51,7 +51,7 @@ async def test_a_blocking_sync_view_runs_beside_async_views_without_delaying_the
     slow = Conversation(asgi, http_scope("/sync")).start()
     assert await asyncio.to_thread(blocking.wait, 20)
     assert (await ask(asgi, "/async")).text == "/async"
-    assert (await slow.end()).text.startswith("/sync carboy-view")
+    assert (await slow.end()).text.startswith("/sync carboy-worker")
 
 
 async def test_sync_views_run_at_once_in_threads(app: Flask, asgi: FlaskASGI) -> None:

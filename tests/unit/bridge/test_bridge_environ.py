@@ -160,3 +160,30 @@ async def test_http2_is_named(asgi: FlaskASGI) -> None:
 async def test_the_asgi_scope_can_be_had_from_the_environ(app: Flask, asgi: FlaskASGI) -> None:
     app.add_url_rule("/scope/<x>", "scope", lambda x: request.environ["asgi.scope"]["state"]["opened"])
     assert (await ask(asgi, "/scope/x", state={"opened": "by the lifespan"})).text == "by the lifespan"
+
+
+async def test_a_path_that_asgi_middleware_has_rewritten_is_the_path(asgi: FlaskASGI) -> None:
+    assert (await see(asgi, "/v1/a%20b?q=1", path="/a b"))["path"] == "/a b"
+    assert (await see(asgi, "/v1/%C3%A4", path="/ä"))["path"] == "/ä"
+
+
+@pytest.mark.parametrize("target", ["/a%2Fb?q=%20", "/plain", "/%FF"])
+async def test_the_environ_has_the_target_as_it_was_sent(app: Flask, asgi: FlaskASGI, target: str) -> None:
+    app.add_url_rule(
+        "/environ/<path:path>",
+        "environ",
+        lambda path: [request.environ[key] for key in ("REQUEST_URI", "RAW_URI", "SERVER_SOFTWARE")],
+    )
+    answer = await ask(asgi, f"/environ{target}")
+    assert json.loads(answer.body) == [f"/environ{target}", f"/environ{target}", "carboy"]
+
+
+async def test_a_target_that_the_server_does_not_tell_is_made_from_the_path(app: Flask, asgi: FlaskASGI) -> None:
+    app.add_url_rule("/uri/<path:path>", "uri", lambda path: request.environ["REQUEST_URI"])
+    assert (await ask(asgi, path="/uri/ä b", raw_path=None)).text == "/uri/%C3%A4%20b"
+
+
+@pytest.mark.parametrize("path", ["/api/users", "/users"])
+async def test_a_prefix_may_have_been_stripped_by_the_proxy_or_not(asgi: FlaskASGI, path: str) -> None:
+    seen = await see(asgi, path, root_path="/api")
+    assert (seen["root"], seen["path"]) == ("/api", "/users")

@@ -109,7 +109,7 @@ async def test_an_async_receiver_hears_of_an_unhandled_exception(app: Flask, asg
 
 
 @pytest.mark.parametrize("path", ["/async", "/sync"])
-async def test_sync_hooks_run_on_the_loops_thread(app: Flask, asgi: FlaskASGI, path: str) -> None:
+async def test_all_of_a_request_runs_on_the_thread_of_its_view(app: Flask, asgi: FlaskASGI, path: str) -> None:
     threads: dict[str, int] = {}
 
     @app.before_request
@@ -132,15 +132,18 @@ async def test_sync_hooks_run_on_the_loops_thread(app: Flask, asgi: FlaskASGI, p
 
     @app.get("/async")
     async def async_view() -> str:
+        threads["view"] = threading.get_ident()
         raise KeyError
 
     @app.get("/sync")
     def sync_view() -> str:
-        assert threading.get_ident() != threads["before"]
+        threads["view"] = threading.get_ident()
         raise KeyError
 
     assert (await ask(asgi, path)).text == "handled"
-    assert threads == dict.fromkeys(["before", "after", "teardown", "handler"], threading.get_ident())
+    assert threads.keys() == {"before", "view", "handler", "after", "teardown"}
+    (thread,) = set(threads.values())
+    assert (thread == threading.get_ident()) == (path == "/async")
 
 
 async def test_an_async_view_may_render_a_template_with_an_async_context_processor(app: Flask, asgi: FlaskASGI) -> None:

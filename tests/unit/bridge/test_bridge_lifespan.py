@@ -7,7 +7,7 @@ import pytest
 from flask import Flask, stream_with_context
 from support.asgi import Conversation, LifespanConversation, ask, http_scope, within
 
-from carboy.bridge import FlaskASGI, response, sync_iterator
+from carboy.bridge import FlaskASGI, client, sync_iterator
 
 
 class Resource:
@@ -110,7 +110,7 @@ async def test_shutdown_waits_for_requests_that_the_server_gave_up(app: Flask) -
 async def test_shutdown_does_not_wait_for_ever_for_a_stream_that_the_server_gave_up(
     app: Flask, monkeypatch: pytest.MonkeyPatch, *, with_context: bool
 ) -> None:
-    monkeypatch.setattr(response, "STREAM_GRACE_SECONDS", 0.05)
+    monkeypatch.setattr(client, "STREAM_GRACE_SECONDS", 0.05)
     resource = Resource()
     asgi = FlaskASGI(app, lifespan=resource)
 

@@ -12,12 +12,12 @@ import pytest
 from flask import Flask, Response, g, request, send_file, stream_with_context
 from support.asgi import PATIENCE, Conversation, ask, http_scope, within
 
-from carboy.bridge import FlaskASGI, response, sync_iterator
+from carboy.bridge import FlaskASGI, client, sync_iterator
 
 
 @pytest.fixture(autouse=True)
 def short_grace(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(response, "STREAM_GRACE_SECONDS", 0.01)
+    monkeypatch.setattr(client, "STREAM_GRACE_SECONDS", 0.01)
 
 
 class Balance:

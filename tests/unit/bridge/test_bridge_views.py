@@ -105,10 +105,10 @@ class CallableObject:
         (AsyncView.as_view("view"), "POST", "loop w POST"),
         (SyncView.as_view("view"), "GET", "thread w GET"),
         (DecoratedAsyncView.as_view("view"), "GET", "loop > loop w GET"),
-        (DecoratedSyncView.as_view("view"), "GET", "loop > thread w GET"),
+        (DecoratedSyncView.as_view("view"), "GET", "thread > thread w GET"),
         (MixedMethods.as_view("view"), "GET", "loop w GET"),
         (MixedMethods.as_view("view"), "POST", "thread w POST"),
-        (Overridden.as_view("view"), "GET", "thread > loop w GET"),
+        (Overridden.as_view("view"), "GET", "loop > loop w GET"),
         (Overridden.as_view("view"), "POST", "thread > thread w POST"),
         (in_place(an_async_view), "GET", "loop > loop w GET"),
         (in_place(in_place(an_async_view)), "GET", "loop > loop > loop w GET"),
@@ -118,7 +118,7 @@ class CallableObject:
         (CallableObject(), "GET", "thread w GET"),
         (a_sync_view, "GET", "thread w GET"),
         (an_async_view, "GET", "loop w GET"),
-        # asgiref's wrapper brings a loop of its own, for which it needs a thread without one.
+        # asgiref's wrapper is an object, whose insides are its own: it waits in a thread, for the server's loop.
         (async_to_sync(an_async_view), "GET", "loop w GET"),
     ],
 )

@@ -1,0 +1,57 @@
+"""Puts what the validation library finds wrong into words for a client, of bounded length whatever was sent."""
+
+from collections.abc import Iterable
+from json import JSONDecoder
+from typing import Any
+from urllib.parse import quote
+
+from pydantic import ValidationError
+
+MAX_PROBLEMS = 100
+"""Of more problems only the first are told: a body of unknown fields must not make an answer of megabytes."""
+
+MAX_NAME = 100
+"""Characters of a name that a problem repeats; longer ones are cut."""
+MAX_POINTER = 500
+"""Characters of a pointer, which has the names of all fields above."""
+MAX_DETAIL = 500
+"""Characters of what is wrong: some of the library's messages repeat what was sent."""
+
+
+def first_problems(error: ValidationError) -> list[Any]:
+    """Return the first problems, each a dictionary with ``type``, ``loc`` and ``msg``."""
+    options = {"include_url": False, "include_context": False, "include_input": False}
+    if error.error_count() <= MAX_PROBLEMS:
+        return [*error.errors(**options)]
+    # A dictionary of each takes ten times as long as their text, of which no more than these are read.
+    text, end, problems = error.json(**options), 0, []
+    for _ in range(MAX_PROBLEMS):
+        # Before each there is a bracket or a comma.
+        problem, end = JSONDecoder().raw_decode(text, end + 1)
+        problems.append(problem)
+    return problems
+
+
+def cut(name: str) -> str:
+    """Return a name as it may be repeated. The client knows it, and may have sent a megabyte of it."""
+    return name if len(name) <= MAX_NAME else f"{name[:MAX_NAME]}..."
+
+
+def pointer_of(loc: Iterable[int | str]) -> str:
+    """Return a JSON pointer as a URI fragment, the form that RFC 9457 shows (RFC 6901, sections 4 and 6)."""
+    pointer = "".join("/" + cut(str(part)).replace("~", "~0").replace("/", "~1") for part in loc)
+    fragment = quote(pointer, safe="/!$&'()*+,;=:@?")
+    return f"#{fragment}" if len(fragment) <= MAX_POINTER else f"#{fragment[:MAX_POINTER]}..."
+
+
+def parameter_of(loc: Iterable[int | str]) -> str | None:
+    # What a validator of the whole query finds is about no parameter in particular.
+    return next((cut(str(part)) for part in loc), None)
+
+
+def sentence(message: str) -> str:
+    """Make pydantic's message a sentence; ``Value error,`` is how it marks one of ours."""
+    message = message.removeprefix("Value error, ").removeprefix("value is not a valid email address: ")
+    if len(message) > MAX_DETAIL:
+        message = f"{message[:MAX_DETAIL]}..."
+    return f"{message[:1].upper()}{message[1:].rstrip('.')}."

@@ -1,0 +1,27 @@
+"""What the bridge knows of the request that Flask is working on."""
+
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+from werkzeug.exceptions import HTTPException
+
+from carboy.bridge.views import Match
+
+
+@dataclass(eq=False, slots=True)
+class Exchange:
+    """One request and its response."""
+
+    match: Match | None
+    """The route to the async view that it was let onto the loop for; None for one that lives on a worker."""
+    is_sure: bool = False
+    """Whether Flask has taken over that match."""
+    refusal: HTTPException | None = None
+    """What is answered in the view's place."""
+    waits_by_bridge: bool = False
+    """Whether its body takes chunks from `sync_iterator`, and so does not block."""
+    body_is_adapted: bool = False
+    """Whether its body may be iterated on the loop."""
+
+
+current: ContextVar[Exchange | None] = ContextVar("carboy_exchange", default=None)

@@ -1,0 +1,347 @@
+"""One streamed body is one task, and takes nothing from those who do not stream."""
+
+import asyncio
+import queue
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+from flask import Flask, Response, request, send_file, stream_with_context
+from support.asgi import Conversation, ask, eventually, http_scope, within
+
+from carboy.bridge import FlaskASGI, client, sync_iterator
+
+WRAPPINGS: list[Callable[[Any], Any]] = [
+    lambda body: body,
+    Response,
+    sync_iterator,
+    lambda body: Response(sync_iterator(body)),
+    lambda body: Response(stream_with_context(sync_iterator(body))),
+    lambda body: (str(chunk) for chunk in sync_iterator(body)),
+]
+
+
+@pytest.fixture(params=range(len(WRAPPINGS)))
+def wrap(request: pytest.FixtureRequest) -> Callable[[Any], Any]:
+    return WRAPPINGS[request.param]
+
+
+def add_view(app: Flask, make: Callable[[], Any], *, is_async: bool) -> None:
+    async def async_view() -> Any:
+        return make()
+
+    app.add_url_rule("/", "stream", async_view if is_async else make)
+
+
+@pytest.mark.parametrize("is_async", [True, False])
+async def test_a_timeout_within_a_stream_ends_what_it_surrounds(
+    app: Flask, asgi: FlaskASGI, wrap: Callable[[Any], Any], *, is_async: bool
+) -> None:
+    async def events() -> AsyncIterator[str]:
+        tasks = {asyncio.current_task()}
+        try:
+            async with asyncio.timeout(0.01):
+                yield "begin "
+                tasks.add(asyncio.current_task())
+                await asyncio.Event().wait()
+        except TimeoutError:
+            tasks.add(asyncio.current_task())
+            yield f"timed out in {len(tasks)} task"
+
+    add_view(app, lambda: wrap(events()), is_async=is_async)
+    assert (await ask(asgi)).text == "begin timed out in 1 task"
+
+
+@pytest.mark.parametrize("is_async", [True, False])
+async def test_a_task_group_whose_producer_fails_ends_the_stream(
+    app: Flask, asgi: FlaskASGI, wrap: Callable[[Any], Any], *, is_async: bool
+) -> None:
+    async def produce() -> None:
+        await asyncio.sleep(0)
+        raise LookupError
+
+    async def events() -> AsyncIterator[str]:
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(produce())
+                yield "begin "
+                await asyncio.Event().wait()
+        except* LookupError:
+            pass
+        yield "failed"
+
+    add_view(app, lambda: wrap(events()), is_async=is_async)
+    assert (await ask(asgi)).text == "begin failed"
+
+
+@pytest.mark.parametrize("is_async", [True, False])
+async def test_a_cancel_scope_of_anyio_means_what_it_says(
+    app: Flask, asgi: FlaskASGI, wrap: Callable[[Any], Any], *, is_async: bool
+) -> None:
+    async def events() -> AsyncIterator[str]:
+        with anyio.move_on_after(0.01) as scope:
+            yield "begin "
+            await anyio.sleep_forever()
+        yield f"cancelled: {scope.cancelled_caught}"
+
+    add_view(app, lambda: wrap(events()), is_async=is_async)
+    assert (await ask(asgi)).text == "begin cancelled: True"
+
+
+def test_a_stream_is_one_task_in_flasks_test_client_too(app: Flask, wrap: Callable[[Any], Any]) -> None:
+    FlaskASGI(app)
+
+    async def events() -> AsyncIterator[str]:
+        try:
+            async with asyncio.timeout(0.01):
+                yield "begin "
+                await asyncio.Event().wait()
+        except TimeoutError:
+            yield "timed out"
+
+    add_view(app, lambda: wrap(events()), is_async=True)
+    with app.test_client() as tester:
+        assert tester.get("/").text == "begin timed out"
+
+
+PLACES = ["before", "handler", "after"]
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("view_is_async", [True, False])
+async def test_a_sync_generator_from_anywhere_does_not_block_the_loop(
+    app: Flask, asgi: FlaskASGI, place: str, *, view_is_async: bool
+) -> None:
+    asked = threading.Event()
+
+    def blocking() -> Iterator[str]:
+        assert threading.current_thread() is not threading.main_thread()
+        yield "slow "
+        assert asked.wait(20)
+        yield "end"
+
+    answer_from(app, place, blocking, view_is_async=view_is_async)
+
+    @app.get("/other")
+    async def other() -> str:
+        return "other"
+
+    slow = Conversation(asgi, http_scope("/?stream")).start()
+    assert (await ask(asgi, "/other")).text == "other"
+    asked.set()
+    assert (await slow.end()).text == "slow end"
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("view_is_async", [True, False])
+async def test_an_async_generator_from_anywhere_streams(
+    app: Flask, asgi: FlaskASGI, place: str, *, view_is_async: bool
+) -> None:
+    async def events() -> AsyncIterator[str]:
+        yield "a"
+        await asyncio.sleep(0)
+        yield "b"
+
+    answer_from(app, place, events, view_is_async=view_is_async)
+    assert (await ask(asgi, "/?stream")).chunks == [b"a", b"b"]
+
+
+def answer_from(app: Flask, place: str, body: Callable[[], Any], *, view_is_async: bool) -> None:
+    """Let a hook or an error handler of a request with ``?stream`` answer with a body."""
+
+    def view() -> str:
+        if place == "handler":
+            raise LookupError
+        return "view"
+
+    async def async_view() -> str:
+        return view()
+
+    app.add_url_rule("/", "view", async_view if view_is_async else view)
+    if place == "before":
+        app.before_request(lambda: body() if "stream" in request.args else None)
+    elif place == "handler":
+        app.register_error_handler(LookupError, lambda _error: body())
+    else:
+        app.after_request(lambda response: Response(body()) if "stream" in request.args else response)
+
+
+@pytest.fixture
+def short_grace(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "STREAM_GRACE_SECONDS", 0.01)
+
+
+@pytest.mark.usefixtures("short_grace")
+@pytest.mark.parametrize("view_is_async", [True, False])
+async def test_streams_that_block_for_ever_take_nothing_from_others(
+    app: Flask, tmp_path: Path, *, view_is_async: bool
+) -> None:
+    asgi = FlaskASGI(app, threads=2, streams=5, spool_bytes=10)
+    queues: list[queue.SimpleQueue[str | None]] = []
+    file = tmp_path / "file"
+    file.write_bytes(b"f" * 600_000)
+
+    def view() -> Iterator[str | None]:
+        messages: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        queues.append(messages)
+        messages.put("hello")
+        return iter(messages.get, None)
+
+    add_view(app, view, is_async=view_is_async)
+    app.add_url_rule("/sync", "sync", lambda: "sync")
+    app.add_url_rule("/file", "file", lambda: send_file(file))
+    app.add_url_rule("/upload", "upload", lambda: str(len(request.get_data())), methods=["POST"])
+
+    streams = [Conversation(asgi, http_scope()).start() for _ in range(5)]
+    for stream in streams:
+        await stream.until(lambda answer=stream.answer: answer.chunks)
+    assert (await ask(asgi, "/sync")).text == "sync"
+    assert len((await ask(asgi, "/file")).body) == 600_000
+    assert (await ask(asgi, "/upload", method="POST", chunks=[b"x" * 50, b"y" * 50])).text == "100"
+
+    # There is no room for another, which is told so; clients that leave do not wait for their generator.
+    refused = await ask(asgi)
+    assert (refused.status, refused.header("retry-after")) == (503, "1")
+    for stream in streams:
+        stream.leave()
+        await stream.end()
+    for messages in queues:
+        messages.put(None)
+
+    async def try_again() -> Conversation:
+        while True:
+            again = Conversation(asgi, http_scope()).start()
+            await again.until(lambda: again.answer.messages)
+            if again.answer.status == 200:
+                return again
+
+    again = await within(try_again())
+    queues[-1].put(None)
+    again.leave()
+    await again.end()
+
+
+async def test_a_refused_stream_is_answered_as_the_application_answers_errors(app: Flask) -> None:
+    asgi = FlaskASGI(app, streams=0)
+    app.register_error_handler(503, lambda error: (f"sorry, {error.code}", 503))
+    closed: list[int] = []
+
+    def generate() -> Iterator[str]:
+        try:
+            yield "x"
+        finally:
+            closed.append(threading.get_ident())
+
+    app.add_url_rule("/", "view", generate, methods=["POST"])
+    answer = await ask(asgi, method="POST", chunks=[b"body"])
+    assert (answer.status, answer.text) == (503, "sorry, 503")
+    # It has not begun.
+    assert closed == []
+
+
+@pytest.mark.parametrize("is_async", [True, False])
+async def test_a_file_waits_for_its_client_without_a_thread(app: Flask, tmp_path: Path, *, is_async: bool) -> None:
+    asgi = FlaskASGI(app, threads=1, streams=0)
+    file = tmp_path / "file"
+    file.write_bytes(b"f" * 3_000_000)
+    add_view(app, lambda: send_file(file, conditional=True), is_async=is_async)
+    app.add_url_rule("/sync", "sync", lambda: "sync")
+    app.add_url_rule("/bytes", "bytes", lambda: send_file(BytesIO(b"b" * 600_000), mimetype="text/plain"))
+
+    downloads = [
+        Conversation(asgi, http_scope(headers=[(b"range", b"bytes=10-2999999")]), slow=True).start() for _ in range(20)
+    ]
+    for download in downloads:
+        await download.until_offered(1)
+    assert (await ask(asgi, "/sync")).text == "sync"
+    assert len((await ask(asgi, "/bytes")).body) == 600_000
+    for download in downloads:
+        for _ in range(20):
+            download.take()
+        assert len((await download.end()).body) == 2_999_990
+
+
+async def test_a_slot_is_free_once_a_view_has_answered_whatever_follows(app: Flask) -> None:
+    asgi = FlaskASGI(app, threads=1)
+    released = threading.Event()
+
+    @app.get("/slow-end")
+    def slow_end() -> Response:
+        response = Response("answered")
+        response.call_on_close(lambda: released.wait(20))
+        return response
+
+    app.add_url_rule("/sync", "sync", lambda: "sync")
+    first = Conversation(asgi, http_scope("/slow-end")).start()
+    await first.until(lambda: first.answer.complete)
+    assert (await ask(asgi, "/sync")).text == "sync"
+    released.set()
+    await first.end()
+
+
+async def test_a_blocked_send_ends_when_its_client_leaves(app: Flask, asgi: FlaskASGI) -> None:
+    """hypercorn never wakes the sender of an HTTP/2 stream whose window is full and whose client has gone."""
+    closed: list[str] = []
+
+    @app.get("/<kind>")
+    async def view(kind: str) -> Response:
+        response = Response("x" * 1000 if kind == "whole" else stream())
+        response.call_on_close(lambda: closed.append(kind))
+        return response
+
+    async def stream() -> AsyncIterator[str]:
+        for _ in range(5):
+            yield "x"
+
+    app.add_url_rule("/sync", "sync", lambda: "x")
+    for kind in ("whole", "stream", "sync"):
+        conversation = Conversation(asgi, http_scope(f"/{kind}"), slow=True).start()
+        await conversation.until_offered(1)
+        conversation.leave()
+        begun = time.monotonic()
+        await conversation.end()
+        assert time.monotonic() - begun < 10
+    assert closed == ["whole", "stream"]
+
+
+async def test_the_end_does_not_wait_for_ever(app: Flask) -> None:
+    asgi = FlaskASGI(app, stop_seconds=0.01)
+    stopping = asyncio.Event()
+
+    @app.get("/swallows")
+    async def swallows() -> str:
+        while not stopping.is_set():
+            try:
+                await asyncio.sleep(20)
+            except asyncio.CancelledError:
+                continue
+        return "x"
+
+    blocked = threading.Event()
+    app.add_url_rule("/blocks", "blocks", lambda: str(blocked.wait(20)))
+    requests = [Conversation(asgi, http_scope(path)).start() for path in ("/swallows", "/blocks")]
+    await asyncio.sleep(0)
+
+    messages: asyncio.Queue[Any] = asyncio.Queue()
+    said: list[Any] = []
+
+    async def say(message: Any) -> None:
+        said.append(message["type"])
+
+    messages.put_nowait({"type": "lifespan.startup"})
+    messages.put_nowait({"type": "lifespan.shutdown"})
+    await within(asgi({"type": "lifespan"}, messages.get, say))  # type: ignore[arg-type, typeddict-item]
+    assert said == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+    # Nothing that is left would hold up the end of the loop.
+    left = {task.get_coro().__qualname__ for task in asyncio.all_tasks()}  # type: ignore[union-attr]
+    assert "FlaskASGI._serve" not in left
+    stopping.set()
+    blocked.set()
+    for conversation in requests:
+        assert conversation.outer is not None
+        conversation.outer.cancel()
