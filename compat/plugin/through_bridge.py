@@ -9,6 +9,7 @@ the bridge's worker threads. What is not as by a server, since a test client pro
 - What a test puts into the environ beside the request (``environ_overrides``), `with client:` keeping the contexts
   among it, is put into the environ that the bridge has built.
 - What the application raises reaches the test.
+- Header names, which ASGI has in lower case, are written as in HTTP/1.1: some tests compare them as text.
 
 ``COMPAT_CONTROL=1`` serves the same requests by WSGI, in another thread than the test's: what fails there too is not
 the bridge's doing. ``COMPAT_REQUESTS`` names a file to write the number of such requests to.
@@ -117,7 +118,7 @@ def by_bridge(server: Server) -> Callable[..., Response]:
         start, answer = server.request(app, _get_environ(environ).copy())
         # As Werkzeug does, which waits for the first chunk.
         chunks: Iterator[bytes] = chain(list(answer) if buffered else _first(answer), answer)
-        headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in start["headers"]]
+        headers = [(name.decode("latin-1").title(), value.decode("latin-1")) for name, value in start["headers"]]
         return ClosingIterator(chunks, answer.close), _status(start["status"]), Headers(headers)
 
     return run_wsgi_app
