@@ -44,6 +44,10 @@ check: $(VENV)/dev.stamp $(VENV)/bench.stamp ## Check format, lint, types and im
 bench: $(VENV)/bench.stamp ## Compare with other frameworks (QUICK=1 for 3 minutes; BENCH_JOBS, BENCH_PEERS, BENCH_DB choose)
 	@$(BIN)/python -m bench
 
+.PHONY: compat
+compat: $(VENV)/dev.stamp ## Run the tests of Flask and its extensions through the bridge (SUITES="flask-wtf flask-login" chooses)
+	@SUITES="$(SUITES)" $(BIN)/python -m compat
+
 .PHONY: profile
 profile: $(VENV)/bench.stamp ## Show where a request's time goes (JOB=static, one, list, update or create; DB=postgresql)
 	@JOB="$(JOB)" DB="$(or $(DB),sqlite)" $(BIN)/python -m bench.profile

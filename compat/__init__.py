@@ -1,0 +1,4 @@
+"""Runs the test suites of Flask and its extensions under WSGI and through the bridge: ``make compat``.
+
+See docs/compatibility.md.
+"""
