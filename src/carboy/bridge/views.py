@@ -12,6 +12,8 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import BaseConverter, Map, MapAdapter, Rule
 from werkzeug.routing.converters import DEFAULT_CONVERTERS
 
+from carboy.bridge.urls import path_of
+
 View = Callable[..., Any]
 RunOn = Literal["auto", "view", "worker"]
 
@@ -55,7 +57,7 @@ class Views:
         if self._run_on == "worker" or (self._run_on == "auto" and self._is_surrounded()):
             return None
         try:
-            method, path = environ["REQUEST_METHOD"], _path(environ)
+            method, path = environ["REQUEST_METHOD"], path_of(environ)
             rule, arguments = self._adapter_for(environ).match(path, method, return_rule=True)
         except Exception:  # noqa: BLE001 - no view, or a converter that wants more than a URL: Flask will say so.
             return None
@@ -111,11 +113,6 @@ class Views:
         if self._adapter is None:
             self._adapter = _without_conversion(self._app.url_map).bind("localhost")
         return self._adapter
-
-
-def _path(environ: dict[str, Any]) -> str:
-    path: str = environ["PATH_INFO"]
-    return path if path.isascii() else path.encode("latin-1").decode("utf-8", "replace")
 
 
 def _without_conversion(urls: Map) -> Map:
