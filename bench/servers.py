@@ -100,10 +100,15 @@ def serve_all(urls: dict[str, str], kind: str, core: int | None) -> Iterator[dic
 
 
 @contextmanager
-def start(peer: str, kind: str, database_url: str, core: int | None, *options: str) -> Iterator[Server]:
-    """Start a contender under a server of this kind, pinned to a core, and stop it when the block ends."""
+def start(
+    peer: str, kind: str, database_url: str, core: int | None, *options: str, source: Path | None = None
+) -> Iterator[Server]:
+    """Start a contender under a server of this kind, pinned to a core, and stop it when the block ends.
+
+    Another version of Carboy than the installed one is named by the folder of its source.
+    """
     port = _free_port()
-    module = "carboy" if peer.startswith("carboy") else peer
+    module = peer.partition("-")[0]
     target = f"bench.peers.{module}_peer:app"
     commands = {
         "hypercorn": ["hypercorn", "--config", "bench/hypercorn.toml", "--bind", f"127.0.0.1:{port}", *options, target],
@@ -116,7 +121,7 @@ def start(peer: str, kind: str, database_url: str, core: int | None, *options: s
         process = subprocess.Popen(
             [sys.executable, "-m", *commands[kind]],
             cwd=ROOT,
-            env=_environment(database_url),
+            env=_environment(database_url, source),
             stdout=output,
             stderr=output,
         )
@@ -133,10 +138,10 @@ def start(peer: str, kind: str, database_url: str, core: int | None, *options: s
             process.wait()
 
 
-def _environment(database_url: str) -> dict[str, str]:
+def _environment(database_url: str, source: Path | None) -> dict[str, str]:
     """Give every contender the same database and pool, and Carboy its production defaults for all else."""
     return os.environ | {
-        "PYTHONPATH": str(ROOT),
+        "PYTHONPATH": os.pathsep.join(str(path) for path in (source, ROOT) if path is not None),
         "BENCH_DATABASE_URL": database_url,
         "BENCH_POOL_SIZE": str(POOL_SIZE),
         "CARBOY_ENV": "production",

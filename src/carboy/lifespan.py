@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dependency_injector.containers import Container
 from flask import Flask, Response
 
+from carboy import logs
 from carboy.bridge import Lifespan
 from carboy.services import HealthService
 from carboy.termination import Termination
@@ -34,6 +35,8 @@ def lifespan_of(container: Container) -> Lifespan:
             finally:
                 health.begin_shutdown()
                 await container.database().dispose()
+                # A server that ends by the signal that it was told to stop with, as uvicorn, runs no exit handlers.
+                logs.flush()
 
     return lifespan
 

@@ -79,10 +79,17 @@ def configure_logging(settings: LoggingSettings) -> None:
     logging.captureWarnings(capture=True)
 
 
+def flush() -> None:
+    """Wait until what was logged so far is written, for a moment at most."""
+    for handler in logging.root.handlers:
+        handler.flush()
+
+
 def _add_request(_logger: object, _method: str, fields: structlog.typing.EventDict) -> structlog.typing.EventDict:
     """Say which request a line belongs to, and add what the record of a request's end has to tell."""
-    if has_request_context():
-        fields["request_id"] = current_request().id
+    # A Flask application of another kind may log in this process too.
+    if has_request_context() and (request_id := getattr(current_request(), "id", None)):
+        fields["request_id"] = request_id
     fields.update(getattr(fields.get("_record"), "request", {}))
     return fields
 

@@ -15,6 +15,8 @@ from time import monotonic
 from types import FrameType
 from typing import Any, NoReturn
 
+from carboy import logs
+
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 FORCED_STATUS = 70
 """The exit status of a process that had to be ended by force (EX_SOFTWARE of BSD's sysexits.h)."""
@@ -190,6 +192,7 @@ def _end_by_force(loop: asyncio.AbstractEventLoop, seconds: float) -> NoReturn:
         _log.critical(
             "ended by force %g seconds after the server was told to stop; tasks: %s", seconds, tasks or "none"
         )
+        logs.flush()
         faulthandler.dump_traceback(sys.stderr)
     finally:
         os._exit(FORCED_STATUS)

@@ -19,6 +19,7 @@ from support.carboy_server import (
     database_file,
     migrated_copy,
     serve,
+    wait_for,
 )
 from support.requests import registration
 from support.server import read_to_end
@@ -102,7 +103,7 @@ def test_without_room_for_temporary_files_a_long_body_is_503(server: CarboyServe
     assert head.startswith(b"HTTP/1.1 503")
     assert b"\r\nretry-after: 10" in head
     assert json.loads(body)["code"] == "unavailable"
-    assert "There is no room for a request body" in server.output()
+    wait_for(lambda: "There is no room for a request body" in server.output(), "The reason is not logged")
 
 
 @pytest.mark.parametrize("command", [HYPERCORN, UVICORN, GRANIAN], ids=lambda command: command[0])
