@@ -14,6 +14,10 @@ FILE_CHUNK_BYTES = 256 * 1024
 """Each chunk of a file costs a trip to a thread, so that the usual 8 KiB would be mostly trips."""
 
 
+REMEMBERED_NAME = 64
+"""Bytes of a header's name that is remembered: all that are in use are shorter, and clients may send any."""
+
+
 def build_environ(scope: HTTPScope, body: RequestBody, length: int | None) -> dict[str, Any]:
     """Build the environ of one request.
 
@@ -101,7 +105,7 @@ def _origin_form(target: str) -> str:
 
 def _add_headers(environ: dict[str, Any], scope: HTTPScope) -> None:
     for name, value in scope["headers"]:
-        key = _header_key(name)
+        key = _header_key(name) if len(name) <= REMEMBERED_NAME else _header_key.__wrapped__(name)
         if key is None:
             continue
         text = value.decode("latin-1")

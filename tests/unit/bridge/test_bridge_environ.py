@@ -1,4 +1,6 @@
+import gc
 import json
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -187,3 +189,17 @@ async def test_a_target_that_the_server_does_not_tell_is_made_from_the_path(app:
 async def test_a_prefix_may_have_been_stripped_by_the_proxy_or_not(asgi: FlaskASGI, path: str) -> None:
     seen = await see(asgi, path, root_path="/api")
     assert (seen["root"], seen["path"]) == ("/api", "/users")
+
+
+async def test_long_header_names_are_not_remembered(asgi: FlaskASGI) -> None:
+    tracemalloc.start()
+    try:
+        for number in range(300):
+            await ask(asgi, headers=[(f"x-{number:05}".encode() * 10_000, b"x")])
+            if number == 20:
+                before, _ = tracemalloc.get_traced_memory()
+        gc.collect()
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert after - before < 2_000_000
