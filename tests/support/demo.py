@@ -3,9 +3,10 @@
 import asyncio
 import hashlib
 import os
+import threading
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ async def lifespan() -> AsyncIterator[None]:
         raise LookupError("the database is stuck")
 
 
-asgi = FlaskASGI(app, lifespan=lifespan)
+asgi = FlaskASGI(app, lifespan=lifespan, stop_seconds=float(os.environ.get("DEMO_STOP_SECONDS", "5")))
 
 
 @app.teardown_request
@@ -124,6 +125,28 @@ def form() -> dict[str, Any]:
 @app.get("/file")
 async def file() -> Response:
     return send_file(os.environ["DEMO_FILE"])
+
+
+@app.get("/never/<kind>")
+def never(kind: str) -> Iterator[bytes]:
+    """Block for ever, in the view or once the first chunk is out."""
+
+    def generate() -> Iterator[bytes]:
+        yield b"begun"
+        threading.Event().wait()
+
+    note(f"never {kind}")
+    if kind == "view":
+        threading.Event().wait()
+    return generate()
+
+
+@app.get("/stubborn")
+async def stubborn() -> str:
+    note("never stubborn")
+    while True:
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(PATIENCE)
 
 
 @app.get("/stream/<kind>")

@@ -68,7 +68,7 @@ class FlaskASGI:
         body_memory_bytes: int = 64 * 1024 * 1024,
         body_bytes_per_second: int = 500,
         body_stall_seconds: float = 10.0,
-        stop_seconds: float = 10.0,
+        stop_seconds: float = 5.0,
     ) -> None:
         self.app = app
         self._lifespan = lifespan
@@ -194,12 +194,14 @@ class FlaskASGI:
         A task that swallows its cancellation would hold up the loop's end: it is left behind, as its thread would be.
         """
         idle = asyncio.ensure_future(self._loops.workers.until_idle())
-        await asyncio.wait({idle, *self._requests}, timeout=self._stop_seconds)
+        _, unfinished = await asyncio.wait({idle, *self._requests}, timeout=self._stop_seconds)
         idle.cancel()
+        if not unfinished:
+            return
+        _log.error("Requests did not end within %g seconds of shutdown", self._stop_seconds)
         for task in self._requests:
             task.cancel()
         if self._requests:
-            _log.error("%d requests did not end within %g seconds of shutdown", len(self._requests), self._stop_seconds)
             await asyncio.wait(set(self._requests), timeout=LAST_SECONDS)
         for task in self._requests:
             _unregister_task(task)

@@ -35,7 +35,7 @@ class Dispatch:
         self._views = views
         self._urls = UrlBinding(app)
         self._create_url_adapter = app.create_url_adapter
-        self._binds_as_flask = type(app).create_url_adapter is Flask.create_url_adapter
+        self._binds_as_flask = getattr(app.create_url_adapter, "__func__", None) is Flask.create_url_adapter
         self._make_response = app.make_response
         self._process_response = app.process_response
         self._dispatch_request = app.dispatch_request
