@@ -21,7 +21,7 @@ from carboy.bridge.exchange import Exchange
 from carboy.bridge.loops import Loops
 from carboy.bridge.places import OnLoop, OnWorker
 from carboy.bridge.refusal import Refusal
-from carboy.bridge.response import respond
+from carboy.bridge.response import stream
 from carboy.bridge.views import RunOn, Views
 from carboy.bridge.workers import TooManyStreamsError
 
@@ -153,12 +153,16 @@ class FlaskASGI:
         # A context of its own, as a thread may have to enter it while this task is stepped in the task's.
         place = (OnWorker if match is None else OnLoop)(self._loops, copy_context())
         try:
-            await respond(place, self.app, environ, client)
+            answer = await place.begin(self.app, environ, client)
+            if answer is not None:
+                await stream(place, answer, client)
         except TooManyStreamsError as error:
             here.refusal = error
             if not isinstance(body, RefusedBody):
                 body.seek(0)
-            await respond(place, self.app, build_environ(scope, body, length), client)
+            answer = await place.begin(self.app, build_environ(scope, body, length), client)
+            if answer is not None:
+                await stream(place, answer, client)
 
     async def _read_body(
         self, scope: HTTPScope, receive: ASGIReceiveCallable, task: asyncio.Task[Any] | None

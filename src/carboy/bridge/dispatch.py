@@ -69,7 +69,8 @@ class Dispatch:
         return partial(self._wait_for_call, func) if _is_async(func) else func
 
     def _wait_for_call(self, func: Function, *args: Any, **kwargs: Any) -> Any:
-        return self._loops.wait_for(func(*args, **kwargs))
+        # What `Loops.wait_for` would do too, a little later.
+        return await_here(func(*args, **kwargs)) if in_bridge() else self._loops.wait_for(func(*args, **kwargs))
 
     def full_dispatch_request(self, *args: Any) -> Any:
         """Do as Flask does, on a worker if need be, and let nothing that a view raises end more than its request."""

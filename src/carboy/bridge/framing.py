@@ -7,6 +7,8 @@ Servers differ in what they let through, so that it is decided here, the same fo
 from asgiref.typing import HTTPScope
 from werkzeug.exceptions import BadRequest
 
+FRAMING = frozenset({b"content-length", b"transfer-encoding"})
+
 LONGEST_LENGTH = 19
 """Digits of the largest length that fits 64 bits; int() of a longer header would itself be an attack."""
 
@@ -17,18 +19,19 @@ def declared_length(scope: HTTPScope) -> int | None:
     Raises:
         BadRequest: The headers contradict each other or make no sense (RFC 9112 sections 6.1 and 6.3).
     """
-    lengths, codings = set(), []
-    for name, value in scope["headers"]:
-        if name == b"content-length":
-            lengths.add(value)
-        elif name == b"transfer-encoding":
-            codings.append(value)
+    for name, _ in scope["headers"]:
+        if name in FRAMING:
+            return _declared_length(scope)
+    return None
+
+
+def _declared_length(scope: HTTPScope) -> int | None:
+    lengths = {value for name, value in scope["headers"] if name == b"content-length"}
+    codings = [value for name, value in scope["headers"] if name == b"transfer-encoding"]
     if codings:
         # Chunks are of HTTP/1.1 alone, they exclude a length, and no server here knows any other coding.
         if lengths or scope["http_version"] != "1.1" or [coding.lower() for coding in codings] != [b"chunked"]:
             raise BadRequest("The headers do not say in one way where the request body ends.")
-        return None
-    if not lengths:
         return None
     if len(lengths) > 1:
         raise BadRequest("The headers Content-Length contradict each other.")

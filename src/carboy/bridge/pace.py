@@ -2,9 +2,10 @@
 
 import asyncio
 import types
-from typing import cast
+from collections.abc import Coroutine
+from typing import Any
 
-from asgiref.typing import ASGIReceiveCallable, ASGIReceiveEvent
+from asgiref.typing import ASGIReceiveCallable
 
 from carboy.bridge.coroutines import go_on, wait_for
 
@@ -40,26 +41,28 @@ class Pace:
             ClientDisconnectedError: The client has left.
             TimeoutError: The body came too slowly.
         """
-        message = await self._next_message()
-        if message["type"] != "http.request":
-            raise ClientDisconnectedError
-        chunk, self.more = message.get("body", b""), message.get("more_body", False)
-        self._owed -= len(chunk)
-        if self._owed <= 0:
-            self._owed, self._left = self._price, self._stall_seconds
-        return chunk
-
-    async def _next_message(self) -> ASGIReceiveEvent:
         receiving = self._receive()
         steps = receiving if isinstance(receiving, types.CoroutineType) else wait_for(receiving)
         try:
             awaited = steps.send(None)
         except StopIteration as stop:
             # The message was there, as with any body that comes at once: no timer is set.
-            return cast("ASGIReceiveEvent", stop.value)
+            message: Any = stop.value
+        else:
+            message = await self._wait_for(steps, awaited)
+        if message["type"] != "http.request":
+            raise ClientDisconnectedError
+        chunk: bytes = message.get("body", b"")
+        self.more = message.get("more_body", False)
+        self._owed -= len(chunk)
+        if self._owed <= 0:
+            self._owed, self._left = self._price, self._stall_seconds
+        return chunk
+
+    async def _wait_for(self, steps: Coroutine[Any, Any, Any], awaited: Any) -> Any:
         loop = asyncio.get_running_loop()
         begun = loop.time()
         async with asyncio.timeout(self._left):
-            message = cast("ASGIReceiveEvent", await go_on(steps, awaited))
+            message = await go_on(steps, awaited)
         self._left -= loop.time() - begun
         return message

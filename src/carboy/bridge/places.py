@@ -1,7 +1,7 @@
 """Where a request lives: on the event loop, or on a worker."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from contextvars import Context
 from functools import partial
 from typing import Any
@@ -22,15 +22,17 @@ class OnLoop:
         self._loops = loops
         self._context = context
 
-    async def begin(self, app: WsgiApp, environ: dict[str, Any], client: Client) -> Answer | None:
-        return await greenlets.run(self._context, self._begin, app, environ, client)
+    def begin(self, app: WsgiApp, environ: dict[str, Any], client: Client) -> Coroutine[Any, Any, Answer | None]:
+        return greenlets.run(self._context, self._begin, app, environ, client)
 
     def _begin(self, app: WsgiApp, environ: dict[str, Any], client: Client) -> Answer | None:
         answer = begin(app, environ, self._adapt)
         if answer.body is None:
             return answer
         try:
-            await_here(send_whole(answer, client))
+            rest = send_whole(answer, client)
+            if rest is not None:
+                await_here(rest)
         finally:
             close = answer.close
             if close is not None:
@@ -46,8 +48,8 @@ class OnLoop:
     def begin_stream(self) -> None:
         """Need nothing: what blocks in the body takes a thread for itself."""
 
-    async def step(self, answer: Answer) -> bytes:
-        return await greenlets.run(self._context, next, answer.chunks, END)
+    def step(self, answer: Answer) -> Coroutine[Any, Any, bytes]:
+        return greenlets.run(self._context, next, answer.chunks, END)
 
     async def close(self, answer: Answer) -> None:
         if answer.close is not None:
@@ -84,7 +86,9 @@ class OnWorker:
         if answer.body is None:
             return answer
         try:
-            await send_whole(answer, client)
+            rest = send_whole(answer, client)
+            if rest is not None:
+                await rest
         finally:
             await self._work
         return None

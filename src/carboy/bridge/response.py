@@ -1,6 +1,6 @@
 """Carries a WSGI response to an ASGI server."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
@@ -128,7 +128,7 @@ def _iterate(result: Iterable[bytes], start: StartResponse) -> Iterator[bytes]:
 class Place(Protocol):
     """Where a request lives: its Flask code runs there, from first to last."""
 
-    async def begin(self, app: WsgiApp, environ: dict[str, Any], client: Client) -> Answer | None:
+    def begin(self, app: WsgiApp, environ: dict[str, Any], client: Client) -> Coroutine[Any, Any, Answer | None]:
         """Run `begin` there; send an answer that is whole at once, and close it, or return it."""
 
     def begin_stream(self) -> None:
@@ -138,54 +138,48 @@ class Place(Protocol):
             TooManyStreamsError: As many blocking streams live as may.
         """
 
-    async def step(self, answer: Answer) -> bytes:
+    def step(self, answer: Answer) -> Coroutine[Any, Any, bytes]:
         """Return the next chunk, or `END`."""
 
     async def close(self, answer: Answer) -> None:
         """Close the answer's iterable, whatever has happened to it."""
 
 
-async def respond(place: Place, app: WsgiApp, environ: dict[str, Any], client: Client) -> None:
-    """Have a WSGI application answer a request and send what it says, closing its iterable whatever happens.
-
-    Args:
-        place: Where the application runs.
-        app: The WSGI application.
-        environ: The request.
-        client: Who is answered.
+async def stream(place: Place, answer: Answer, client: Client) -> None:
+    """Send an answer that comes in steps, closing its iterable whatever happens.
 
     Raises:
         ClientDisconnectedError: The client left before it had the whole response.
-        TooManyStreamsError: The response is a stream, of which there are too many; nothing has been sent.
+        TooManyStreamsError: There are too many streams; nothing has been sent.
     """
-    answer = await place.begin(app, environ, client)
-    if answer is None:
-        return
     try:
         place.begin_stream()
         async with Departure(client) as departure:
-            await _stream(place, answer, departure)
+            await _send_steps(place, answer, departure)
     finally:
         await place.close(answer)
 
 
-async def send_whole(answer: Answer, client: Client) -> None:
-    """Send an answer whose body is whole.
+def send_whole(answer: Answer, client: Client) -> Coroutine[Any, Any, None] | None:
+    """Send an answer whose body is whole, and return what is left to wait for: nothing with most servers.
 
-    Raises:
-        ClientDisconnectedError: The client left before it had all of it.
+    Waiting raises ClientDisconnectedError when the client leaves before it has all of it.
     """
     sending = client.tell(answer.start.message(), _body_message(answer.body or b"", more=False))
     try:
         awaited = sending.send(None)
     except StopIteration:
-        return
+        return None
+    return _go_on_sending(sending, awaited, client)
+
+
+async def _go_on_sending(sending: Coroutine[Any, Any, None], awaited: Any, client: Client) -> None:
     # Only a server that waits for the client to read can wait in vain.
     async with Departure(client) as departure:
         await departure.go_on(go_on(sending, awaited))
 
 
-async def _stream(place: Place, answer: Answer, departure: Departure) -> None:
+async def _send_steps(place: Place, answer: Answer, departure: Departure) -> None:
     """Send chunk by chunk, each once the server has taken the one before, until the client leaves."""
     start = answer.start
     while (chunk := await place.step(answer)) is not END:
