@@ -126,6 +126,17 @@ async def file() -> Response:
     return send_file(os.environ["DEMO_FILE"])
 
 
+@app.get("/whole")
+async def whole() -> bytes:
+    return CHUNK * 32
+
+
+@app.get("/tasks")
+async def tasks() -> str:
+    """Return how many tasks the event loop has."""
+    return str(len(asyncio.all_tasks()))
+
+
 @app.get("/stream/<kind>")
 def stream(kind: str) -> Any:
     count = int(request.args["chunks"])
