@@ -20,10 +20,17 @@ ANSWERS = [
 """What a client asks for at once: each is more than HTTP/2's window of 65,535 bytes, but the last, which is refused."""
 
 
+def tasks_of(server: Server) -> int:
+    """Return how many tasks the event loop of the demo application has."""
+    answer = server.exchange(b"GET /tasks HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")
+    return int(answer.rpartition(b"\r\n\r\n")[2])
+
+
 async def open_streams(server: Server) -> asyncio.StreamWriter:
     """Open a stream for each of `ANSWERS`, and wait until all have begun to be answered."""
+    assert isinstance(server.address, tuple)
     host, port = server.address
-    reader, writer = await asyncio.open_connection(str(host), int(port))
+    reader, writer = await asyncio.open_connection(host, port)
     connection = h2.connection.H2Connection(h2.config.H2Configuration(client_side=True))
     connection.initiate_connection()
     for number, (method, path) in enumerate(ANSWERS):
