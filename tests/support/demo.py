@@ -149,6 +149,17 @@ async def stubborn() -> str:
             await asyncio.sleep(PATIENCE)
 
 
+@app.get("/whole")
+async def whole() -> bytes:
+    return CHUNK * 32
+
+
+@app.get("/tasks")
+async def tasks() -> str:
+    """Return how many tasks the event loop has."""
+    return str(len(asyncio.all_tasks()))
+
+
 @app.get("/stream/<kind>")
 def stream(kind: str) -> Any:
     count = int(request.args["chunks"])

@@ -20,6 +20,7 @@ async def test_what_would_end_the_process_is_a_logged_500_of_that_request(
     app: Flask, asgi: FlaskASGI, caplog: pytest.LogCaptureFixture, path: str, error: BaseException
 ) -> None:
     going_on = asyncio.Event()
+    app.register_error_handler(500, lambda _error: ("ours", 500))
 
     @app.get("/sync")
     @app.get("/before")
@@ -38,7 +39,6 @@ async def test_what_would_end_the_process_is_a_logged_500_of_that_request(
 
     beside = Conversation(asgi, http_scope("/other")).start()
     await asyncio.sleep(0)
-    app.register_error_handler(500, lambda _error: ("ours", 500))
     answer = await ask(asgi, path)
     assert (answer.status, answer.text) == (500, "ours")
     assert any(record.levelno == logging.ERROR and record.exc_info for record in caplog.records)

@@ -12,6 +12,7 @@ from flask import Flask, Response, g, request, request_started, stream_with_cont
 from flask.sessions import SecureCookieSession, SessionInterface
 from sqlalchemy import create_engine, text
 from sqlalchemy.orm import scoped_session, sessionmaker
+from sqlalchemy.pool import NullPool
 from support.asgi import Conversation, ask, eventually, http_scope, within
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -157,7 +158,7 @@ async def test_a_sqlite3_connection_in_g_works_as_in_flasks_tutorial(app: Flask,
 
 def keep_notes(app: Flask, path: Path, scope: Callable[[], Any] | None = None) -> Callable[[], str]:
     """Add a table of notes, and a scoped session that ends with the application context, as Flask documents it."""
-    engine = create_engine(f"sqlite:///{path}", connect_args={"check_same_thread": False})
+    engine = create_engine(f"sqlite:///{path}", connect_args={"check_same_thread": False}, poolclass=NullPool)
     session = scoped_session(sessionmaker(engine), scopefunc=scope)
     with engine.begin() as connection:
         connection.execute(text("create table note (text)"))
