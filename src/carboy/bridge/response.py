@@ -1,5 +1,6 @@
 """Carries a WSGI response to an ASGI server."""
 
+import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -13,6 +14,12 @@ from carboy.bridge.coroutines import go_on
 from carboy.bridge.streaming import END
 
 WsgiApp = Callable[..., Iterable[bytes]]
+SLICE_BYTES = 64 * 1024
+"""The most of a whole body to give to the server at once.
+
+hypercorn keeps all of a message until an HTTP/2 client has taken it, and until the garbage collector comes by if the
+client never does.
+"""
 NO_BODY_STATUSES = frozenset({204, 304})
 
 
@@ -111,7 +118,7 @@ def begin(
 
 
 def _chunks(result: Iterable[bytes], start: StartResponse) -> Iterator[bytes]:
-    """Return the non-empty chunks, those from the legacy ``write`` callable first."""
+    """Return the chunks, those from the legacy ``write`` callable first."""
     # Nothing is written while a list is gone through.
     return chain(start.written, filter(None, result)) if isinstance(result, list) else _iterate(result, start)
 
@@ -120,8 +127,7 @@ def _iterate(result: Iterable[bytes], start: StartResponse) -> Iterator[bytes]:
     for chunk in result:
         yield from start.written
         start.written.clear()
-        if chunk:
-            yield chunk
+        yield chunk
     yield from start.written
 
 
@@ -165,7 +171,13 @@ def send_whole(answer: Answer, client: Client) -> Coroutine[Any, Any, None] | No
 
     Waiting raises ClientDisconnectedError when the client leaves before it has all of it.
     """
-    sending = client.tell(answer.start.message(), _body_message(answer.body or b"", more=False))
+    body = answer.body or b""
+    if len(body) <= SLICE_BYTES:
+        sending = client.tell(answer.start.message(), _body_message(body, more=False))
+    else:
+        starts = range(0, len(body), SLICE_BYTES)
+        pieces = [_body_message(body[at : at + SLICE_BYTES], more=at != starts[-1]) for at in starts]
+        sending = client.tell(answer.start.message(), *pieces)
     try:
         awaited = sending.send(None)
     except StopIteration:
@@ -185,6 +197,10 @@ async def _send_steps(place: Place, answer: Answer, departure: Departure) -> Non
     while (chunk := await place.step(answer)) is not END:
         if departure.has_happened():
             return
+        if not chunk:
+            # It may go on so for ever: the others get their turn, and the client may leave.
+            await asyncio.sleep(0)
+            continue
         body = _body_message(chunk, more=True)
         await (departure.send(body) if start.sent else departure.send(start.message(), body))
         if departure.has_happened():

@@ -79,7 +79,8 @@ class Views:
         if type(adapter) is not MapAdapter:
             return False
         adapter.__class__ = _MatchedAdapter
-        cast("_MatchedAdapter", adapter).found = match.rule, match.arguments
+        # A copy, as a request that is refused after all goes through Flask a second time.
+        cast("_MatchedAdapter", adapter).found = match.rule, dict(match.arguments)
         return True
 
     def is_async(self, endpoint: str | None, method: str) -> bool:

@@ -5,6 +5,7 @@ import queue
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import anyio
 import pytest
 from flask import Flask, Response, request, send_file, stream_with_context
-from support.asgi import Conversation, ask, http_scope, within
+from support.asgi import Conversation, ask, eventually, http_scope, within
 
 from carboy.bridge import FlaskASGI, client, sync_iterator
 
@@ -350,3 +351,48 @@ async def test_the_end_does_not_wait_for_ever(app: Flask) -> None:
     for conversation in requests:
         assert conversation.outer is not None
         conversation.outer.cancel()
+
+
+@pytest.mark.parametrize("is_async", [True, False])
+async def test_a_generator_that_yields_nothing_for_ever_ends_when_its_client_leaves(
+    app: Flask, *, is_async: bool
+) -> None:
+    asgi = FlaskASGI(app, streams=1)
+    closed: list[str] = []
+
+    def generate() -> Iterator[str]:
+        try:
+            yield "x"
+            while True:
+                yield ""
+        finally:
+            closed.append("closed")
+
+    add_view(app, generate, is_async=is_async)
+    for number in range(3):
+        stream = Conversation(asgi, http_scope()).start()
+        await has_begun(stream)
+        stream.leave()
+        await stream.end()
+        await eventually(partial(has_closed, closed, number + 1))
+        # Its thread is there for the next one.
+        await asyncio.sleep(0)
+
+
+def has_closed(closed: list[str], number: int) -> bool:
+    return len(closed) == number
+
+
+async def test_a_refused_stream_has_the_arguments_of_its_url_again(app: Flask) -> None:
+    asgi = FlaskASGI(app, streams=0)
+
+    @app.url_value_preprocessor
+    def take_language(_endpoint: str | None, values: dict[str, Any] | None) -> None:
+        assert values is not None
+        values.pop("language")
+
+    @app.get("/<language>/")
+    async def view() -> Iterator[str]:
+        return iter(["x"])
+
+    assert (await ask(asgi, "/en/")).status == 503
