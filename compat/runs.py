@@ -45,7 +45,7 @@ def run_suite(suite: Suite, environment: Environment, way: Way) -> Run:
     left_out = [argument for some in suite.left_out for argument in some.arguments]
     plugin = [] if way == "wsgi" else ["-p", "through_bridge"]
     # Without the options that a suite sets for its developers, such as measuring its coverage.
-    pytest = [str(environment.python), "-m", "pytest", "-o", "addopts=", "-q", *plugin]
+    pytest = [str(environment.python), "-m", "pytest", "-o", "addopts=", "-q", "--tb=native", *plugin]
     with (environment.folder / f"{way}.txt").open("w", encoding="utf-8") as output:
         ended = subprocess.run(
             [*pytest, f"--rootdir={environment.source}", f"--report-log={log}", *left_out, *suite.tests],
