@@ -349,7 +349,7 @@ async def test_an_extension_may_replace_how_flask_calls_views(app: Flask, asgi: 
     """Flask-DebugToolbar calls the view itself, and asks nobody where."""
     released = threading.Event()
 
-    def dispatch() -> Any:
+    def dispatch(*_context: Any) -> Any:
         view: Any = app.view_functions[request.endpoint or ""]
         return app.ensure_sync(view)(**request.view_args or {})
 
