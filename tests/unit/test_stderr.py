@@ -194,6 +194,8 @@ def test_a_warning_is_a_line_like_any_other() -> None:
 
 def test_a_child_of_the_process_logs_and_writes_no_line_of_its_parent_again() -> None:
     done = run(
+        # From Python 3.12 on, a fork beside other threads is warned of, which is logged.
+        "import warnings; warnings.simplefilter('ignore', DeprecationWarning)\n"
         "log.info('before')\n"
         "child = os.fork()\n"
         "log.info('in the parent' if child else 'in the child')\n"
