@@ -208,6 +208,7 @@ class FlaskASGI:
         if self._requests:
             await asyncio.wait(set(self._requests), timeout=LAST_SECONDS)
         for task in self._requests:
+            # Documented for those who extend asyncio: whoever ends the loop waits for all tasks that are registered.
             _unregister_task(task)
 
 
