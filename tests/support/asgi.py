@@ -210,3 +210,12 @@ class LifespanConversation:
     async def answer(self) -> dict[str, Any]:
         message: dict[str, Any] = await within(self._outgoing.get())
         return message
+
+
+async def shut_down(app: App) -> None:
+    """Let an application end as a server does at its own end: after the requests that it gave up, too."""
+    server = LifespanConversation(app)
+    for what in ("startup", "shutdown"):
+        server.say(what)
+        assert (await server.answer())["type"] == f"lifespan.{what}.complete"
+    await within(server.task)

@@ -21,6 +21,7 @@ app = Flask("demo", static_folder=None)
 app.config["MAX_CONTENT_LENGTH"] = int(os.environ.get("DEMO_LIMIT", str(2**30)))
 events: list[str] = []
 changed = asyncio.Event()
+released = threading.Event()
 
 
 def note(event: str) -> None:
@@ -85,6 +86,20 @@ def sync_view() -> str:
 def blocking() -> str:
     note("blocking")
     time.sleep(float(request.args["seconds"]))
+    return "done"
+
+
+@app.get("/held")
+def held() -> str:
+    """Block until another request releases it."""
+    released.clear()
+    note("held")
+    return "released" if released.wait(PATIENCE) else "forgotten"
+
+
+@app.post("/release")
+async def release() -> str:
+    released.set()
     return "done"
 
 

@@ -85,7 +85,10 @@ def test_lines_that_find_no_room_are_dropped_and_counted(
     read = events(reading.result())
     lines = [event for event in read if event.startswith("line")]
     notices = [match for event in read if (match := re.fullmatch(r"(\d+) log lines were dropped", event))]
-    assert lines == [f"line {number}" for number in range(len(lines))], "The first are kept."
+    kept = [int(line.removeprefix("line ")) for line in lines]
+    # The thread may have taken some to write while others came.
+    assert kept == sorted(set(kept))
+    assert kept[:600] == list(range(600)), "Nothing is dropped before there is no room."
     assert len(lines) < 2000
     assert 3000 <= sum(int(notice[1]) for notice in notices) + len(lines) < 3000 + tried
     assert read[-1] == "heard again"

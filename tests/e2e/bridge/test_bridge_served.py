@@ -1,7 +1,7 @@
 """Requests and responses through a real hypercorn."""
 
 import asyncio
-import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -18,21 +18,12 @@ def test_the_application_runs_on_the_servers_kind_of_loop(server: Server) -> Non
 
 
 def test_blocking_views_do_not_delay_async_ones(server: Server) -> None:
-    with httpx.Client(base_url=server.url, timeout=20) as client:
-        done = threading.Event()
-
-        def block() -> None:
-            httpx.get(f"{server.url}/blocking?seconds=1", timeout=20)
-            done.set()
-
-        thread = threading.Thread(target=block)
-        thread.start()
-        client.get("/wait/blocking")
-        for _ in range(20):
-            assert client.get("/").status_code == 200
-        assert not done.is_set()
-        thread.join(20)
-        assert done.is_set()
+    with httpx.Client(base_url=server.url, timeout=20) as client, ThreadPoolExecutor(1) as pool:
+        held = pool.submit(httpx.get, f"{server.url}/held", timeout=20)
+        client.get("/wait/held")
+        assert client.get("/").status_code == 200
+        client.post("/release")
+        assert held.result().text == "released"
 
 
 async def test_two_hundred_requests_at_once_are_answered(server: Server) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from flask import Flask, Response, g, request, send_file, stream_with_context
-from support.asgi import PATIENCE, Conversation, ask, http_scope, within
+from support.asgi import PATIENCE, Conversation, ask, http_scope, shut_down, within
 
 from carboy.bridge import FlaskASGI, client, sync_iterator
 
@@ -119,6 +119,7 @@ async def test_a_request_may_end_at_each_of_its_messages(app: Flask, balance: Ba
         for _ in range(20):
             conversation.take()
         await end_of(conversation, asgi)
+    await shut_down(asgi)
     assert balance.open == 0
     assert balance.torn_down == balance.begun > 0
 
@@ -145,6 +146,7 @@ async def test_a_hundred_requests_at_once_with_random_disconnects_all_end(app: F
         await end_of(conversation, asgi)
 
     await within(asyncio.gather(*(visit(number) for number in range(100))), 50)
+    await shut_down(asgi)
     assert balance.open == 0
     assert balance.torn_down == balance.begun > 0
     # And it serves on.
@@ -169,6 +171,7 @@ async def test_two_thousand_requests_with_disconnects_leave_no_descriptor_and_no
     async def visit_many(count: int) -> None:
         for start in range(0, count, 50):
             await within(asyncio.gather(*(visit(number) for number in range(start, start + 50))), 50)
+        await shut_down(asgi)
 
     def used() -> tuple[int, ...]:
         # Descriptors come and go while they are listed, which listdir() does not mind.
