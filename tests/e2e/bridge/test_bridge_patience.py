@@ -2,41 +2,40 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
-import pytest
-from support.carboy_server import GRANIAN, HYPERCORN, UVICORN, CarboyServer, serve
+from support.carboy_server import GRANIAN, HYPERCORN, UVICORN, serve
 from support.server import NO_TLS, TESTS
 
 SECONDS = 18
 """Longer than any server or setting of ours waits for a client that owes it something."""
 FILE_BYTES = 40_000_000
+SERVERS = {HYPERCORN: ["HTTP/1.1", "HTTP/2"], UVICORN: ["HTTP/1.1"], GRANIAN: ["HTTP/1.1", "HTTP/2"]}
 
 
 def of_demo(command: Sequence[str]) -> tuple[str, ...]:
     return (*command[:-1], "support.demo:asgi")
 
 
-@pytest.mark.parametrize(
-    ("command", "versions"),
-    [(HYPERCORN, ["HTTP/1.1", "HTTP/2"]), (UVICORN, ["HTTP/1.1"]), (GRANIAN, ["HTTP/1.1", "HTTP/2"])],
-    ids=["hypercorn", "uvicorn", "granian"],
-)
-async def test_long_answers_arrive_whole(command: Sequence[str], versions: list[str], tmp_path: Path) -> None:
+async def test_long_answers_arrive_whole(tmp_path: Path) -> None:
     file = tmp_path / "file.bin"
     file.write_bytes(bytes(FILE_BYTES))
     environment = {"PYTHONPATH": str(TESTS), "DEMO_FILE": str(file)}
-    with serve(of_demo(command), environment) as server:
+    # All servers at once, as nothing but waiting takes the time.
+    with ExitStack() as stack:
+        urls = {command[0]: stack.enter_context(serve(of_demo(command), environment)).url for command in SERVERS}
         async with asyncio.TaskGroup() as tasks:
-            for version in versions:
-                tasks.create_task(see_long_answers(server, version))
+            for command, versions in SERVERS.items():
+                for version in versions:
+                    tasks.create_task(see_long_answers(command[0], urls[command[0]], version))
 
 
-async def see_long_answers(server: CarboyServer, version: str) -> None:
+async def see_long_answers(name: str, url: str, version: str) -> None:
     async with (
         httpx.AsyncClient(
-            base_url=server.url,
+            base_url=url,
             http1=version == "HTTP/1.1",
             http2=version == "HTTP/2",
             timeout=SECONDS * 2,
@@ -49,9 +48,10 @@ async def see_long_answers(server: CarboyServer, version: str) -> None:
         silent = tasks.create_task(client.get("/stream/pausing", params={"chunks": 1, "seconds": SECONDS}))
         ticking = tasks.create_task(client.get("/stream/pausing", params={"chunks": SECONDS, "seconds": 1}))
         size = tasks.create_task(download_slowly(client))
-    assert {answer.result().http_version for answer in (poll, silent, ticking)} == {version}
-    assert (poll.result().text, silent.result().text, ticking.result().text) == ("done", "xend", "x" * SECONDS + "end")
-    assert size.result() == FILE_BYTES
+    assert {answer.result().http_version for answer in (poll, silent, ticking)} == {version}, name
+    texts = [answer.result().text for answer in (poll, silent, ticking)]
+    assert texts == ["done", "xend", "x" * SECONDS + "end"], name
+    assert size.result() == FILE_BYTES, name
 
 
 async def download_slowly(client: httpx.AsyncClient) -> int:
