@@ -1,8 +1,9 @@
 """What a server is pointed at (`hypercorn asgi:app`), and what `flask --app asgi` finds."""
 
-from carboy.app import create_app, create_asgi
-from carboy.configuration import SettingsError
-from carboy.wiring import WiringError
+from app import create_app
+from carboy.config import SettingsError
+from carboy.di.wiring import WiringError
+from carboy.server import create_asgi
 from containers import Container
 
 container = Container()

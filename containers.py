@@ -5,10 +5,14 @@ from pathlib import Path
 
 from dependency_injector import containers, providers
 
-from carboy.configuration import load_settings
-from carboy.daos import IdempotencyKeyDao, UserDao
+from app.users.daos import UserDao
+from app.users.services import UserService
+from carboy.config import load_settings
 from carboy.db import Database, create_engines, create_session_factory
-from carboy.services import Cursors, HealthService, IdempotencyService, UserService
+from carboy.health.services import HealthService
+from carboy.idempotency.daos import IdempotencyKeyDao
+from carboy.idempotency.services import IdempotencyService
+from carboy.services import Cursors
 
 CONFIG_FILE = Path(__file__).with_name("config.yaml")
 

@@ -13,9 +13,9 @@ from pydantic import SecretStr
 from sqlalchemy import bindparam, make_url, text
 
 from bench.jobs import USERS
+from carboy.config.settings import DatabaseSettings
 from carboy.db import Engines, create_engines, migrate
 from carboy.models.base import UtcDateTime
-from carboy.settings import DatabaseSettings
 
 POSTGRESQL_URL = os.environ.get("BENCH_POSTGRESQL_URL", "postgresql+asyncpg://postgres@127.0.0.1:5432/postgres")
 """A database of a server in which the benchmark may create others."""

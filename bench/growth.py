@@ -14,7 +14,7 @@ from bench.jobs import JOBS, Job
 from bench.load import run_load
 from bench.progress import Progress
 from bench.servers import SECRET_KEY, Cores, serve_all
-from carboy.daos.lists import Place
+from carboy.daos.keyset import Place
 from carboy.services import Cursors
 
 SIZES = (1_000, 100_000, 1_000_000)

@@ -2,16 +2,17 @@
 
 import os
 import shutil
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
-from dependency_injector import providers
+from flask import Flask
 from support.turns import turn
 
-from carboy.configuration import load_settings
-from carboy.settings import Settings
-from carboy.testing import FakeDatabase, FakeIdempotencyKeyDao, FakeUserDao, override
+import app
+from carboy.config import load_settings
+from carboy.config.settings import Settings
+from carboy.testing import fakes_of, override
 from containers import CONFIG_FILE, Container
 
 pytest_plugins = ["carboy.testing.fixtures"]
@@ -43,11 +44,10 @@ def settings(tmp_path: Path) -> Settings:
 @pytest.fixture
 def container(settings: Settings) -> Iterator[Container]:
     container = Container()
-    with override(
-        container,
-        settings=settings,
-        database=providers.Singleton(FakeDatabase),
-        user_dao=providers.Singleton(FakeUserDao, database=container.database),
-        idempotency_key_dao=providers.Singleton(FakeIdempotencyKeyDao, database=container.database),
-    ):
+    with override(container, settings=settings, **fakes_of(container)):
         yield container
+
+
+@pytest.fixture
+def create_app() -> Callable[[Container], Flask]:
+    return app.create_app

@@ -1,28 +1,7 @@
 """What can go wrong, each error with its HTTP status and a stable code that clients may rely on.
 
-CarboyError
-├── BadRequestError                 400 bad_request
-│   ├── InvalidCursorError          400 invalid_cursor
-│   └── InvalidIdempotencyKeyError  400 invalid_idempotency_key
-├── NotFoundError                   404 not_found
-│   └── UserNotFoundError           404 user_not_found
-├── NotAcceptableError              406 not_acceptable
-├── ConflictError                   409 conflict
-│   ├── EmailTakenError             409 email_taken
-│   ├── IdempotencyKeyInUseError    409 idempotency_key_in_use
-│   └── UsernameTakenError          409 username_taken
-├── PreconditionFailedError         412 precondition_failed
-│   └── StaleVersionError           412 stale_version
-├── UnsupportedMediaError           415 unsupported_media_type
-├── IdempotencyKeyReusedError       422 idempotency_key_reused
-├── InvalidInputError               422 invalid_input
-├── PreconditionRequiredError       428 precondition_required
-└── UnavailableError                503 unavailable
-    ├── DatabaseBusyError           503 database_busy
-    ├── DatabaseUnavailableError    503 database_unavailable
-    └── ShuttingDownError           503 shutting_down
-
-Anything else is a mistake of ours: the client gets 500 and no detail.
+A domain declares its own in its ``errors.py``; `flask errors` prints them all. Anything else is a mistake of ours: the
+client gets 500 and no detail.
 """
 
 from dataclasses import asdict, dataclass
@@ -56,20 +35,10 @@ class InvalidCursorError(BadRequestError):
     message = "The cursor is not one that this list has given out."
 
 
-class InvalidIdempotencyKeyError(BadRequestError):
-    code = "invalid_idempotency_key"
-    message = "The Idempotency-Key must be 1 to 255 visible ASCII characters, in double quotes or bare."
-
-
 class NotFoundError(CarboyError):
     status = HTTPStatus.NOT_FOUND
     code = "not_found"
     message = "There is nothing at this address."
-
-
-class UserNotFoundError(NotFoundError):
-    code = "user_not_found"
-    message = "There is no such user."
 
 
 class NotAcceptableError(CarboyError):
@@ -82,22 +51,6 @@ class ConflictError(CarboyError):
     status = HTTPStatus.CONFLICT
     code = "conflict"
     message = "The request contradicts what is there."
-
-
-class EmailTakenError(ConflictError):
-    code = "email_taken"
-    message = "Another user has this email address."
-
-
-class IdempotencyKeyInUseError(ConflictError):
-    code = "idempotency_key_in_use"
-    message = "A request with this Idempotency-Key is in progress. Try again in a moment."
-    retry_after = 1
-
-
-class UsernameTakenError(ConflictError):
-    code = "username_taken"
-    message = "Another user has this username."
 
 
 class PreconditionFailedError(CarboyError):
@@ -115,12 +68,6 @@ class UnsupportedMediaError(CarboyError):
     status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
     code = "unsupported_media_type"
     message = "The body must be sent as Content-Type: application/json."
-
-
-class IdempotencyKeyReusedError(CarboyError):
-    status = HTTPStatus.UNPROCESSABLE_ENTITY
-    code = "idempotency_key_reused"
-    message = "This Idempotency-Key was used for another request. Send each new request with a new key."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -168,7 +115,3 @@ class DatabaseBusyError(UnavailableError):
 class DatabaseUnavailableError(UnavailableError):
     code = "database_unavailable"
     message = "The database cannot be reached. Try again in a moment."
-
-
-class ShuttingDownError(UnavailableError):
-    code = "shutting_down"

@@ -13,7 +13,7 @@ from schemathesis.core.transport import Response
 from schemathesis.generation.meta import TestPhase
 from schemathesis.openapi.checks import EnsureResourceAvailability, RejectedPositiveData
 
-from carboy.schemas.user import UNSEEN
+from app.users.schemas import UNSEEN
 
 Case: TypeAlias = schemathesis.Case[Any]
 

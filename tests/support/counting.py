@@ -6,10 +6,10 @@ from collections.abc import Awaitable, Callable
 
 from support.databases import database_settings
 
-from carboy.daos import UserDao
+from app.users.daos import UserDao
+from app.users.schemas import UserRead
 from carboy.db import Database, create_engines, create_session_factory
 from carboy.schemas.base import Versions
-from carboy.schemas.user import UserRead
 from carboy.services.transactions import Service, UnitOfWork, read_only, transactional
 
 CLIENTS = 10

@@ -12,9 +12,9 @@ import asyncpg
 from pydantic import SecretStr
 from sqlalchemy import make_url
 
+from carboy.config.settings import DatabaseSettings
 from carboy.db import create_engines, migrate
 from carboy.models import Base
-from carboy.settings import DatabaseSettings
 
 POSTGRESQL_VARIABLE = "CARBOY_TEST_POSTGRESQL_URL"
 POSTGRESQL_URL = os.environ.get(POSTGRESQL_VARIABLE, "postgresql+asyncpg://postgres@127.0.0.1:5432/postgres")
@@ -41,7 +41,7 @@ def database_settings(url: str, **changes: Any) -> DatabaseSettings:
 
 def migrated(url: str) -> str:
     """Bring a database to the newest revision by the migrations that users run, and return its URL."""
-    asyncio.run(migrate.run(create_engines(database_settings(url)), migrate.upgrade, "head"))
+    asyncio.run(migrate.run(create_engines(database_settings(url)), "app", migrate.upgrade, "head"))
     return url
 
 

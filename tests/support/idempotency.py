@@ -8,12 +8,15 @@ from contextlib import asynccontextmanager
 from pydantic import SecretStr
 from support.databases import database_settings
 
-from carboy.daos import IdempotencyKeyDao, UserDao
+from app.users.daos import UserDao
+from app.users.schemas import UserCreate
+from app.users.services import UserService
 from carboy.db import Database, create_engines, create_session_factory
 from carboy.errors import CarboyError
-from carboy.schemas.idempotency import StoredAnswer
-from carboy.schemas.user import UserCreate
-from carboy.services import Cursors, IdempotencyService, UserService
+from carboy.idempotency.daos import IdempotencyKeyDao
+from carboy.idempotency.schemas import StoredAnswer
+from carboy.idempotency.services import IdempotencyService
+from carboy.services import Cursors
 
 CLIENTS = 10
 Answer = tuple[StoredAnswer, bool]

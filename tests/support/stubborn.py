@@ -10,7 +10,8 @@ from contextlib import suppress
 
 from flask import Response
 
-from carboy.app import create_app, create_asgi
+from app import create_app
+from carboy.server import create_asgi
 from containers import Container
 
 ENDLESS = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n"

@@ -12,7 +12,7 @@ from pydantic import BaseModel, TypeAdapter
 from carboy.api.conditions import known_tag
 from carboy.api.requests import JSON
 from carboy.schemas.base import Page, PageQuery
-from carboy.web import JsonResponse, Request
+from carboy.web.application import JsonResponse, Request
 
 UNQUOTED = "!$%&'()*+,;=:@/?"
 """What may stand in a query as it is, besides letters and digits (RFC 3986 section 3.4)."""

@@ -6,7 +6,7 @@ from flask import current_app
 
 from carboy.errors import PreconditionRequiredError
 from carboy.schemas.base import Versions
-from carboy.web import Request
+from carboy.web.application import Request
 
 MAX_TAGS = 4000
 """Characters of a list of entity tags that are read, which is room for 500 tags of ours."""

@@ -9,7 +9,7 @@ from flask import Response, after_this_request
 from carboy.api.idempotency import answer_once, created_writer
 from carboy.api.operation import Operation, View
 from carboy.api.requests import require_acceptable
-from carboy.web import Request, current_request
+from carboy.web.application import Request, current_request
 
 
 def endpoint_of(operation: Operation) -> View:

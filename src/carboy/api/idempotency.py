@@ -13,9 +13,9 @@ from pydantic import BaseModel, TypeAdapter
 
 from carboy.api.answers import Created
 from carboy.api.requests import JSON
-from carboy.schemas.idempotency import StoredAnswer
-from carboy.services.idempotency_service import IdempotencyService, parse_key
-from carboy.web import JsonResponse, Request
+from carboy.idempotency.schemas import StoredAnswer
+from carboy.idempotency.services import IdempotencyService, parse_key
+from carboy.web.application import JsonResponse, Request
 
 STORED_HEADERS = ("Location", "ETag")
 """Those that belong to the answer and not to one request, besides its type, which is JSON."""

@@ -12,8 +12,8 @@ from carboy.api.answers import Created, Writer, model_writer, nothing_writer, pa
 from carboy.api.conditions import read_expected
 from carboy.api.deprecation import Deprecation, deprecation_of
 from carboy.api.requests import Reader, body_reader, query_reader
+from carboy.di.provider_types import marker_of
 from carboy.errors import CarboyError
-from carboy.products import marker_of
 from carboy.schemas.base import Change, Page, Query, Versions
 
 View = Callable[..., Coroutine[Any, Any, Any]]

@@ -16,7 +16,7 @@ from carboy.errors import (
     NotAcceptableError,
     UnsupportedMediaError,
 )
-from carboy.web import Request
+from carboy.web.application import Request
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 Reader = Callable[[Request], Any]

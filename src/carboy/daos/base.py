@@ -9,7 +9,7 @@ from pydantic import ConfigDict, TypeAdapter
 from sqlalchemy import Insert, Row, Table, Update
 from sqlalchemy.exc import IntegrityError
 
-from carboy.daos.lists import Place, Slice, key_parameters, text_parameters
+from carboy.daos.keyset import Place, Slice, key_parameters, text_parameters
 from carboy.daos.statements import Statements, possible_id, row_parameters, shape_of
 from carboy.db import Database
 from carboy.db.failures import violated_columns

@@ -20,7 +20,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.dml import ReturningDelete
 
-from carboy.daos.lists import Direction, Order, has_text, order_of, paged
+from carboy.daos.keyset import Direction, Order, has_text, order_of, paged
 from carboy.models.base import MAX_ID, MAX_VERSION
 from carboy.schemas.base import Versions
 

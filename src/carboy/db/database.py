@@ -14,7 +14,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker
 
 from carboy.db import postgresql, sqlite
-from carboy.db.connections import rows
+from carboy.db.connection_cache import rows
 from carboy.db.engines import Engines
 from carboy.db.failures import ConnectionLostError, TransactionConflictError, is_lost, is_spoilt, translate
 from carboy.db.greenlets import Greenlets
@@ -125,7 +125,7 @@ class Database:
         """Ask the database whether it answers, has been migrated and could be written to. Nothing in it is written."""
 
         async def probe() -> None:
-            [_revision] = await self.execute(text("SELECT version_num FROM alembic_version"))
+            [_] = await self.execute(text("SELECT 1 FROM alembic_version, carboy_version"))
             if self._engines.reader.dialect.name == "sqlite":
                 await self._with_connection(self._unit(writes=False), sqlite.probe_disk)
             else:

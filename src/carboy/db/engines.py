@@ -7,9 +7,9 @@ from sqlalchemy import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.util import greenlet_spawn
 
+from carboy.config.settings import DatabaseSettings
 from carboy.db import connecting, postgresql, sqlite
-from carboy.db.connections import Connections
-from carboy.settings import DatabaseSettings
+from carboy.db.connection_cache import Connections
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,17 @@
-"""Runs Alembic on the application's own engine, one migration at a time whoever else tries."""
+"""Runs Alembic on the application's own engine, one migration at a time whoever else tries.
+
+A database has two histories, each in a table of its own: the kit's, of the tables that come with it, and the
+application's. So an upgrade of the kit may bring a table, and no revision of either refers to one of the other.
+"""
 
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from pkgutil import walk_packages
+from typing import NamedTuple
 
-from alembic import command
+from alembic import command as alembic
 from alembic.config import Config
 from alembic.util.exc import CommandError
 from sqlalchemy import Connection, Table, event, inspect, text
@@ -14,20 +20,37 @@ from sqlalchemy.exc import DBAPIError
 from carboy.db import sqlite
 from carboy.db.engines import Engines
 from carboy.errors import CarboyError
+from carboy.models import Base
 
-FOLDER = Path(__file__).with_name("migrations")
+SCRIPTS = Path(__file__).with_name("alembic")
+KIT = "carboy"
 LOCK = 0x43_61_72_62_6F_79
 """The advisory lock that migrations take on PostgreSQL: "Carboy" in ASCII."""
 
-Command = Callable[..., Any]
+
+class Histories(NamedTuple):
+    """What Alembic is to know of each."""
+
+    kit: Config
+    app: Config
+
+
+Command = Callable[..., None]
+"""One of this module: it takes the histories, and text."""
 
 
 class MigrationError(Exception):
     """A migration command could not do what it was asked for; nothing of it remains."""
 
 
-async def run(engines: Engines, alembic_command: Command, *args: str) -> None:
+async def run(engines: Engines, package: str, command: Command, *args: str) -> None:
     """Run a command of this module in one transaction on the database, then close all connections.
+
+    Args:
+        engines: Those of the database.
+        package: The application's, which holds its revisions in ``migrations`` and its tables in modules ``models``.
+        command: The command.
+        *args: What it takes besides the histories.
 
     Raises:
         MigrationError: The revision does not exist, the database cannot be reached, or its schema is not as expected.
@@ -37,7 +60,7 @@ async def run(engines: Engines, alembic_command: Command, *args: str) -> None:
             sqlite.create_file(engines.migrator.url)
         async with engines.migrator.begin() as connection:
             await connection.run_sync(_lock)
-            await connection.run_sync(_run, alembic_command, *args)
+            await connection.run_sync(_run, package, command, *args)
             await connection.run_sync(_check_foreign_keys)
     except (CommandError, DBAPIError, CarboyError, OSError) as error:
         raise MigrationError(f"{error} ({error.__cause__})" if error.__cause__ else str(error)) from error
@@ -45,48 +68,93 @@ async def run(engines: Engines, alembic_command: Command, *args: str) -> None:
         await engines.dispose()
 
 
-def _run(connection: Connection, alembic_command: Command, *args: str) -> None:
+def _run(connection: Connection, package: str, command: Command, *args: str) -> None:
+    histories = _histories(connection, package)
     if connection.dialect.name != "sqlite":
-        alembic_command(_config(connection), *args)
+        command(histories, *args)
         return
     # To change a table of SQLite, Alembic copies it, and overlooks what keeps ids of deleted rows from coming again.
     given_out = _ids_given_out(connection)
     event.listen(Table, "before_create", _keep_autoincrement)
     try:
-        alembic_command(_config(connection), *args)
+        command(histories, *args)
     finally:
         event.remove(Table, "before_create", _keep_autoincrement)
     _keep_ids_given_out(connection, given_out)
 
 
-def upgrade(config: Config, revision: str) -> None:
-    command.upgrade(config, revision)
+def upgrade(histories: Histories, revision: str) -> None:
+    """Bring the kit's tables to their newest revision, and the application's to the one named."""
+    alembic.upgrade(histories.kit, "head")
+    alembic.upgrade(histories.app, revision)
 
 
-def downgrade(config: Config, revision: str) -> None:
-    command.downgrade(config, revision)
+def downgrade(histories: Histories, revision: str) -> None:
+    """Bring the application's tables back to a revision."""
+    alembic.downgrade(histories.app, revision)
 
 
-def current(config: Config) -> None:
-    command.current(config)
+def downgrade_kit(histories: Histories, revision: str) -> None:
+    """Bring the kit's tables back to a revision, before an older version of it is installed."""
+    alembic.downgrade(histories.kit, revision)
 
 
-def check(config: Config) -> None:
-    command.check(config)
+def current(histories: Histories) -> None:
+    for history in histories:
+        alembic.current(history)
 
 
-def revision(config: Config, message: str) -> None:
-    command.revision(config, message, autogenerate=True)
+def check(histories: Histories) -> None:
+    for history in histories:
+        alembic.check(history)
 
 
-def _config(connection: Connection) -> Config:
+def revision(histories: Histories, message: str) -> None:
+    alembic.revision(histories.app, message, autogenerate=True)
+
+
+def revision_of_kit(histories: Histories, message: str) -> None:
+    alembic.revision(histories.kit, message, autogenerate=True)
+
+
+def _histories(connection: Connection, package: str) -> Histories:
+    for name in (KIT, package):
+        _import_models(name)
+    kits = {table.name for table in tables_of(KIT)}
+    # What is in the database and in no model was the application's.
+    return Histories(
+        _history(connection, KIT, "carboy_version", kits.__contains__),
+        _history(connection, package, "alembic_version", lambda table: table not in {*kits, "carboy_version"}),
+    )
+
+
+def _history(connection: Connection, package: str, version_table: str, owns: Callable[[str], bool]) -> Config:
     # Alembic's own default is what stdout was when it was imported.
     config = Config(stdout=sys.stdout)
-    config.set_main_option("script_location", str(FOLDER))
-    config.set_main_option("path_separator", "os")
+    config.set_main_option("script_location", str(SCRIPTS))
+    config.set_main_option("version_locations", str(folder_of(package)))
+    config.set_main_option("path_separator", "newline")
     config.set_main_option("file_template", "%%(year)d%%(month).2d%%(day).2d_%%(slug)s")
-    config.attributes["connection"] = connection
+    config.attributes |= {"connection": connection, "version_table": version_table, "owns": owns}
     return config
+
+
+def folder_of(package: str) -> Path:
+    """Return where the revisions of a package stand."""
+    return Path(import_module(package).__path__[0]) / "migrations"
+
+
+def tables_of(package: str) -> list[Table]:
+    """Return the tables that the models of a package have declared."""
+    mappers = [mapper for mapper in Base.registry.mappers if mapper.class_.__module__.partition(".")[0] == package]
+    return [table for mapper in mappers for table in mapper.tables if isinstance(table, Table)]
+
+
+def _import_models(package: str) -> None:
+    """Import each ``models`` of a package: a table that nothing uses yet has to be known too."""
+    for module in walk_packages(import_module(package).__path__, f"{package}."):
+        if "models" in module.name.split("."):
+            import_module(module.name)
 
 
 def _lock(connection: Connection) -> None:

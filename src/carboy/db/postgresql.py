@@ -12,9 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.util import await_only, greenlet_spawn
 from sqlalchemy.util.concurrency import in_greenlet
 
+from carboy.config.settings import DatabaseSettings
 from carboy.db import connecting
 from carboy.errors import DatabaseUnavailableError
-from carboy.settings import DatabaseSettings
 
 SHARE_AFTER_SILENCE = 0.2
 """The part of the time for connecting that is left to the next one after a server that did not answer."""

@@ -9,9 +9,9 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.util import await_only
 
+from carboy.config.settings import DatabaseSettings
 from carboy.db import connecting
-from carboy.db.one_hop import AdaptedConnection, OneHopConnection
-from carboy.settings import DatabaseSettings
+from carboy.db.sqlite_connection import AdaptedConnection, OneHopConnection
 
 MIGRATION_TIMEOUT = 3600.0
 """Seconds to wait for another migration to end."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from carboy.db.connections import Connections
+from carboy.db.connection_cache import Connections
 from carboy.db.failures import ConnectionLostError, TransactionConflictError
 
 

@@ -1,9 +1,6 @@
-"""The business rules. They know neither Flask nor SQLAlchemy."""
+"""What every service is made of. They know neither Flask nor SQLAlchemy."""
 
-from carboy.services.health_service import HealthService
-from carboy.services.idempotency_service import IdempotencyService
 from carboy.services.pagination import Cursors
-from carboy.services.transactions import UnitOfWork
-from carboy.services.user_service import UserService
+from carboy.services.transactions import Service, UnitOfWork, read_only, transactional
 
-__all__ = ["Cursors", "HealthService", "IdempotencyService", "UnitOfWork", "UserService"]
+__all__ = ["Cursors", "Service", "UnitOfWork", "read_only", "transactional"]

@@ -6,7 +6,7 @@ from itsdangerous import BadSignature, Signer, base64_decode, base64_encode
 from pydantic import SecretStr
 
 from carboy.daos.base import Dao
-from carboy.daos.lists import Place, Slice
+from carboy.daos.keyset import Place, Slice
 from carboy.errors import InvalidCursorError
 from carboy.schemas.base import Page, PageQuery, RecordT
 

@@ -5,28 +5,30 @@ from datetime import datetime
 from functools import cmp_to_key, partial
 from typing import Any, TypeVar, cast
 
+from dependency_injector.containers import Container
+from dependency_injector.providers import Provider, Singleton
 from sqlalchemy import UniqueConstraint
 from sqlalchemy.exc import IntegrityError
 
 from carboy.daos.base import Dao, stamped
-from carboy.daos.idempotency_key_dao import IdempotencyKeyDao
-from carboy.daos.lists import Key, Order, Place, Slice
-from carboy.daos.user_dao import UserDao
+from carboy.daos.keyset import Key, Order, Place, Slice
 from carboy.errors import StaleVersionError
+from carboy.idempotency.daos import IdempotencyKeyDao
+from carboy.idempotency.schemas import IdempotencyKeyRead
 from carboy.schemas.base import Record, Versions
-from carboy.schemas.idempotency import IdempotencyKeyRead
-from carboy.schemas.user import UserRead
 from carboy.testing.database import FakeDatabase, Row
 
 RecordT = TypeVar("RecordT", bound=Record)
+DaoT = TypeVar("DaoT", bound=Dao[Any])
 
 
 class FakeDao(Dao[RecordT]):
     """Keeps a table's rows in a `FakeDatabase`, with the defaults and unique constraints of its model.
 
-    Look-ups by column work as they are. A fake of a DAO is therefore one line, unless that has SQL of its own::
+    Look-ups by column work as they are, so that `fake_of` can make the fake of most DAOs. One that has SQL of its own
+    needs a class that overrides what runs it::
 
-        class FakeUserDao(FakeDao[UserRead], UserDao): ...
+        class FakeInvoiceDao(FakeDao[InvoiceRead], InvoiceDao): ...
     """
 
     _database: FakeDatabase
@@ -147,10 +149,6 @@ def _value_of(default: Any) -> Any:
     return default.arg(None) if default.is_callable else default.arg
 
 
-class FakeUserDao(FakeDao[UserRead], UserDao):
-    """`UserDao` in memory."""
-
-
 class FakeIdempotencyKeyDao(FakeDao[IdempotencyKeyRead], IdempotencyKeyDao):
     """`IdempotencyKeyDao` in memory."""
 
@@ -159,3 +157,26 @@ class FakeIdempotencyKeyDao(FakeDao[IdempotencyKeyRead], IdempotencyKeyDao):
         rows = sorted(self._all().values(), key=lambda row: (row["expires_at"], row["id"]))
         for row in [row for row in rows if row["expires_at"] <= now][:limit]:
             del self._all()[row["id"]]
+
+
+def fake_of(dao: type[DaoT]) -> type[DaoT]:
+    """Return the fake of a DAO: the class that was written for it, or else one with nothing of its own."""
+    written = (fake for fake in FakeDao.__subclasses__() if issubclass(fake, dao))
+    fake: Any = next(written, None) or type(f"Fake{dao.__name__}", (FakeDao, dao), {})
+    return cast("type[DaoT]", fake)
+
+
+def fakes_of(container: Container) -> dict[str, Provider[Any]]:
+    """Return what to override, by name, so that a container needs no database: it and every DAO.
+
+    Use it as ``override(container, **fakes_of(container))``.
+    """
+    daos = {
+        name: provider.provides
+        for name, provider in container.providers.items()
+        if isinstance(provider, Singleton)
+        and isinstance(provider.provides, type)
+        and issubclass(provider.provides, Dao)
+    }
+    fakes = {name: Singleton(fake_of(dao), database=container.providers["database"]) for name, dao in daos.items()}
+    return {"database": Singleton(FakeDatabase), **fakes}

@@ -1,9 +1,10 @@
 """A pytest plug-in: ``pytest_plugins = ["carboy.testing.fixtures"]`` in the project's conftest.
 
-The conftest defines the fixture ``container``, as only the project knows its composition root.
+The conftest defines the fixtures ``container`` and ``create_app``, as only the project knows its composition root and
+its application factory.
 """
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 
 import httpx
 import pytest
@@ -11,17 +12,16 @@ import pytest_asyncio
 from dependency_injector.containers import Container
 from flask import Flask
 
-from carboy import routes
-from carboy.app import create_app, create_asgi
+from carboy.di.wiring import unwire
+from carboy.server import create_asgi
 from carboy.testing.client import client_of
-from carboy.wiring import unwire
 
 
 @pytest.fixture
-def app(container: Container) -> Iterator[Flask]:
+def app(container: Container, create_app: Callable[[Container], Flask]) -> Iterator[Flask]:
     """The application of the fixture ``container``, unwired at the end so that the next test can wire its own."""
     yield create_app(container)
-    unwire(container, [routes])
+    unwire(container)
 
 
 @pytest_asyncio.fixture

@@ -1,0 +1,52 @@
+"""The application factory: reads like a table of contents."""
+
+from dependency_injector.containers import Container
+from flask import Flask
+
+from app.users.routes import users as users_routes
+from carboy import commands
+from carboy.api import idempotency
+from carboy.config.settings import Settings
+from carboy.di.wiring import wire
+from carboy.docs.routes import docs
+from carboy.health.routes import health
+from carboy.telemetry import logs
+from carboy.web import compression, cors, headers, problems
+from carboy.web.application import Application
+
+
+def create_app(container: Container) -> Flask:
+    """Make the Flask application that the container's services serve.
+
+    Raises:
+        SettingsError: The configuration is wrong.
+        WiringError: The container cannot give some view or provider what it asks for.
+    """
+    settings: Settings = container.settings()
+    logs.configure_logging(settings.logging)
+
+    # Flask's route of static files would stay open where the page at /api/docs is closed, which sends its files itself.
+    app = Application(__name__, static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = settings.http.max_body_bytes
+    app.config["MAX_FORM_MEMORY_SIZE"] = settings.http.max_body_bytes
+    app.config["REQUIRE_IF_MATCH"] = settings.http.require_if_match
+    app.extensions["container"] = container
+    # An address with a slash too many is not found, like any other that does not exist; a redirect would be HTML.
+    app.url_map.merge_slashes = False
+
+    # Before a request the hooks run in the order of these lines, after it in the reverse order.
+    logs.init_app(app)
+    problems.init_app(app)
+    idempotency.init_app(app, container.providers["idempotency_service"])
+    headers.init_app(app)
+    cors.init_app(app, settings.http)
+    compression.init_app(app, settings.http)
+    commands.init_app(app)
+
+    app.register_blueprint(health)
+    if settings.http.docs:
+        app.register_blueprint(docs)
+    app.register_blueprint(users_routes)
+
+    wire(container, app)
+    return app

@@ -1,0 +1,70 @@
+from typing import Annotated
+
+from dependency_injector.wiring import Provide, inject
+from flask import url_for
+from pydantic import Field
+
+from app.users.errors import EmailTakenError, UsernameTakenError, UserNotFoundError
+from app.users.schemas import UserCreate, UserQuery, UserRead, UserUpdate
+from app.users.services import UserService
+from carboy.api import ApiBlueprint, Created, Expected
+from carboy.schemas.base import Page
+
+users = ApiBlueprint(
+    "users", __name__, url_prefix="/api/users", description="The people and programs that use the API."
+)
+
+Users = Annotated[UserService, Provide["user_service"]]
+UserId = Annotated[int, Field(description="The user's id.", examples=[1])]
+
+TAKEN = (UsernameTakenError, EmailTakenError)
+
+
+@users.get("")
+@inject
+async def list_users(query: UserQuery, service: Users) -> Page[UserRead]:
+    """List users.
+
+    A page at a time, in a stable order: a user who is created or deleted meanwhile makes no other appear twice or
+    vanish. Filters are exact but for case.
+    """
+    return await service.list_users(query)
+
+
+@users.post("", errors=TAKEN)
+@inject
+async def create_user(new: UserCreate, service: Users) -> Created[UserRead]:
+    """Create a user.
+
+    Usernames and email addresses are unique without regard to case. With an `Idempotency-Key` the request may be
+    sent again without creating a second user.
+    """
+    user = await service.create_user(new)
+    return Created(user, url_for(".get_user", user_id=user.id))
+
+
+@users.get("/<int:user_id>", errors=[UserNotFoundError])
+@inject
+async def get_user(user_id: UserId, service: Users) -> UserRead:
+    """Get a user."""
+    return await service.get_user(user_id)
+
+
+# Who cannot send PATCH, as forms and some proxies cannot, posts the change.
+@users.post("/<int:user_id>", endpoint="update_user_by_post", errors=[UserNotFoundError, *TAKEN])
+@users.patch("/<int:user_id>", errors=[UserNotFoundError, *TAKEN])
+@inject
+async def update_user(user_id: UserId, change: UserUpdate, expected: Expected, service: Users) -> UserRead:
+    """Change a user.
+
+    A JSON merge patch (RFC 7396): fields that are left out stay as they are, and null removes what may be removed.
+    With `If-Match` the change is made only if nobody else has changed the user meanwhile.
+    """
+    return await service.update_user(user_id, change, expected)
+
+
+@users.delete("/<int:user_id>", errors=[UserNotFoundError])
+@inject
+async def delete_user(user_id: UserId, expected: Expected, service: Users) -> None:
+    """Delete a user."""
+    await service.delete_user(user_id, expected)

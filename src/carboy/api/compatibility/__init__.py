@@ -1,0 +1,1 @@
+"""What breaks the clients of an OpenAPI document."""

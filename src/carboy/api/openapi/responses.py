@@ -1,0 +1,135 @@
+"""The answers of an operation, as its document tells them."""
+
+from collections.abc import Iterator
+from http import HTTPStatus
+from typing import NamedTuple
+
+from carboy import errors
+from carboy.api.openapi.schemas import Json, Models
+from carboy.api.operation import Operation
+from carboy.api.requests import JSON
+from carboy.errors import CarboyError
+from carboy.schemas.base import PageQuery
+from carboy.web.problems import DETAILS, MEDIA_TYPE, code_of, problem_content
+
+
+class Failure(NamedTuple):
+    """A problem that an answer may be."""
+
+    status: HTTPStatus
+    code: str
+    detail: str
+    retry_after: int | None = None
+
+
+HEADERS: Json = {
+    "ETag": {
+        "description": "The version of what was answered, for If-Match and If-None-Match.",
+        "schema": {"type": "string"},
+    },
+    "Link": {"description": "The pages around this one (RFC 8288).", "schema": {"type": "string"}},
+    "Location": {"description": "The address of what was created.", "schema": {"type": "string"}},
+    "Idempotency-Replayed": {
+        "description": "`true` if this is the answer to an earlier request with the same key.",
+        "schema": {"type": "string", "enum": ["true"]},
+    },
+    "X-Request-ID": {"description": "The id of the request, to be quoted in questions.", "schema": {"type": "string"}},
+    "Retry-After": {"description": "Seconds after which to try again.", "schema": {"type": "integer"}},
+    "Deprecation": {"description": "Since when the operation is deprecated (RFC 9745).", "schema": {"type": "string"}},
+    "Sunset": {"description": "When the operation may stop answering (RFC 8594).", "schema": {"type": "string"}},
+}
+
+
+def responses_of(operation: Operation, method: str, models: Models, *, has_path: bool) -> Json:
+    """Return all answers of an operation by their status.
+
+    Args:
+        operation: What the route takes and gives.
+        method: The HTTP method.
+        models: The schemas of the document.
+        has_path: Whether a part of the path is a parameter, so that there may be nothing at the address.
+    """
+    responses: Json = {str(operation.status.value): _success(operation, models)}
+    if operation.has_etag and method == "GET":
+        description = "The client has it already: see If-None-Match."
+        responses["304"] = {"description": description, "headers": _headers("ETag", "X-Request-ID")}
+    by_status: dict[HTTPStatus, list[Failure]] = {}
+    for failure in dict.fromkeys(_failures(operation, has_path=has_path)):
+        by_status.setdefault(failure.status, []).append(failure)
+    return responses | {str(status.value): _failed(found) for status, found in sorted(by_status.items())}
+
+
+def _success(operation: Operation, models: Models) -> Json:
+    headers = ["X-Request-ID"]
+    if operation.deprecation is not None:
+        headers += ["Deprecation", *(["Sunset"] if operation.deprecation.sunset else [])]
+    if operation.result is None:
+        return {"description": "Done; there is nothing to say.", "headers": _headers(*headers)}
+    if operation.has_etag:
+        headers.append("ETag")
+    schema = models.reference(operation.result)
+    if operation.is_list:
+        headers.append("Link")
+        schema = {"anyOf": [schema, models.sparse_reference(operation.result)]}
+    if operation.creates:
+        headers += ["Location", "Idempotency-Replayed"]
+    return {
+        "description": operation.status.phrase,
+        "headers": _headers(*headers),
+        "content": {JSON: {"schema": schema}},
+    }
+
+
+def _headers(*names: str) -> Json:
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in sorted(names)}
+
+
+def _failures(operation: Operation, *, has_path: bool) -> Iterator[Failure]:
+    """Yield what may go wrong: what the view declares, and what follows from what it takes and gives."""
+    kinds: list[type[CarboyError]] = [*operation.errors]
+    if has_path:
+        kinds.append(errors.NotFoundError)
+    if operation.body is not None:
+        kinds += [errors.BadRequestError, errors.UnsupportedMediaError, errors.InvalidInputError]
+        yield _failure_of_flask(HTTPStatus.REQUEST_TIMEOUT)
+        yield _failure_of_flask(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        yield _failure_of_flask(HTTPStatus.SERVICE_UNAVAILABLE, errors.UnavailableError.retry_after)
+    if operation.query is not None:
+        kinds.append(errors.InvalidInputError)
+        if issubclass(operation.query[1], PageQuery):
+            kinds.append(errors.InvalidCursorError)
+    if operation.expected is not None:
+        kinds += [errors.StaleVersionError, errors.PreconditionRequiredError]
+    if operation.creates:
+        kinds += [
+            errors.InvalidIdempotencyKeyError,
+            errors.IdempotencyKeyInUseError,
+            errors.IdempotencyKeyReusedError,
+        ]
+    if operation.result is not None:
+        kinds.append(errors.NotAcceptableError)
+    if operation.is_injected:
+        kinds += [errors.DatabaseBusyError, errors.DatabaseUnavailableError]
+    yield from (Failure(kind.status, kind.code, kind.message, kind.retry_after) for kind in kinds)
+    yield _failure_of_flask(HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+def _failure_of_flask(status: HTTPStatus, retry_after: int | None = None) -> Failure:
+    return Failure(status, code_of(status), DETAILS[status], retry_after)
+
+
+def _failed(failures: list[Failure]) -> Json:
+    failures = sorted(failures, key=lambda failure: failure.code)
+    request_id = "0f5c55d63bde4d6581c346b872021d74"
+    examples = {
+        code: {"summary": detail, "value": problem_content(status, code, detail, request_id)}
+        for status, code, detail, _ in failures
+    }
+    names = ["X-Request-ID"]
+    if any(failure.retry_after is not None for failure in failures):
+        names.append("Retry-After")
+    return {
+        "description": " ".join(f"`{failure.code}`: {failure.detail}" for failure in failures),
+        "headers": _headers(*names),
+        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": examples}},
+    }

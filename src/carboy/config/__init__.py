@@ -1,0 +1,7 @@
+"""Reads the settings from config.yaml and the environment, and says which key is wrong and where it came from."""
+
+from carboy.config.files import SettingsError
+from carboy.config.loading import load_settings
+from carboy.config.showing import masked, walk
+
+__all__ = ["SettingsError", "load_settings", "masked", "walk"]

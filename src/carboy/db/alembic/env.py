@@ -1,0 +1,33 @@
+"""What Alembic runs; `carboy.db.migrate` gives it the connection, which has a transaction under way."""
+
+from typing import Any, Literal
+
+from alembic import context
+
+from carboy.models import Base
+from carboy.models.base import UtcDateTime
+
+attributes = context.config.attributes
+
+
+def _render(kind: str, item: Any, _context: object) -> str | Literal[False]:
+    """Spell a type of ours as the one below it: migrations are history and must not change when models do."""
+    return "sa.DateTime(timezone=True)" if kind == "type" and isinstance(item, UtcDateTime) else False
+
+
+def _is_of_this_history(_item: object, name: str | None, kind: str, *_others: object) -> bool:
+    return kind != "table" or attributes["owns"](name)
+
+
+context.configure(
+    connection=attributes["connection"],
+    target_metadata=Base.metadata,
+    version_table=attributes["version_table"],
+    include_object=_is_of_this_history,
+    render_item=_render,
+    # SQLite can change little of a table in place, so that Alembic copies the table there.
+    render_as_batch=True,
+    # SQLite too takes back its DDL when a transaction fails.
+    transactional_ddl=True,
+)
+context.run_migrations()

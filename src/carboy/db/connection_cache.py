@@ -1,0 +1,129 @@
+"""Hands out connections as they were left, since to get one from the pool anew costs as much as a statement."""
+
+from collections.abc import Coroutine, Mapping, Sequence
+from typing import Any, cast
+
+from sqlalchemy import Connection, CursorResult, Engine, Executable, QueuePool, Row
+
+from carboy.db.connection_queue import Turns
+
+
+class Connections:
+    """The connections of an engine that reads in AUTOCOMMIT and of one that writes, which may share a pool.
+
+    After a statement in AUTOCOMMIT, and after a COMMIT, nothing is left to be undone: the connection is kept as it is
+    for the next one. Whoever wants one takes a turn first, of which there are as many as the pool has connections. The
+    methods that speak to the database want SQLAlchemy's greenlet around them.
+    """
+
+    def __init__(self, reader: Engine, writer: Engine) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._idle: dict[Engine, list[Connection]] = {reader: [], writer: []}
+        # By engine, as one that is disposed of gets another pool.
+        self._turns = {engine: _turns_at(engine) for engine in (reader, writer)}
+        if reader.pool is writer.pool:
+            self._turns[reader] = self._turns[writer]
+
+    def take_turn(self, *, writes: bool) -> Coroutine[Any, Any, None]:
+        """Wait until there is a connection for `read` or `begin`, one of which is to follow.
+
+        Raises:
+            sqlalchemy.exc.TimeoutError: All were in use for too long.
+        """
+        return self._turns[self._engine(writes=writes)].take()
+
+    def read(self, statement: Executable, parameters: Mapping[str, object] | None) -> Sequence[Row[Any]]:
+        """Run a statement on a connection that reads, and return its rows. This ends the turn."""
+        connection = self._take(self._reader)
+        is_clean = False
+        try:
+            found = rows(connection.execute(statement, parameters))
+            is_clean = True
+            return found
+        finally:
+            self.give_back(connection, is_clean=is_clean)
+
+    def begin(self, *, writes: bool) -> Connection:
+        """Begin a transaction on a connection, which is to be given back. The turn ends then, or if this fails."""
+        connection = self._take(self._engine(writes=writes))
+        try:
+            # What was read on it before, SQLAlchemy takes for a transaction, although in AUTOCOMMIT there is none.
+            if not connection.in_transaction():
+                connection.begin()
+        except BaseException:
+            self.give_back(connection, is_clean=False)
+            raise
+        return connection
+
+    def give_back(self, connection: Connection, *, is_clean: bool) -> None:
+        """End a turn, and keep the connection for the next if nothing on it is left to be undone."""
+        try:
+            if is_clean and _is_as_it_was(connection):
+                self._idle[connection.engine].append(connection)
+            else:
+                self._discard(connection)
+        finally:
+            self._turns[connection.engine].give()
+
+    def drop(self, connection: Connection) -> None:
+        """End a turn without a word to the database, which breaks the connection off. It needs no greenlet."""
+        try:
+            connection.invalidate()
+            connection.close()
+        finally:
+            self._turns[connection.engine].give()
+
+    def close_idle(self) -> None:
+        """Give back to the pool what is kept for the next statement."""
+        for kept in self._idle.values():
+            while kept:
+                kept.pop().close()
+
+    def _engine(self, *, writes: bool) -> Engine:
+        return self._writer if writes else self._reader
+
+    def _take(self, engine: Engine) -> Connection:
+        kept = self._idle[engine]
+        if kept:
+            return kept.pop()
+        try:
+            self._make_room(_pool_of(engine))
+            return engine.connect()
+        except BaseException:
+            self._turns[engine].give()
+            raise
+
+    def _make_room(self, pool: QueuePool) -> None:
+        """Give back to the pool a connection that is kept for the other purpose, if the pool has no other."""
+        if pool.checkedout() >= pool.size():
+            for engine, kept in self._idle.items():
+                if engine.pool is pool and kept:
+                    kept.pop(0).close()
+                    return
+
+    def _discard(self, connection: Connection) -> None:
+        is_broken = connection.invalidated
+        connection.close()
+        if is_broken:
+            # What has broken this one may have broken all, and only the pool knows which it has to replace.
+            self.close_idle()
+
+
+def _is_as_it_was(connection: Connection) -> bool:
+    """Tell whether nobody has closed it or given it options, as one with a session may do."""
+    return not connection.closed and connection.get_execution_options() is connection.engine.get_execution_options()
+
+
+def _pool_of(engine: Engine) -> QueuePool:
+    return cast("QueuePool", engine.pool)
+
+
+def _turns_at(engine: Engine) -> Turns:
+    pool = _pool_of(engine)
+    return Turns(pool.size(), pool.timeout())
+
+
+def rows(result: CursorResult[Any]) -> Sequence[Row[Any]]:
+    """Return the rows of a result; none for a statement that has no result."""
+    return result.all() if result.returns_rows else ()

@@ -1,0 +1,1 @@
+"""The dependency-injection container: checked, wired and drawn."""

@@ -1,0 +1,84 @@
+"""The API's document, and the page that shows it and tries it out.
+
+All that the page loads comes from here: no CDN learns who reads.
+"""
+
+import hashlib
+from functools import cache
+from http import HTTPStatus
+from importlib.resources import files
+from pathlib import Path
+from urllib.parse import quote
+
+from flask import Blueprint, Response, abort, current_app, render_template, request, send_file, url_for
+
+from carboy.api.answers import content_tag, json_answer
+from carboy.api.openapi.document import TITLE, describe, spell
+from carboy.web.application import current_request
+
+docs = Blueprint("docs", __name__, url_prefix="/api", template_folder="templates")
+
+OWN = Path(__file__).with_name("static")
+SWAGGER_UI = Path(str(files("flask_swagger_ui"))) / "dist"
+
+ASSETS = {
+    "docs.css": OWN,
+    "docs.js": OWN,
+    "favicon-32x32.png": SWAGGER_UI,
+    "swagger-ui-bundle.js": SWAGGER_UI,
+    "swagger-ui.css": SWAGGER_UI,
+}
+"""The files that are served, and where each lies; Swagger UI brings more, which nobody needs."""
+
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+)
+"""The page uses what this server sends and asks this server, and that is all. Its style sheet holds images as data."""
+
+YEAR = 365 * 24 * 60 * 60
+"""Seconds that a client keeps an asset whose address tells its content, without asking for news of it (RFC 8246)."""
+
+
+@docs.get("/openapi.json")
+def send_document() -> Response:
+    """Answer with the OpenAPI document of this application."""
+    # Behind a proxy that serves the application below a path of its own, the operations are there too.
+    root = quote(request.root_path.rstrip("/"))
+    documents: dict[str, bytes] = current_app.extensions.setdefault("openapi", {})
+    if root not in documents:
+        documents[root] = spell(describe(current_app) | {"servers": [{"url": root or "/"}]}).encode()
+    return json_answer(documents[root], content_tag(documents[root]), current_request())
+
+
+@docs.get("/docs")
+def show_docs() -> Response:
+    """Answer with the page; it finds the document beside it, at ``/api/openapi.json``."""
+    assets = {name: url_for(".send_asset", name=name, v=_fingerprint(name)) for name in ASSETS}
+    response = Response(render_template("docs.html", title=TITLE, assets=assets))
+    response.cache_control.no_cache = True
+    return response
+
+
+@docs.get("/docs/<name>")
+def send_asset(name: str) -> Response:
+    """Send a file of the page, which may be kept for ever if it was asked for by its fingerprint."""
+    if name not in ASSETS:
+        abort(HTTPStatus.NOT_FOUND)
+    fingerprint = _fingerprint(name)
+    is_versioned = request.args.get("v") == fingerprint
+    response = send_file(ASSETS[name] / name, etag=fingerprint, max_age=YEAR if is_versioned else None)
+    response.cache_control.immutable = is_versioned
+    return response
+
+
+@docs.after_request
+def _protect(response: Response) -> Response:
+    response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
+    return response
+
+
+@cache
+def _fingerprint(name: str) -> str:
+    # Of the content and not of the file's time, which differs between the machines that serve the same release.
+    return hashlib.sha256((ASSETS[name] / name).read_bytes()).hexdigest()[:16]

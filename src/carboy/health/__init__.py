@@ -1,0 +1,1 @@
+"""Whether the process lives, and should be sent requests."""

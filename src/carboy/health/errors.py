@@ -1,0 +1,5 @@
+from carboy.errors import UnavailableError
+
+
+class ShuttingDownError(UnavailableError):
+    code = "shutting_down"

@@ -1,0 +1,1 @@
+"""Requests that are answered once, however often they are sent."""

@@ -1,0 +1,100 @@
+"""Answers a request once, however often it is sent: draft-ietf-httpapi-idempotency-key-header-07."""
+
+import re
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+
+from carboy.idempotency.daos import IdempotencyKeyDao
+from carboy.idempotency.errors import IdempotencyKeyInUseError, IdempotencyKeyReusedError, InvalidIdempotencyKeyError
+from carboy.idempotency.schemas import IdempotencyKeyRead, StoredAnswer
+from carboy.services.transactions import Service, UnitOfWork, transactional
+
+PURGE_EVERY = 100
+PURGE_LIMIT = 1000
+"""Every hundredth row that is stored takes up to a thousand expired ones with it, so that the table needs no care."""
+
+QUOTED = re.compile(r'"((?:[ !#-\[\]-~]|\\["\\]){1,255})"')
+"""A String of RFC 9651, section 3.3.3, which is what the draft asks for."""
+BARE = re.compile(r"[!#-+\--~]{1,255}")
+"""What most clients send: no quotes, and no comma, which stands between two headers that were made one."""
+KEY_PATTERN = f"^(?:{BARE.pattern}|{QUOTED.pattern})$"
+"""Both, for the API's document."""
+
+Work = Callable[[], Awaitable[StoredAnswer]]
+
+
+class IdempotencyService(Service):
+    """Stores each answer in the transaction of its effect, so that there is never one without the other."""
+
+    def __init__(self, unit_of_work: UnitOfWork, keys: IdempotencyKeyDao, lifetime_hours: int) -> None:
+        super().__init__(unit_of_work)
+        self._keys = keys
+        self._lifetime = timedelta(hours=lifetime_hours)
+        self._in_progress: set[tuple[str, str]] = set()
+
+    async def answer_once(self, scope: str, key: str, fingerprint: str, work: Work) -> tuple[StoredAnswer, bool]:
+        """Do the work and store its answer, or return the one that is stored; and say whether it was stored before.
+
+        Work that raises leaves nothing behind, so that the request may be sent again. As in every transaction, it may
+        be run again after a conflict.
+
+        Args:
+            scope: What the key is unique in, such as an account and an operation; kept short, as it is indexed.
+            key: What the client has chosen; see `parse_key`.
+            fingerprint: A digest that is the same for the same request only.
+            work: Makes the effect and its answer. The service methods that it calls join the transaction.
+
+        Raises:
+            IdempotencyKeyInUseError: A request with this key is in progress, in this process or another.
+            IdempotencyKeyReusedError: The key came with another fingerprint before.
+        """
+        # This costs no connection, so that impatient clients cannot use up those of others.
+        if (scope, key) in self._in_progress:
+            raise IdempotencyKeyInUseError
+        self._in_progress.add((scope, key))
+        try:
+            return await self._answer_once(scope, key, fingerprint, work)
+        finally:
+            self._in_progress.remove((scope, key))
+
+    @transactional
+    async def _answer_once(self, scope: str, key: str, fingerprint: str, work: Work) -> tuple[StoredAnswer, bool]:
+        if not await self._unit_of_work.try_lock(f"idempotency key {key} in {scope}"):
+            raise IdempotencyKeyInUseError
+        stored = await self._find(scope, key)
+        if stored is None:
+            answer = await work()
+            await self._store(answer, scope=scope, key=key, fingerprint=fingerprint)
+            return answer, False
+        if stored.fingerprint != fingerprint:
+            raise IdempotencyKeyReusedError
+        return StoredAnswer.model_validate(stored), True
+
+    async def _find(self, scope: str, key: str) -> IdempotencyKeyRead | None:
+        stored = await self._keys.find_by_key(scope, key)
+        if stored is not None and stored.expires_at <= datetime.now(UTC):
+            await self._keys.delete(stored.id)
+            return None
+        return stored
+
+    async def _store(self, answer: StoredAnswer, **names: str) -> None:
+        now = datetime.now(UTC)
+        row = await self._keys.add({**answer.model_dump(), **names, "expires_at": now + self._lifetime})
+        # Ids count what all processes store, also those that are restarted often.
+        if row.id % PURGE_EVERY == 0:
+            await self._keys.delete_expired(now, limit=PURGE_LIMIT)
+
+
+def parse_key(header: str) -> str:
+    """Return the key in the value of an Idempotency-Key header; quoted and bare spellings of it are the same key.
+
+    Raises:
+        InvalidIdempotencyKeyError: It is neither a quoted string nor a bare word, or longer than 255 characters.
+    """
+    text = header.strip(" \t")
+    quoted = QUOTED.fullmatch(text)
+    if quoted is not None:
+        return re.sub(r'\\(["\\])', r"\1", quoted[1])
+    if BARE.fullmatch(text) is None:
+        raise InvalidIdempotencyKeyError
+    return text

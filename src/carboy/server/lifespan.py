@@ -1,0 +1,56 @@
+"""What happens once before the first request and once after the last."""
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from dependency_injector.containers import Container
+from flask import Flask, Response
+
+from carboy.bridge import Lifespan
+from carboy.health.services import HealthService
+from carboy.server.termination import Termination
+from carboy.telemetry import logs
+from carboy.web.application import current_request
+
+_log = logging.getLogger(__name__)
+
+
+def lifespan_of(container: Container) -> Lifespan:
+    """Return the lifespan of an application: readiness fails once shutdown begins, and the database is closed after."""
+
+    @asynccontextmanager
+    async def lifespan() -> AsyncIterator[None]:
+        settings = container.settings()
+        health: HealthService = container.health_service()
+        _log.info("starting in the %s environment", settings.environment)
+        termination = Termination(
+            health.begin_shutdown,
+            drain_seconds=settings.http.drain_seconds,
+            stop_seconds=settings.http.stop_seconds,
+        )
+        with termination.observed():
+            try:
+                yield
+            finally:
+                health.begin_shutdown()
+                await container.database().dispose()
+                # A server that ends by the signal that it was told to stop with, as uvicorn, runs no exit handlers.
+                logs.flush()
+
+    return lifespan
+
+
+def close_connections_at_shutdown(app: Flask, health: HealthService) -> None:
+    """Let clients, a balancer among them, open new connections elsewhere before the server closes those that it has.
+
+    One that it closes while a request is on its way fails that request.
+    """
+
+    def close(response: Response) -> Response:
+        # HTTP/2 has no such header.
+        if health.is_shutting_down and current_request().environ["SERVER_PROTOCOL"] == "HTTP/1.1":
+            response.headers["Connection"] = "close"
+        return response
+
+    app.after_request(close)

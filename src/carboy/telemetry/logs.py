@@ -1,0 +1,143 @@
+"""Structured logs: JSON for machines, colours for people, and one line for each request."""
+
+import logging
+import logging.config
+import sys
+import time
+from datetime import UTC, datetime
+from json.encoder import encode_basestring_ascii as _quote
+
+import structlog
+from flask import Flask, Response, has_request_context
+from structlog.contextvars import get_contextvars
+
+from carboy.config.settings import LoggingSettings
+from carboy.telemetry.stderr import Stderr
+from carboy.web.application import Request, current_request
+
+TRACEBACKS = {"exception", "stack"}
+"""Fields that have many lines."""
+
+_log = logging.getLogger("carboy.request")
+
+
+def configure_logging(settings: LoggingSettings) -> None:
+    """Send all logging of this process, the libraries' too, to standard error in the configured format."""
+    complete: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        _add_request,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.stdlib.PositionalArgumentsFormatter(),
+    ]
+    render: list[structlog.typing.Processor] = (
+        [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        if settings.format == "json"
+        else [
+            _escape,
+            # The plain one, as the rich one prints local variables, among them secrets.
+            structlog.dev.ConsoleRenderer(
+                colors=sys.stderr is not None and sys.stderr.isatty(),
+                exception_formatter=structlog.dev.plain_traceback,
+            ),
+        ]
+    )
+    structlog.configure(
+        # All else is done by the handler, where a mistake in a line is not an error of the code that logs it.
+        processors=[structlog.stdlib.filter_by_level, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+    logging.config.dictConfig(
+        {
+            "version": 1,
+            "disable_existing_loggers": False,
+            "formatters": {
+                "structured": {
+                    "()": structlog.stdlib.ProcessorFormatter,
+                    "processors": [*complete, structlog.stdlib.ProcessorFormatter.remove_processors_meta, *render],
+                }
+            },
+            "handlers": {
+                "stderr": {
+                    "()": Stderr,
+                    "formatter": "structured",
+                    ".": {"writes_json": settings.format == "json"},
+                }
+            },
+            "root": {"level": settings.level, "handlers": ["stderr"]},
+            "loggers": {
+                # It tells of each of its own plug-ins on every run.
+                "alembic.runtime.plugins": {"level": "WARNING"},
+                # When debugging it tells the values of every statement, among them what must not be logged.
+                "aiosqlite": {"level": "INFO"},
+            },
+        }
+    )
+    logging.captureWarnings(capture=True)
+
+
+def flush() -> None:
+    """Wait until what was logged so far is written, for a moment at most."""
+    for handler in logging.root.handlers:
+        handler.flush()
+
+
+def _add_request(_logger: object, _method: str, fields: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Say which request a line belongs to, and add what the record of a request's end has to tell."""
+    # A Flask application of another kind may log in this process too.
+    if has_request_context() and (request_id := getattr(current_request(), "id", None)):
+        fields["request_id"] = request_id
+    fields.update(getattr(fields.get("_record"), "request", {}))
+    return fields
+
+
+def _escape(_logger: object, _method: str, fields: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Keep what was logged from breaking out of its line, or from steering the terminal. JSON does so by itself."""
+    return {
+        _printable(name): _printable(value) if isinstance(value, str) and name not in TRACEBACKS else value
+        for name, value in fields.items()
+    }
+
+
+def _printable(text: str) -> str:
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
+
+
+def init_app(app: Flask) -> None:
+    """Give each answer its request's id, and log it."""
+    app.after_request(_end)
+
+
+def _end(response: Response) -> Response:
+    request = current_request()
+    response.headers["X-Request-ID"] = request.id
+    if _log.isEnabledFor(logging.INFO):
+        _log_request(request, response.status_code)
+    return response
+
+
+def _log_request(request: Request, status: int) -> None:
+    # The route, not the path: that has the values in it, and the query string may hold what must not be logged.
+    route = request.url_rule.rule if request.url_rule is not None else None
+    duration = round((time.perf_counter() - request.started) * 1000, 2)
+    handler = logging.root.handlers[0] if logging.root.handlers else None
+    if isinstance(handler, Stderr) and handler.writes_json and handler.hears_alone(_log) and not get_contextvars():
+        # A fifth of what it costs to make a record and have that rendered.
+        moment = datetime.now(UTC).isoformat(timespec="microseconds")
+        handler.write(
+            f'{{"method": {_quote(request.method)}, "route": {_quote(route) if route else "null"}, "status": {status}, '
+            f'"duration_ms": {duration}, "client": {_quote(request.remote_addr or "")}, "event": "request", '
+            f'"request_id": "{request.id}", "level": "info", "logger": "{_log.name}", "timestamp": "{moment[:-6]}Z"}}\n'
+        )
+        return
+    fields = {
+        "method": request.method,
+        "route": route,
+        "status": status,
+        "duration_ms": duration,
+        "client": request.remote_addr or "",
+    }
+    _log.info("request", extra={"request": fields})

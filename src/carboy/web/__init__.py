@@ -1,0 +1,1 @@
+"""What Carboy adds to Flask."""

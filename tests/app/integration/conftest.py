@@ -1,0 +1,3 @@
+"""Real databases, as `support.integration` has them."""
+
+from support.integration import *  # noqa: F403 - pytest finds fixtures among the names of a conftest.

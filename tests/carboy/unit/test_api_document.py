@@ -1,0 +1,121 @@
+"""The document says of each route what follows from its declaration, and nothing else."""
+
+import json
+import re
+from enum import StrEnum
+from typing import Any
+
+import pytest
+from flask import Blueprint, Flask
+from pydantic import BaseModel
+
+from carboy.api import ApiBlueprint, Created
+from carboy.api.openapi.document import describe
+from carboy.api.operation import DeclarationError
+from carboy.schemas.base import Input, Query
+
+
+class Thing(BaseModel):
+    name: str
+    version: int
+
+
+class ThingCreate(Input):
+    name: str
+
+
+class Colour(StrEnum):
+    RED = "red"
+    BLUE = "blue"
+
+
+class ThingQuery(Query):
+    colour: Colour | None = None
+
+
+@pytest.fixture
+def document() -> dict[str, Any]:
+    things = ApiBlueprint("things", __name__, description="Things.", url_prefix="/things")
+
+    @things.get("/<name>")
+    async def get_thing(name: str) -> Thing:
+        return Thing(name=name, version=1)
+
+    @things.get("", defaults={"name": "any"})
+    async def find_thing(name: str, query: ThingQuery) -> Thing:
+        return Thing(name=name, version=1)
+
+    @things.post("/<name>/polish")
+    async def polish_thing(name: str) -> Thing:
+        return Thing(name=name, version=2)
+
+    @things.post("")
+    async def create_thing(new: ThingCreate) -> Created[Thing]:
+        return Created(Thing(name=new.name, version=1), f"/things/{new.name}")
+
+    outer = Blueprint("v1", __name__, url_prefix="/v1")
+    outer.register_blueprint(things)
+    app = Flask("things", static_folder=None)
+    app.register_blueprint(outer)
+    return describe(app)
+
+
+def test_operations_of_a_nested_blueprint_have_a_tag_that_is_described(document: dict[str, Any]) -> None:
+    assert document["tags"] == [{"name": "v1.things", "description": "Things."}]
+    assert document["paths"]["/v1/things"]["post"]["tags"] == ["v1.things"]
+
+
+def test_only_what_is_read_can_be_unchanged(document: dict[str, Any]) -> None:
+    read, polish = document["paths"]["/v1/things/{name}"]["get"], document["paths"]["/v1/things/{name}/polish"]["post"]
+    assert "304" in read["responses"]
+    assert "304" not in polish["responses"]
+    assert [parameter["name"] for parameter in read["parameters"]] == ["name", "If-None-Match"]
+    assert [parameter["name"] for parameter in polish["parameters"]] == ["name"]
+
+
+def test_a_view_that_nothing_is_injected_into_needs_no_database(document: dict[str, Any]) -> None:
+    assert "503" not in document["paths"]["/v1/things/{name}"]["get"]["responses"]
+
+
+def test_an_error_that_passes_says_when_to_try_again(document: dict[str, Any]) -> None:
+    responses = document["paths"]["/v1/things"]["post"]["responses"]
+    assert {status for status, answer in responses.items() if "Retry-After" in answer["headers"]} == {"409", "503"}
+    assert "Retry-After" in document["components"]["headers"]
+
+
+def test_each_reference_leads_somewhere(document: dict[str, Any]) -> None:
+    [parameter] = [one for one in document["paths"]["/v1/things"]["get"]["parameters"] if one["name"] == "colour"]
+    assert parameter["schema"] == {"$ref": "#/components/schemas/Colour"}
+    references = set(re.findall(r'"\$ref": "#/components/(\w+)/([\w-]+)"', json.dumps(document)))
+    assert {name for kind, name in references if name not in document["components"][kind]} == set()
+
+
+def test_a_default_of_a_rule_is_no_parameter(document: dict[str, Any]) -> None:
+    parameters = document["paths"]["/v1/things"]["get"]["parameters"]
+    assert [parameter["name"] for parameter in parameters] == ["colour", "If-None-Match"]
+    assert "404" not in document["paths"]["/v1/things"]["get"]["responses"]
+
+
+def test_every_error_is_explained(document: dict[str, Any]) -> None:
+    responses = document["paths"]["/v1/things"]["post"]["responses"]
+    examples = [example for answer in responses.values() for example in _examples_of(answer)]
+    assert examples
+    assert all(example["summary"] and example["value"]["detail"] for example in examples)
+
+
+def test_two_operations_of_one_name_are_an_error() -> None:
+    app = Flask("things", static_folder=None)
+    for prefix in ("one", "other"):
+        blueprint = ApiBlueprint(prefix, __name__, description="Things.", url_prefix=f"/{prefix}")
+
+        @blueprint.get("")
+        async def list_things() -> Thing:
+            raise NotImplementedError
+
+        app.register_blueprint(blueprint)
+    with pytest.raises(DeclarationError, match="rename one list_things"):
+        describe(app)
+
+
+def _examples_of(answer: dict[str, Any]) -> list[dict[str, Any]]:
+    return list(answer["content"].get("application/problem+json", {}).get("examples", {}).values())

@@ -1,0 +1,94 @@
+"""What a list can be asked for, and that every resource keeps to it."""
+
+import re
+import sys
+from itertools import product
+from typing import Annotated, Any
+
+import pytest
+from pydantic import TypeAdapter, ValidationError
+from sqlalchemy import Index, Integer, String, Table, UniqueConstraint
+from sqlalchemy.dialects import postgresql
+
+import carboy.daos
+from app.users.schemas import UserQuery, UserRead
+from carboy.daos.base import Dao
+from carboy.models.base import UtcDateTime
+from carboy.schemas.base import Names, PageQuery, Record, fields_of, sort_by
+
+SORT = Annotated[str, sort_by("created", "username")]
+DAOS = [dao for dao in vars(carboy.daos).values() if isinstance(dao, type) and issubclass(dao, Dao)]
+
+
+def queries_of(dao: type[Dao[Any]]) -> list[type[PageQuery]]:
+    schemas = vars(sys.modules[dao.record.__module__]).values()
+    found = [schema for schema in schemas if isinstance(schema, type) and issubclass(schema, PageQuery)]
+    return [schema for schema in found if schema is not PageQuery]
+
+
+def indexed(table: Table) -> set[str]:
+    """Return the columns that are the first of an index."""
+    constraints = [item for item in table.constraints if isinstance(item, UniqueConstraint)]
+    groups: list[Index | UniqueConstraint] = [*table.indexes, *constraints]
+    return {next(iter(table.primary_key.columns)).name, *(next(iter(group.columns)).name for group in groups)}
+
+
+@pytest.mark.parametrize("dao", DAOS)
+def test_a_list_can_be_sorted_only_by_what_has_an_index_and_is_never_null(dao: type[Dao[Any]]) -> None:
+    table = dao.model.metadata.tables[dao.model.__tablename__]
+    columns = [table.c[name] for name in dao.sorts.values()]
+    assert {column.name for column in columns} <= indexed(table)
+    assert not any(column.nullable for column in columns)
+    # What a cursor can hold.
+    assert all(isinstance(column.type, (Integer, String, UtcDateTime)) for column in columns)
+
+
+@pytest.mark.parametrize("dao", DAOS)
+def test_text_that_lists_are_sorted_by_is_in_the_same_order_on_each_database(dao: type[Dao[Any]]) -> None:
+    table = dao.model.metadata.tables[dao.model.__tablename__]
+    types = [table.c[name].type for name in dao.sorts.values()]
+    dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
+    texts = [kind.compile(dialect) for kind in types if kind.python_type is str]
+    assert all(text.endswith('COLLATE "C"') for text in texts)
+
+
+@pytest.mark.parametrize("dao", DAOS)
+def test_a_list_can_be_sorted_by_what_its_query_names(dao: type[Dao[Any]]) -> None:
+    for query in queries_of(dao) or [PageQuery]:
+        [names] = [item for item in query.model_fields["sort"].metadata if isinstance(item, Names)]
+        assert set(names.allowed) == {"id", *dao.sorts}
+
+
+def test_the_lists_of_the_tests_above_are_found() -> None:
+    assert [queries_of(dao) for dao in DAOS if dao.record is UserRead] == [[UserQuery]]
+
+
+@pytest.mark.parametrize(
+    "schema", [SORT, Annotated[str, fields_of(UserRead)], Annotated[str, sort_by()], Annotated[str, fields_of(Record)]]
+)
+def test_the_documented_pattern_is_what_is_taken(schema: Any) -> None:
+    adapter = TypeAdapter(schema)
+    documented = adapter.json_schema()
+    parts = ["id", "created", "username", "user", "email", ""]
+    signs = ["", "-", "--", "+", " "]
+    names = [sign + part for sign, part in product(signs, parts)]
+    texts = [",".join(some) for count in (1, 2, 3) for some in product(names, repeat=count)]
+    for text in [*texts, *documented["examples"], "id\n", "ID", "id;created", "created_at", "id,version,updated_at,id"]:
+        try:
+            adapter.validate_python(text)
+            is_taken = True
+        except ValidationError:
+            is_taken = False
+        # In JSON Schema, unlike in Python, $ does not match before a line feed.
+        assert bool(re.fullmatch(documented["pattern"], text)) == is_taken, text
+
+
+def test_a_sort_and_fields_are_documented_as_text() -> None:
+    properties = UserQuery.model_json_schema()["properties"]
+    assert properties["sort"]["type"] == "string"
+    assert properties["sort"]["default"] == "id"
+    assert properties["sort"]["examples"] == ["-email,id"]
+    assert "reverses" in properties["sort"]["description"]
+    [fields, null] = properties["fields"]["anyOf"]
+    assert (fields["type"], null) == ("string", {"type": "null"})
+    assert properties["total"]["type"] == "boolean"

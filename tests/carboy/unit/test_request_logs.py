@@ -1,0 +1,280 @@
+"""One line of JSON for each request, by an id that the client may choose and always gets back."""
+
+import asyncio
+import io
+import json
+import logging
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+import structlog
+from dependency_injector import providers
+from flask import Flask
+from support.asgi import Conversation, http_scope, within
+
+from app.users.services import UserService
+from carboy.config.settings import LoggingSettings, Settings
+from carboy.server import create_asgi
+from carboy.telemetry.stderr import Stderr
+from carboy.testing import override
+from containers import Container
+
+Lines = Callable[[], list[dict[str, Any]]]
+SECRET = "Zq7Secret"
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    return settings.model_copy(update={"logging": LoggingSettings(level="INFO", format="json")})
+
+
+@pytest.fixture(autouse=True)
+def _logging_put_back() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:], root.level = handlers, level
+
+
+@pytest.fixture
+def lines(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Lines:
+    """Return what has been logged since last asked, each line read as JSON."""
+    # The client of the tests logs its requests too.
+    monkeypatch.setattr(logging.getLogger("httpx"), "disabled", True)
+    [handler] = [handler for handler in logging.getLogger().handlers if type(handler) is Stderr]
+    handler.setStream(stream := io.StringIO())
+
+    def lines() -> list[dict[str, Any]]:
+        handler.flush()
+        text = stream.getvalue()
+        stream.seek(0)
+        stream.truncate()
+        return [json.loads(line) for line in text.splitlines()]
+
+    return lines
+
+
+class LoggingService(UserService):
+    """Logs as a service does, and fails if it is told to."""
+
+    def __init__(self, failure: Exception | None = None) -> None:
+        self.failure = failure
+
+    async def get_user(self, user_id: int) -> Any:
+        password = SECRET  # noqa: F841 - a local variable that no traceback may show.
+        await asyncio.sleep(0)
+        logging.getLogger("carboy.test").info("looking up %s", user_id)
+        raise self.failure or RuntimeError("without words")
+
+
+async def test_a_request_is_one_line_of_json(client: httpx.AsyncClient, lines: Lines) -> None:
+    lines()
+    answer = await client.get("/api/users/7?token=Zq7Secret", headers={"X-Request-ID": "mine-1"})
+    [line] = lines()
+    assert line.pop("duration_ms") >= 0
+    assert line.pop("timestamp").endswith("Z")
+    assert line == {
+        "event": "request",
+        "level": "info",
+        "logger": "carboy.request",
+        "request_id": "mine-1",
+        "method": "GET",
+        "route": "/api/users/<int:user_id>",
+        "status": 404,
+        "client": "127.0.0.1",
+    }
+    assert answer.headers["X-Request-ID"] == "mine-1"
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        ("GET", "/api/users", 200),
+        ("GET", "/api/nothing", 404),
+        ("PUT", "/api/users", 405),
+        ("POST", "/api/users", 413),
+        ("DELETE", "/api/users/1", 500),
+        ("GET", "/api//users", 404),
+        ("OPTIONS", "/api/users", 204),
+        ("HEAD", "/health/live", 200),
+    ],
+)
+async def test_every_answer_has_a_request_id_and_a_line(
+    client: httpx.AsyncClient, container: Container, lines: Lines, case: tuple[str, str, int]
+) -> None:
+    method, path, status = case
+    lines()
+    content = b"x" * 1_048_577 if status == 413 else b""
+    with override(container, **({"user_service": providers.Object(5)} if status == 500 else {})):
+        answer = await client.request(method, path, content=content, headers={"Content-Type": "application/json"})
+    assert answer.status_code == status
+    logged = [line for line in lines() if line["event"] == "request"]
+    assert [(line["status"], line["request_id"]) for line in logged] == [(status, answer.headers["X-Request-ID"])]
+
+
+@pytest.mark.parametrize("given", ["a", "x" * 128, "4bf92f35-77b3.4da6_a3ce"])
+async def test_a_well_formed_request_id_is_taken_over(client: httpx.AsyncClient, given: str) -> None:
+    assert (await client.get("/health/live", headers={"X-Request-ID": given})).headers["X-Request-ID"] == given
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        b"",
+        b"x" * 129,
+        b"a b",
+        b"a\r\nX-Evil: 1",
+        b"a\n",
+        b"\n",
+        b"\xc3\xa9",
+        b"\xff",
+        b"a,b",
+        b'"a"',
+        b"\x00",
+        b"<b>",
+        b"a;b",
+    ],
+)
+async def test_another_request_id_is_replaced(container: Container, app: Flask, lines: Lines, given: bytes) -> None:
+    lines()
+    scope = http_scope("/health/live", headers=[(b"x-request-id", given)])
+    conversation = Conversation(create_asgi(container, app), scope).start()
+    await within(conversation.outer)  # type: ignore[arg-type]  # it has been started.
+    [returned] = conversation.answer.all_headers("X-Request-ID")
+    assert len(returned) == 32
+    assert returned.isalnum()
+    assert [line["request_id"] for line in lines()] == [returned]
+
+
+async def test_two_request_ids_are_none(client: httpx.AsyncClient) -> None:
+    headers = [("X-Request-ID", "one"), ("X-Request-ID", "two")]
+    assert (await client.get("/health/live", headers=headers)).headers["X-Request-ID"] not in {"one", "two", "one,two"}
+
+
+async def test_requests_at_once_log_under_their_own_ids(
+    client: httpx.AsyncClient, container: Container, lines: Lines
+) -> None:
+    lines()
+    with override(container, user_service=providers.Object(LoggingService())):
+        await asyncio.gather(
+            *(client.get(f"/api/users/{number}", headers={"X-Request-ID": f"id-{number}"}) for number in range(20))
+        )
+    logged = lines()
+    by_event = {line["event"]: line["request_id"] for line in logged if line["logger"] == "carboy.test"}
+    assert by_event == {f"looking up {number}": f"id-{number}" for number in range(20)}
+    logging.getLogger("carboy.test").info("afterwards")
+    assert "request_id" not in lines()[0]
+
+
+def test_with_the_test_client_an_id_does_not_leak_into_the_next_request(app: Flask, lines: Lines) -> None:
+    lines()
+    client = app.test_client()
+    ids = [
+        client.get("/health/live", headers=headers).headers["X-Request-ID"] for headers in ({"X-Request-ID": "a"}, {})
+    ]
+    assert ids[0] == "a" != ids[1]
+    assert [line["request_id"] for line in lines()] == ids
+    logging.getLogger("carboy.test").info("afterwards")
+    assert "request_id" not in lines()[0]
+
+
+async def test_an_exception_is_one_line_with_a_traceback_and_no_values(
+    client: httpx.AsyncClient, container: Container, lines: Lines
+) -> None:
+    lines()
+    service = LoggingService(ValueError("line one\nline two"))
+    with override(container, user_service=providers.Object(service)):
+        answer = await client.get("/api/users/7?token=Zq7Secret", headers={"Cookie": "s=Zq7Secret"})
+    logged = lines()
+    assert [line["event"] for line in logged] == ["looking up 7", "Exception on /api/users/7 [GET]", "request"]
+    failure = logged[1]
+    assert failure["level"] == "error"
+    assert failure["exception"].startswith("Traceback (most recent call last):")
+    assert "in get_user" in failure["exception"]
+    assert failure["exception"].endswith("ValueError: line one\nline two")
+    assert {line["request_id"] for line in logged} == {answer.headers["X-Request-ID"]}
+    assert SECRET not in json.dumps(logged)
+
+
+async def test_neither_body_nor_query_nor_headers_are_logged(client: httpx.AsyncClient, lines: Lines) -> None:
+    lines()
+    for body in (
+        {"username": SECRET, "email": f"{SECRET}@example.org"},
+        {"username": SECRET, "pass": SECRET},
+        [SECRET],
+    ):
+        await client.post(f"/api/users?a={SECRET}", json=body, headers={"Authorization": SECRET, "Cookie": SECRET})
+    logged = lines()
+    assert [line["status"] for line in logged] == [201, 422, 422]
+    assert SECRET not in json.dumps(logged)
+
+
+async def test_a_record_that_does_not_validate_is_logged_without_its_values(
+    client: httpx.AsyncClient, container: Container, lines: Lines
+) -> None:
+    await client.post("/api/users", json={"username": "ada", "email": "ada@example.org"})
+    database: Any = container.database()
+    database.rows("users")[1]["email"] = {"not": SECRET}
+    lines()
+    assert (await client.get("/api/users/1")).status_code == 500
+    logged = lines()
+    assert "ValidationError" in logged[0]["exception"]
+    assert SECRET not in json.dumps(logged)
+
+
+def test_starting_tells_the_environment_and_no_secret(
+    container: Container, app: Flask, lines: Lines, settings: Settings
+) -> None:
+    lines()
+
+    async def live() -> None:
+        async with create_asgi(container, app)._lifespan():  # noqa: SLF001 - what a server makes of it is for others.
+            pass
+
+    asyncio.run(live())
+    logged = lines()
+    assert [line["event"] for line in logged] == ["starting in the testing environment"]
+    assert settings.security.secret_key.get_secret_value() not in json.dumps(logged)
+
+
+@pytest.mark.parametrize("listener", ["another handler", "a filter", "a bound variable"])
+async def test_whoever_else_listens_the_line_says_the_same(
+    client: httpx.AsyncClient, lines: Lines, listener: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    headers = {"X-Request-ID": "mine-1"}
+    await client.get("/api/users/7", headers=headers)
+    lines()
+    # Of the two ways to write the line, pytest's own handlers on the root logger choose the longer one.
+    [handler] = [handler for handler in logging.root.handlers if type(handler) is Stderr]
+    monkeypatch.setattr(logging.root, "handlers", [handler])
+    await client.get("/api/users/7", headers=headers)
+    [alone] = lines()
+    log = logging.getLogger("carboy.request")
+    if listener == "another handler":
+        monkeypatch.setattr(logging.root, "handlers", [handler, logging.NullHandler()])
+    elif listener == "a filter":
+        monkeypatch.setattr(log, "filters", [lambda record: record])
+    else:
+        structlog.contextvars.bind_contextvars(tenant="a")
+    await client.get("/api/users/7", headers=headers)
+    structlog.contextvars.clear_contextvars()
+    [heard] = lines()
+    if listener == "a bound variable":
+        assert heard.pop("tenant") == "a"
+    changing = {"timestamp": "", "duration_ms": 0}
+    assert alone | changing == heard | changing
+    assert alone["timestamp"][:11] == heard["timestamp"][:11]
+
+
+async def test_what_a_client_sends_stays_within_its_field(
+    container: Container, app: Flask, lines: Lines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [handler] = [handler for handler in logging.root.handlers if type(handler) is Stderr]
+    monkeypatch.setattr(logging.root, "handlers", [handler])
+    lines()
+    scope = http_scope("/health/live", 'GE"T\\\n', client=('a"b', 1))
+    await within(Conversation(create_asgi(container, app), scope).start().outer)  # type: ignore[arg-type]  # started.
+    [line] = lines()
+    assert (line["method"], line["client"]) == ('GE"T\\\n', 'a"b')
