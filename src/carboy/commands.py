@@ -12,6 +12,8 @@ from carboy.api.openapi.document import describe, spell
 from carboy.config import masked, walk
 from carboy.db import migrate
 from carboy.di.graph import draw_graph
+from carboy.errors import all_errors
+from carboy.web.problems import DETAILS, code_of
 
 config = AppGroup("config", help="Look at the configuration.")
 graph = AppGroup("container", help="Look at the dependency-injection container.")
@@ -19,7 +21,7 @@ db = AppGroup("db", help="Bring the database's schema up to date.")
 
 
 def init_app(app: Flask) -> None:
-    for command in (config, graph, db, show_openapi):
+    for command in (config, graph, db, show_errors, show_openapi):
         app.cli.add_command(command)
 
 
@@ -38,6 +40,16 @@ def show_config() -> None:
 def show_graph() -> None:
     """Draw the container as a Mermaid flowchart."""
     click.echo(draw_graph(current_app.extensions["container"], current_app), nl=False)
+
+
+@click.command("errors")
+def show_errors() -> None:
+    """Print what can go wrong: each error's status, its code, and what clients are told."""
+    errors = {code_of(status): (status, detail) for status, detail in DETAILS.items()}
+    errors |= {kind.code: (kind.status, kind.message) for kind in all_errors()}
+    width = max(map(len, errors))
+    for status, code, message in sorted((status, code, message) for code, (status, message) in errors.items()):
+        click.echo(f"{status.value}  {code:<{width}}  {message}")
 
 
 @click.command("openapi")

@@ -115,3 +115,8 @@ class DatabaseBusyError(UnavailableError):
 class DatabaseUnavailableError(UnavailableError):
     code = "database_unavailable"
     message = "The database cannot be reached. Try again in a moment."
+
+
+def all_errors(root: type[CarboyError] = CarboyError) -> list[type[CarboyError]]:
+    """Return every kind of error that has been declared in modules that are imported."""
+    return [kind for child in root.__subclasses__() for kind in (child, *all_errors(child))]

@@ -5,6 +5,7 @@ from flask import Blueprint
 
 from carboy.api.endpoints import endpoint_of
 from carboy.api.operation import Operation, operation_of
+from carboy.di.wiring import FROM_REQUEST
 from carboy.errors import CarboyError
 
 ATTRIBUTE = "__operation__"
@@ -64,6 +65,7 @@ class ApiBlueprint(Blueprint):
         operation = operation_of(view_func, tuple(errors))
         answer = endpoint_of(operation)
         setattr(answer, ATTRIBUTE, operation)
+        setattr(answer, FROM_REQUEST, operation.arguments)
         super().add_url_rule(rule, endpoint, answer, provide_automatic_options, **options)
 
 

@@ -30,10 +30,11 @@ from dependency_injector.providers import (
 from dependency_injector.wiring import _is_patched
 from flask import Flask
 
-from carboy.api.blueprint import declared
 from carboy.di.provider_types import check_type, current, gives_itself, marker_of, signature_of
 
 OWNER = "__wired_by__"
+FROM_REQUEST = "__from_request__"
+"""The attribute in which a view may say which of its arguments come from the request's query, body and headers."""
 SHORT_LIVED = (Factory, ThreadLocalSingleton, ContextLocalSingleton)
 
 
@@ -198,8 +199,7 @@ def check_views(container: Container, app: Flask) -> Iterator[str]:
 
 def _check_view(container: Container, view: Callable[..., Any], url_arguments: set[str]) -> Iterator[str]:
     parameters = inspect.signature(view).parameters
-    operation = declared(view)
-    from_request = operation.arguments if operation is not None else frozenset()
+    from_request: frozenset[str] = getattr(view, FROM_REQUEST, frozenset())
     for name, parameter in parameters.items():
         if isinstance(parameter.annotation, str):
             yield f"argument {name}: remove 'from __future__ import annotations', which hides markers"

@@ -10,14 +10,15 @@ from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import Index, Integer, String, Table, UniqueConstraint
 from sqlalchemy.dialects import postgresql
 
-import carboy.daos
 from app.users.schemas import UserQuery, UserRead
 from carboy.daos.base import Dao
 from carboy.models.base import UtcDateTime
 from carboy.schemas.base import Names, PageQuery, Record, fields_of, sort_by
+from containers import Container
 
 SORT = Annotated[str, sort_by("created", "username")]
-DAOS = [dao for dao in vars(carboy.daos).values() if isinstance(dao, type) and issubclass(dao, Dao)]
+MADE = [getattr(provider, "provides", None) for provider in Container.providers.values()]
+DAOS = [made for made in MADE if isinstance(made, type) and issubclass(made, Dao)]
 
 
 def queries_of(dao: type[Dao[Any]]) -> list[type[PageQuery]]:

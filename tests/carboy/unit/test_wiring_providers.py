@@ -190,7 +190,7 @@ def test_wire_raises_what_is_wrong_with_a_provider() -> None:
     container = containers.DynamicContainer()
     container.set_providers(store=providers.Singleton(Store, engine=ENGINE))
     with pytest.raises(WiringError) as raised:
-        wire(container, Flask("things", static_folder=None), [])
+        wire(container, Flask("things", static_folder=None))
     assert str(raised.value) == "The container is wrong:\n- provider store: argument name is missing"
 
 

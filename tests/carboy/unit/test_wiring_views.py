@@ -8,7 +8,6 @@ from dependency_injector import containers, providers
 from flask import Flask
 
 from app import create_app
-from carboy import routes
 from carboy.di.wiring import WiringError, unwire, wire
 from containers import Container
 
@@ -37,7 +36,6 @@ def things() -> containers.Container:
 @pytest.fixture
 def start(module_of: ModuleOf, things: containers.Container) -> Iterator[Callable[[str], Flask]]:
     """Serve the views of a source text by the container, and return the application."""
-    wired: list[ModuleType] = []
 
     def start(source: str) -> Flask:
         prelude = PRELUDE
@@ -47,12 +45,11 @@ def start(module_of: ModuleOf, things: containers.Container) -> Iterator[Callabl
         module = module_of(prelude + source)
         app = Flask("things", static_folder=None)
         app.register_blueprint(module.bp)
-        wire(things, app, [module])
-        wired.append(module)
+        wire(things, app)
         return app
 
     yield start
-    unwire(things, wired)
+    unwire(things)
 
 
 @pytest.fixture
@@ -188,13 +185,13 @@ def two(name: Annotated[str, Provide['name']]): ...
     ]
 
 
-def test_a_view_of_a_module_that_is_not_wired_is_an_error(module_of: ModuleOf, things: containers.Container) -> None:
-    # The library would inject nothing, and the view would receive the marker itself.
-    module = module_of(PRELUDE + "@bp.get('/')\n@inject\ndef view(name: Annotated[str, Provide['name']]): ...")
+def test_a_view_is_served_wherever_its_module_stands(module_of: ModuleOf, things: containers.Container) -> None:
+    elsewhere = module_of(PRELUDE + "@inject\ndef view(name: Annotated[str, Provide['name']]) -> str: return name")
     app = Flask("things", static_folder=None)
-    app.register_blueprint(module.bp)
-    with pytest.raises(WiringError, match=rf"view things\.view \({module.__name__}\): argument name: .* not wired"):
-        wire(things, app, [routes])
+    app.add_url_rule("/", view_func=elsewhere.view)
+    wire(things, app)
+    assert app.test_client().get("/").text == "name"
+    unwire(things)
 
 
 def test_the_projects_own_container_serves_its_own_views(app: Flask) -> None:

@@ -9,6 +9,11 @@ from carboy.api.openapi.schemas import Json, Models
 from carboy.api.operation import Operation
 from carboy.api.requests import JSON
 from carboy.errors import CarboyError
+from carboy.idempotency.errors import (
+    IdempotencyKeyInUseError,
+    IdempotencyKeyReusedError,
+    InvalidIdempotencyKeyError,
+)
 from carboy.schemas.base import PageQuery
 from carboy.web.problems import DETAILS, MEDIA_TYPE, code_of, problem_content
 
@@ -101,11 +106,7 @@ def _failures(operation: Operation, *, has_path: bool) -> Iterator[Failure]:
     if operation.expected is not None:
         kinds += [errors.StaleVersionError, errors.PreconditionRequiredError]
     if operation.creates:
-        kinds += [
-            errors.InvalidIdempotencyKeyError,
-            errors.IdempotencyKeyInUseError,
-            errors.IdempotencyKeyReusedError,
-        ]
+        kinds += [InvalidIdempotencyKeyError, IdempotencyKeyInUseError, IdempotencyKeyReusedError]
     if operation.result is not None:
         kinds.append(errors.NotAcceptableError)
     if operation.is_injected:
