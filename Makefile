@@ -62,7 +62,11 @@ migration: $(VENV)/dev.stamp ## Write a migration for what changed in the models
 	@test -n "$(MESSAGE)" || { echo 'Say what changed: make migration MESSAGE="add orders"' >&2; exit 2; }
 	$(BIN)/flask db upgrade
 	$(BIN)/flask db revision "$(MESSAGE)"
-	$(BIN)/ruff format --quiet src/carboy/db/migrations
+	$(BIN)/ruff format --quiet src/app/migrations
+
+.PHONY: wheel
+wheel: $(VENV)/dev.stamp ## Build a wheel of the kit alone, in dist/
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .
 
 .PHONY: openapi
 openapi: $(VENV)/run.stamp ## Write docs/openapi.json anew from the code

@@ -80,7 +80,7 @@ FROM numbers
 
 
 async def _fill(url: str, users: int) -> None:
-    await migrate.run(_engines(url), migrate.upgrade, "head")
+    await migrate.run(_engines(url), "app", migrate.upgrade, "head")
     engines = _engines(url)
     now = bindparam("now", datetime.now(UTC), type_=UtcDateTime())
     async with engines.writer.begin() as connection:

@@ -73,7 +73,7 @@ def wire(container: Container, app: Flask) -> None:
 
 def unwire(container: Container) -> None:
     """Undo `wire`, so that another container may be wired."""
-    modules = list(container.wired_to_modules)
+    modules = list(container.wired_to_modules)  # type: ignore[call-overload]  # the stub takes it for a provider.
     container.unwire()
     for module in modules:
         if getattr(module, OWNER, lambda: None)() is container:

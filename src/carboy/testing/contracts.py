@@ -1,5 +1,7 @@
 """Contract types for import-linter, which projects name in their configuration. They need import-linter."""
 
+from typing import Any
+
 from grimp import ImportGraph
 from importlinter import Contract, ContractCheck, fields, output
 
@@ -32,5 +34,7 @@ class DomainsContract(Contract):
 
     def _is_private(self, importer: str, imported: str) -> bool:
         package, domain, room, *_ = (*imported.split("."), "", "")
-        others = importer.split(".")[:2]
-        return package == self.package and room in list(self.private) and len(others) == 2 and others[1] != domain  # type: ignore[comparison-overlap, call-overload]
+        # Where the library declares fields, an instance has their values.
+        options: Any = self
+        is_private = package == options.package and room in options.private
+        return is_private and importer != package and not f"{importer}.".startswith(f"{package}.{domain}.")

@@ -160,9 +160,10 @@ class FakeIdempotencyKeyDao(FakeDao[IdempotencyKeyRead], IdempotencyKeyDao):
 
 
 def fake_of(dao: type[DaoT]) -> type[DaoT]:
-    """Return the fake of a DAO: the class that was written for it, or else one with nothing of its own."""
-    written = (fake for fake in FakeDao.__subclasses__() if issubclass(fake, dao))
-    fake: Any = next(written, None) or type(f"Fake{dao.__name__}", (FakeDao, dao), {})
+    """Return the fake of a DAO: the class ``Fake...`` that was written for it, or else one with nothing of its own."""
+    name = f"Fake{dao.__name__}"
+    written = (fake for fake in FakeDao.__subclasses__() if dao in fake.__bases__ and fake.__name__ == name)
+    fake: Any = next(written, None) or type(name, (FakeDao, dao), {})
     return cast("type[DaoT]", fake)
 
 

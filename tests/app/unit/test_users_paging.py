@@ -12,13 +12,14 @@ from support.counting import user_row
 from support.requests import registration
 
 from app.users.daos import UserDao
+from app.users.schemas import UserRead
 from carboy.errors import InvalidCursorError
 from carboy.schemas.base import PageQuery
 from carboy.services import Cursors
-from carboy.testing import FakeDatabase, fake_of
+from carboy.testing import FakeDao, FakeDatabase, fake_of
 
 
-class FakeMemberDao(fake_of(UserDao)):
+class FakeMemberDao(FakeDao[UserRead], UserDao):
     """Another list than that of users."""
 
     @property

@@ -31,8 +31,9 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
 def migrations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the migrations, so that a new one is not written into the project."""
     copy = tmp_path / "migrations"
-    shutil.copytree(migrate.FOLDER, copy, ignore=shutil.ignore_patterns("__pycache__"))
-    monkeypatch.setattr(migrate, "FOLDER", copy)
+    original = migrate.folder_of
+    shutil.copytree(original("app"), copy, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(migrate, "folder_of", lambda package: copy if package == "app" else original(package))
     return copy
 
 
@@ -47,10 +48,10 @@ def test_upgrade_current_downgrade_and_check(app: Flask) -> None:
     assert "Error" in flask_db(app, "check", exit_code=1)
     flask_db(app, "upgrade")
     flask_db(app, "upgrade")
-    assert "(head)" in flask_db(app, "current")
+    assert flask_db(app, "current").count("(head)") == 2
     flask_db(app, "check")
     flask_db(app, "downgrade", "--", "-1")
-    assert "head" not in flask_db(app, "current")
+    assert flask_db(app, "current").count("(head)") == 1
     flask_db(app, "upgrade", "+1")
     flask_db(app, "downgrade", "base")
     flask_db(app, "upgrade", "head")
@@ -60,6 +61,8 @@ def test_upgrade_current_downgrade_and_check(app: Flask) -> None:
 def test_downgrade_takes_a_number_of_steps(app: Flask) -> None:
     flask_db(app, "upgrade")
     flask_db(app, "downgrade", "-1")
+    assert flask_db(app, "current").count("(head)") == 1
+    flask_db(app, "downgrade", "--kit", "-1")
     assert "head" not in flask_db(app, "current")
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
 from sqlalchemy import Column, Connection, ForeignKey, Integer, String, inspect, make_url, text
@@ -20,6 +19,7 @@ from carboy.db import Database, Engines, create_engines, create_session_factory,
 from carboy.health.services import HealthService
 from carboy.models import Base
 
+VERSIONS = {"alembic_version", "carboy_version"}
 TESTS = Path(__file__).parents[2]
 MIGRATE = """
 import asyncio, sys
@@ -108,9 +108,10 @@ async def test_a_difference_between_migrations_and_models_is_noticed(empty: Engi
 
 async def test_migrations_go_down_and_up_again(empty: Engines) -> None:
     await migrate.run(empty, "app", migrate.upgrade, "head")
-    assert await look(empty, tables) == {"alembic_version", *Base.metadata.tables}
+    assert await look(empty, tables) == {*VERSIONS, *Base.metadata.tables}
     await migrate.run(empty, "app", migrate.downgrade, "base")
-    assert await look(empty, tables) == {"alembic_version"}
+    await migrate.run(empty, "app", migrate.downgrade_kit, "base")
+    assert await look(empty, tables) == VERSIONS
     await migrate.run(empty, "app", migrate.upgrade, "head")
     await migrate.run(empty, "app", migrate.check)
 
@@ -146,8 +147,8 @@ async def test_processes_that_migrate_at_once_all_succeed(empty: Engines, empty_
 async def test_a_migration_that_fails_leaves_nothing_half_done(empty: Engines) -> None:
     await migrate.run(empty, "app", migrate.upgrade, "head")
 
-    def fail(config: Config) -> None:
-        connection: Connection = config.attributes["connection"]
+    def fail(histories: migrate.Histories) -> None:
+        connection: Connection = histories.app.attributes["connection"]
         operations = Operations(MigrationContext.configure(connection))
         operations.create_table("orders", Column("id", Integer, primary_key=True))
         with operations.batch_alter_table("users") as batch:
@@ -158,7 +159,7 @@ async def test_a_migration_that_fails_leaves_nothing_half_done(empty: Engines) -
     before = await look(empty, columns)
     with pytest.raises(migrate.MigrationError, match="nowhere"):
         await migrate.run(empty, "app", fail)
-    assert await look(empty, tables) == {"alembic_version", *Base.metadata.tables}
+    assert await look(empty, tables) == {*VERSIONS, *Base.metadata.tables}
     assert await look(empty, columns) == before
     assert await is_ready(empty)
 
@@ -182,8 +183,8 @@ async def test_changing_a_table_keeps_the_rows_that_refer_to_it(empty: Engines) 
         )
         connection.execute(text("INSERT INTO orders VALUES (1, 1)"))
 
-    def change(config: Config) -> None:
-        operations = Operations(MigrationContext.configure(config.attributes["connection"]))
+    def change(histories: migrate.Histories) -> None:
+        operations = Operations(MigrationContext.configure(histories.app.attributes["connection"]))
         with operations.batch_alter_table("users", recreate="auto") as batch:
             batch.alter_column("full_name", type_=String(300))
 
@@ -191,8 +192,8 @@ async def test_changing_a_table_keeps_the_rows_that_refer_to_it(empty: Engines) 
     await migrate.run(empty, "app", change)
     assert await look(empty, lambda connection: connection.execute(text("SELECT user_id FROM orders")).all()) == [(1,)]
 
-    def break_it(config: Config) -> None:
-        config.attributes["connection"].execute(text("INSERT INTO orders VALUES (2, 99)"))
+    def break_it(histories: migrate.Histories) -> None:
+        histories.app.attributes["connection"].execute(text("INSERT INTO orders VALUES (2, 99)"))
 
     with pytest.raises(migrate.MigrationError, match="orders"):
         await migrate.run(empty, "app", break_it)
@@ -238,8 +239,8 @@ async def test_changing_a_table_lets_no_id_come_again(empty: Engines) -> None:
             connection.execute(insert, dict.fromkeys(("name", "name_key", "email", "email_key"), name)).scalar_one()
         )
 
-    def change(config: Config) -> None:
-        operations = Operations(MigrationContext.configure(config.attributes["connection"]))
+    def change(histories: migrate.Histories) -> None:
+        operations = Operations(MigrationContext.configure(histories.app.attributes["connection"]))
         with operations.batch_alter_table("users", recreate="auto") as batch:
             batch.alter_column("full_name", type_=String(300))
 
@@ -257,8 +258,8 @@ async def test_changing_a_table_lets_no_id_come_again(empty: Engines) -> None:
 async def test_a_migration_may_take_longer_than_a_statement_of_a_request(empty_url: str) -> None:
     hurried = create_engines(database_settings(empty_url, statement_timeout=0.2, acquire_timeout=0.4))
 
-    def take_long(config: Config) -> None:
-        sleep_half_a_second(config.attributes["connection"])
+    def take_long(histories: migrate.Histories) -> None:
+        sleep_half_a_second(histories.app.attributes["connection"])
 
     await migrate.run(hurried, "app", migrate.upgrade, "head")
     await migrate.run(hurried, "app", take_long)
@@ -266,20 +267,20 @@ async def test_a_migration_may_take_longer_than_a_statement_of_a_request(empty_u
 
 async def test_a_migration_waits_for_another_longer_than_a_request_would(empty_url: str) -> None:
     engines = [create_engines(database_settings(empty_url, statement_timeout=0.1, acquire_timeout=1)) for _ in range(2)]
-    await migrate.run(engines[0], migrate.upgrade, "head")
+    await migrate.run(engines[0], "app", migrate.upgrade, "head")
     loop = asyncio.get_running_loop()
     happened: list[str] = []
     others: list[asyncio.Task[None]] = []
 
-    def second(config: Config) -> None:
+    def second(histories: migrate.Histories) -> None:
         happened.append("the second begins")
 
-    def first(config: Config) -> None:
-        others.append(loop.create_task(migrate.run(engines[1], second)))
-        sleep_half_a_second(config.attributes["connection"])
+    def first(histories: migrate.Histories) -> None:
+        others.append(loop.create_task(migrate.run(engines[1], "app", second)))
+        sleep_half_a_second(histories.app.attributes["connection"])
         happened.append("the first ends")
 
-    await migrate.run(engines[0], first)
+    await migrate.run(engines[0], "app", first)
     await others[0]
     assert happened == ["the first ends", "the second begins"]
 

@@ -9,11 +9,11 @@ from app.users.errors import EmailTakenError
 from app.users.schemas import UserCreate
 from carboy.config.settings import Settings
 from carboy.db.failures import TransactionConflictError
-from carboy.idempotency.daos import IdempotencyKeyDao
 from carboy.idempotency.errors import IdempotencyKeyInUseError, IdempotencyKeyReusedError, InvalidIdempotencyKeyError
 from carboy.idempotency.schemas import StoredAnswer
 from carboy.idempotency.services import PURGE_EVERY, IdempotencyService, parse_key
-from carboy.testing import FakeDatabase, fake_of, override
+from carboy.testing import FakeDatabase, override
+from carboy.testing.fakes import FakeIdempotencyKeyDao
 from containers import Container
 
 SCOPE, KEY, FINGERPRINT = "create_user", "8e03978e-40d5-43dd-bc93-6894a57f9324", "abc"
@@ -146,7 +146,7 @@ async def test_work_that_is_cancelled_leaves_nothing_and_may_be_done_again(
 async def test_an_answer_that_cannot_be_stored_takes_its_effect_with_it(
     container: Container, creation: Creation, database: FakeDatabase
 ) -> None:
-    class Full(fake_of(IdempotencyKeyDao)):
+    class Full(FakeIdempotencyKeyDao):
         async def add(self, values: object) -> object:  # type: ignore[override]
             raise OSError("The disk is full.")
 

@@ -40,7 +40,9 @@ def bare() -> Flask:
 
 
 def test_each_error_has_a_code_of_its_own() -> None:
-    codes = [kind.code for kind in all_errors() if kind.__module__.startswith(("app.", "carboy.")) and "code" in vars(kind)]
+    codes = [
+        kind.code for kind in all_errors() if kind.__module__.startswith(("app.", "carboy.")) and "code" in vars(kind)
+    ]
     assert len(codes) == len(set(codes))
 
 
