@@ -6,7 +6,8 @@ import sys
 from asyncio import _unregister_task
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, nullcontext
-from contextvars import copy_context
+from contextvars import Context, copy_context
+from functools import partial
 from typing import Any
 
 from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope, Scope
@@ -99,19 +100,23 @@ class FlaskASGI:
         # A task of its own: when the server gives the request up, what it does in the database still ends. And not the
         # task is waited for, which would be cancelled with whoever waits, but a future.
         end: asyncio.Future[None] = loop.create_future()
-        task = _start(self._serve(scope, receive, send, end), loop)
+        # And a context of its own, as a thread may have to enter it while the task is stepped in the task's.
+        context = copy_context()
+        task = _start(self._serve(scope, receive, send, end, context), loop)
         if not task.done():
             self._requests.add(task)
         try:
             await end
         except asyncio.CancelledError:
-            self._give_up(task)
+            self._give_up(task, context)
             raise
         if task.cancelled():
             raise RuntimeError("The application cancelled the task of its own request.")
+        if task.exception() is not None:
+            exchange.take_over(context)
         task.result()
 
-    def _give_up(self, task: asyncio.Task[None]) -> None:
+    def _give_up(self, task: asyncio.Task[None], context: Context) -> None:
         """Let a request that the server no longer waits for come to its end, and do not wait for its client.
 
         No server has to tell such a request that its client has left: a body or a stream might keep it for ever.
@@ -119,10 +124,15 @@ class FlaskASGI:
         if task in self._reading:
             # No line of the application has run yet.
             task.cancel()
-        task.add_done_callback(_log_failure)
+        task.add_done_callback(partial(_log_failure, context))
 
     async def _serve(
-        self, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable, end: asyncio.Future[None]
+        self,
+        scope: HTTPScope,
+        receive: ASGIReceiveCallable,
+        send: ASGISendCallable,
+        end: asyncio.Future[None],
+        context: Context,
     ) -> None:
         task = asyncio.current_task()
         try:
@@ -131,7 +141,7 @@ class FlaskASGI:
                 refusal = Refusal(scope, receive, send)
                 receive, send = refusal.receive, refusal.send
             with body:
-                await self._respond(scope, body, length, Client(receive, send, end))
+                await self._respond(scope, body, length, Client(receive, send, end), context)
         except ClientDisconnectedError:
             _log.debug("The client left during %s %s", scope["method"], scope["path"])
         finally:
@@ -145,13 +155,13 @@ class FlaskASGI:
         body: RequestBody,
         length: int | None,
         client: Client,
+        context: Context,
     ) -> None:
         environ = build_environ(scope, body, length)
         match = self._views.find_async(environ)
-        here = Exchange(match, refusal=body.error if isinstance(body, RefusedBody) else None)
-        exchange.current.set(here)
-        # A context of its own, as a thread may have to enter it while this task is stepped in the task's.
-        place = (OnWorker if match is None else OnLoop)(self._loops, copy_context())
+        here = Exchange(client, match, refusal=body.error if isinstance(body, RefusedBody) else None)
+        context.run(exchange.current.set, here)
+        place = (OnWorker if match is None else OnLoop)(self._loops, context)
         try:
             answer = await place.begin(self.app, environ, client)
             if answer is not None:
@@ -220,7 +230,8 @@ def _start(coroutine: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop
         return loop.create_task(coroutine)
 
 
-def _log_failure(task: asyncio.Task[None]) -> None:
+def _log_failure(context: Context, task: asyncio.Task[None]) -> None:
     """Report what a request that was given up failed with: its server no longer does."""
     if not task.cancelled() and (error := task.exception()) is not None:
+        exchange.take_over(context)
         _log.error("A request failed after the server had given it up", exc_info=error)

@@ -26,6 +26,8 @@ class Client:
     send: Callable[[ASGISendEvent], Awaitable[None]]
     given_up: asyncio.Future[None]
     """Done once the server no longer waits for this request."""
+    has_left: bool = False
+    """Whether a stream to it has been cancelled."""
 
     async def tell(self, *messages: ASGISendEvent) -> None:
         """Send messages.
@@ -145,5 +147,5 @@ class Departure:
         self._timer = asyncio.get_running_loop().call_later(STREAM_GRACE_SECONDS, self._cancel)
 
     def _cancel(self) -> None:
-        self._has_cancelled = True
+        self._has_cancelled = self._client.has_left = True
         self._task.cancel()

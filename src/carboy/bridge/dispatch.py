@@ -15,7 +15,7 @@ from carboy.bridge import exchange
 from carboy.bridge.exchange import Exchange
 from carboy.bridge.greenlets import await_here, current_context, in_bridge, tame
 from carboy.bridge.loops import Loops, adopt_asgiref
-from carboy.bridge.streaming import LoopIterator, adapt_body
+from carboy.bridge.streaming import LoopIterator, adapt_body, end_with_client
 from carboy.bridge.urls import UrlBinding
 from carboy.bridge.views import Views
 
@@ -109,7 +109,7 @@ class Dispatch:
         async with workers.slots:
             worker = workers.take()
             try:
-                return await worker.submit(current_context().run, self._full_dispatch_request, *args)
+                return await worker.submit(current_context(), self._full_dispatch_request, *args)
             finally:
                 workers.give_back(worker)
 
@@ -137,9 +137,11 @@ class Dispatch:
     def process_response(self, *args: Any) -> Response:
         """Make sure of the body that is sent in the end, which an ``after_request`` function may have replaced."""
         response = self._process_response(*args)
+        here = exchange.current.get()
         if type(response.response) is not list:
             adapt_body(response, self._loops)
-        here = exchange.current.get()
+            if here is not None:
+                end_with_client(response, here.client)
         if here is not None:
             here.body_is_adapted = in_bridge()
         return response

@@ -1,10 +1,11 @@
 """What the bridge knows of the request that Flask is working on."""
 
-from contextvars import ContextVar
+from contextvars import Context, ContextVar
 from dataclasses import dataclass
 
 from werkzeug.exceptions import HTTPException
 
+from carboy.bridge.client import Client
 from carboy.bridge.views import Match
 
 
@@ -12,6 +13,7 @@ from carboy.bridge.views import Match
 class Exchange:
     """One request and its response."""
 
+    client: Client
     match: Match | None
     """The route to the async view that it was let onto the loop for; None for one that lives on a worker."""
     is_sure: bool = False
@@ -25,3 +27,13 @@ class Exchange:
 
 
 current: ContextVar[Exchange | None] = ContextVar("carboy_exchange", default=None)
+
+
+def take_over(context: Context) -> None:
+    """Set here what a request has set in its context, in order to report its failure.
+
+    Sentry, for one, notes in a variable which error it has been told, and would be told it again by the log.
+    """
+    for variable, value in context.items():
+        if variable is not current:
+            variable.set(value)

@@ -26,6 +26,13 @@ class BridgeGreenlet(greenlet):
     A new one costs two system calls, for the memory of its stack, and more than a switch to one that is there.
     """
 
+    parent = None
+    """Hidden, as New Relic takes a greenlet with a parent for a thread.
+
+    This one is part of a task, and serves many: New Relic would find the transaction of another request.
+    """
+    driver: greenlet
+    """The parent, which takes what the function waits for."""
     is_forked = False
     """Whether this is a forked child's copy: whoever would drive it further lives in the parent process."""
     outcome: tuple[Any, BaseException | None] | None = None
@@ -46,11 +53,11 @@ class BridgeGreenlet(greenlet):
             function, args = self._next()
 
     def _next(self) -> tuple[Callable[..., Any], tuple[object, ...]]:
-        driver = self.parent
-        assert driver is not None  # noqa: S101 - only the main greenlet has no parent.
-        call: tuple[Callable[..., Any], tuple[object, ...]] = driver.switch()
+        call: tuple[Callable[..., Any], tuple[object, ...]] = self.driver.switch()
         return call
 
+
+_set_parent = vars(greenlet)["parent"].__set__
 
 MOST_IDLE = 64
 """Greenlets of a thread to keep for what comes next; each holds some 16 KiB."""
@@ -79,11 +86,14 @@ class Greenlets(threading.local):
         return cast("T", result)
 
     def _take(self) -> BridgeGreenlet:
+        driver = getcurrent()
         if self._idle:
             child = self._idle.pop()
-            child.parent = getcurrent()
+            _set_parent(child, driver)
+            child.driver = driver
         else:
             child = BridgeGreenlet()
+            child.driver = driver
             child.switch()
         return child
 
@@ -142,8 +152,9 @@ def current_context() -> Context:
 
 def await_here(coroutine: Coroutine[Any, Any, T]) -> T:
     """Wait for a coroutine from synchronous code inside `Greenlets.run`, without blocking the event loop."""
-    driver = getcurrent().parent
-    assert driver is not None  # noqa: S101 - only the main greenlet has no parent, and it is not the bridge's.
+    current = getcurrent()
+    assert isinstance(current, BridgeGreenlet)  # noqa: S101 - the caller has asked `in_bridge`, or knows.
+    driver = current.driver
     try:
         awaited = coroutine.send(None)
         while True:

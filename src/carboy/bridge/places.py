@@ -73,7 +73,7 @@ class OnWorker:
             self._worker = worker = self._workers.take()
             answered: asyncio.Future[Answer] = worker.loop.create_future()
             post = partial(tell, worker.loop, settle, answered)
-            self._work = worker.submit(self._context.run, _begin_and_close, app, environ, post)
+            self._work = worker.submit(self._context, _begin_and_close, app, environ, post)
             self._work.add_done_callback(partial(_pass_on, answered))
             try:
                 answer = await answered
@@ -100,13 +100,14 @@ class OnWorker:
     async def step(self, answer: Answer) -> bytes:
         if self._worker is None:
             return await self._files.run(next, answer.chunks, END)
-        step = self._worker.submit(self._context.run, next, answer.chunks, END)
+        step = self._worker.submit(self._context, next, answer.chunks, END)
         try:
             return await asyncio.shield(step)
         except asyncio.CancelledError:
             if not step.done() and self._worker.cancel():
                 await asyncio.wait([step])
-            self._is_stuck = not step.done()
+            # A thread that blocks will tell of its failure by itself.
+            self._is_stuck = step.cancel()
             raise
 
     async def close(self, answer: Answer) -> None:
@@ -115,7 +116,7 @@ class OnWorker:
             if self._is_file and answer.close is not None:
                 await self._files.run(answer.close)
         elif answer.close is not None:
-            self._work = self._worker.submit(self._context.run, answer.close)
+            self._work = self._worker.submit(self._context, answer.close)
         self._give_back()
         if not self._is_stuck:
             await self._work

@@ -102,6 +102,9 @@ def begin(
         result = adapt(result)
     try:
         chunks, body = _chunks(result, start), None
+        if not start.status:
+            # It starts with the first step of its iterable, as New Relic has it for HTML.
+            chunks = chain([next(chunks, b"")], chunks)
         if start.status in NO_BODY_STATUSES or environ["REQUEST_METHOD"] == "HEAD":
             next(chunks, b"")
             body = b""
@@ -205,6 +208,8 @@ async def _send_steps(place: Place, answer: Answer, departure: Departure) -> Non
         await (departure.send(body) if start.sent else departure.send(start.message(), body))
         if departure.has_happened():
             return
+    if departure.has_happened():
+        return
     end = _body_message(b"", more=False)
     await (departure.send(end) if start.sent else departure.send(start.message(), end))
 

@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response
 from werkzeug.wsgi import FileWrapper
 
 from carboy.bridge import exchange
+from carboy.bridge.client import Client
 from carboy.bridge.greenlets import await_here, current_context, in_bridge
 from carboy.bridge.loops import Loops, greenlets
 from carboy.bridge.workers import Worker, settle, tell
@@ -160,7 +161,7 @@ class ThreadIterator(Iterator[Any]):
 
     async def _run(self, worker: Worker, function: Callable[[], Any]) -> Any:
         try:
-            return await worker.submit(self._context.run, function)
+            return await worker.submit(self._context, function)
         except asyncio.CancelledError:
             worker.cancel()
             raise
@@ -175,7 +176,7 @@ class ThreadIterator(Iterator[Any]):
                 close()
             return
         if close is not None:
-            worker.submit(self._context.run, close)
+            worker.submit(self._context, close)
         self._loops.workers.give_back(worker)
 
 
@@ -196,6 +197,33 @@ class FileIterator(Iterator[bytes]):
         close = getattr(self._source, "close", None)
         if close is not None:
             await_here(self._loops.files.run(close))
+
+
+class Stream(Iterator[Any]):
+    """A streamed body. It ends when it is cancelled because its client has left.
+
+    That is no failure of the application. Sentry, which sees what a body raises, would report it as one.
+    """
+
+    def __init__(self, source: Iterable[Any], client: Client) -> None:
+        self._source = source
+        self._client = client
+        self._iterator: Iterator[Any] | None = None
+
+    def __next__(self) -> Any:
+        if self._iterator is None:
+            self._iterator = iter(self._source)
+        try:
+            return next(self._iterator)
+        except asyncio.CancelledError:
+            if self._client.has_left:
+                raise StopIteration from None
+            raise
+
+    def close(self) -> None:
+        close = getattr(self._source, "close", None)
+        if close is not None:
+            close()
 
 
 def is_file(body: object) -> bool:
@@ -234,6 +262,9 @@ def sync_iterator(source: AsyncIterable[Any]) -> Iterator[Any]:
     return LoopIterator(source, async_to_sync(wait))
 
 
+_ADAPTED = (LoopIterator, ThreadIterator, FileIterator, Stream, str, bytes)
+
+
 def adapt_body(response: Response, loops: Loops) -> None:
     """Replace a streamed body by one that may be iterated where the request lives."""
     if response.is_sequence:
@@ -244,9 +275,16 @@ def adapt_body(response: Response, loops: Loops) -> None:
         return
     here = exchange.current.get()
     # Only the event loop is to be kept free.
-    if here is None or not in_bridge() or isinstance(body, LoopIterator | ThreadIterator | FileIterator | str | bytes):
+    if here is None or not in_bridge() or isinstance(body, _ADAPTED):
         return
     if is_file(body):
         response.response = FileIterator(body, loops)
     elif not here.waits_by_bridge:
         response.response = ThreadIterator(body, loops)
+
+
+def end_with_client(response: Response, client: Client) -> None:
+    """Let a body that is adapted, and that nothing replaces any more, end when its client has left."""
+    body: Any = response.response
+    if not response.is_sequence and not is_file(body) and not isinstance(body, FileIterator | Stream | str | bytes):
+        response.response = Stream(body, client)

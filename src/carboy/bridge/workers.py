@@ -5,11 +5,13 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Coroutine
+from contextvars import Context, copy_context
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
 from werkzeug.exceptions import ServiceUnavailable
 
+from carboy.bridge.exchange import take_over
 from carboy.bridge.greenlets import tame
 
 T = TypeVar("T")
@@ -38,26 +40,32 @@ class Worker:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
-        self._jobs: SimpleQueue[tuple[asyncio.Future[Any], Function, tuple[object, ...]] | None] = SimpleQueue()
+        self._jobs: SimpleQueue[tuple[asyncio.Future[Any], Context, Function, tuple[object, ...]] | None] = (
+            SimpleQueue()
+        )
         self._unfinished = 0
         self._when_idle: Callable[[Worker], None] | None = None
         self._waits_for: asyncio.Task[Any] | None = None
         self._cancelled = False
-        threading.Thread(target=self.work, name="carboy-worker", daemon=True).start()
+        # It serves many requests, and takes nothing from the one that it is started for, as Sentry would have it.
+        Context().run(threading.Thread(target=self.work, name="carboy-worker", daemon=True).start)
 
-    def submit(self, function: Callable[..., T], *args: object) -> asyncio.Future[T]:
-        """Run a function once those before it have ended."""
+    def submit(self, context: Context, function: Callable[..., T], *args: object) -> asyncio.Future[T]:
+        """Run a function in a context once those before it have ended."""
         future: asyncio.Future[T] = self.loop.create_future()
         self._unfinished += 1
-        self._jobs.put((future, function, args))
+        self._jobs.put((future, context, function, args))
         return future
 
-    def finish(self, future: asyncio.Future[Any], result: object, error: BaseException | None) -> None:
+    def finish(
+        self, future: asyncio.Future[Any], context: Context, result: object, error: BaseException | None
+    ) -> None:
         self._unfinished -= 1
         self._cancelled = False
         if not future.done():
             settle(future, result, error)
         elif error is not None and not isinstance(error, asyncio.CancelledError):
+            take_over(context)
             _log.error("A request failed after its client had its answer, or had left", exc_info=error)
         if not self._unfinished and self._when_idle is not None:
             call, self._when_idle = self._when_idle, None
@@ -100,15 +108,15 @@ class Worker:
         """Do what is submitted, in the thread."""
         _local.worker = self
         while (job := self._jobs.get()) is not None:
-            future, function, args = job
+            future, context, function, args = job
             result, error = None, None
             try:
-                result = function(*args)
+                result = context.run(function, *args)
             except BaseException as raised:  # noqa: BLE001 - whatever it is, it is the caller's.
                 error = tame(raised)
-            tell(self.loop, self.finish, future, result, error)
+            tell(self.loop, self.finish, future, context, result, error)
             # A thread that waits for its next job keeps nothing of the last one alive.
-            del job, future, function, args, result, error
+            del job, future, context, function, args, result, error
 
 
 def tell(loop: asyncio.AbstractEventLoop, function: Callable[..., object], *args: object) -> None:
@@ -220,7 +228,7 @@ class Workers:
         """
         async with self.slots:
             worker = self.take()
-            work = worker.submit(function, *args)
+            work = worker.submit(copy_context(), function, *args)
             self.give_back(worker)
             cancelled: asyncio.CancelledError | None = None
             while not work.done():

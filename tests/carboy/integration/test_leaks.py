@@ -22,7 +22,7 @@ SCRIPT = """
 import asyncio, sys
 from support.counting import CountingService
 from support.databases import database_settings
-from carboy.daos import UserDao
+from app.users.daos import UserDao
 from carboy.db import Database, create_engines, create_session_factory
 
 async def main(url):

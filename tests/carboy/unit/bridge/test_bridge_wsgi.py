@@ -68,6 +68,18 @@ async def test_a_response_may_be_started_by_the_first_step_of_its_iterable(app: 
     assert (await ask_wsgi(app, wsgi, method="HEAD")).body == b""
 
 
+async def test_a_whole_body_is_no_stream_even_if_its_first_step_starts_the_response(app: Flask) -> None:
+    """New Relic, which may insert a script into HTML, starts it so."""
+
+    def wsgi(_environ: dict[str, Any], start_response: Any) -> Iterator[bytes]:
+        start_response("200 OK", [*PLAIN, ("Content-Length", "5")])
+        yield b"whole"
+
+    app.wsgi_app = wsgi  # type: ignore[method-assign, assignment]
+    answer = await ask(FlaskASGI(app, streams=0))
+    assert (answer.status, answer.body, len(answer.messages)) == (200, b"whole", 2)
+
+
 async def test_an_error_may_replace_a_response_that_has_not_been_sent(app: Flask) -> None:
     def wsgi(_environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         start_response("200 OK", [*PLAIN, ("Content-Length", "99")])
