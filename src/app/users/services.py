@@ -1,9 +1,6 @@
-from typing import Any
-
 from app.users.daos import UserDao
 from app.users.schemas import UserCreate, UserQuery, UserRead, UserUpdate
 from carboy.schemas.base import Page, Versions
-from carboy.schemas.text import fold
 from carboy.services.pagination import Cursors
 from carboy.services.transactions import Service, UnitOfWork, read_only, transactional
 
@@ -23,9 +20,7 @@ class UserService(Service):
         Raises:
             InvalidCursorError: The cursor is not one of ours, or of another sort.
         """
-        equal = query.model_dump(include={"active"}, exclude_none=True)
-        equal |= _keys(query.model_dump(include={"username", "email"}, exclude_none=True))
-        return await self._cursors.page(self._users, query, search=query.q and fold(query.q), **equal)
+        return await self._cursors.page(self._users, query)
 
     @read_only
     async def get_user(self, user_id: int) -> UserRead:
@@ -43,7 +38,7 @@ class UserService(Service):
         Raises:
             UsernameTakenError, EmailTakenError: Another user has it, in whatever case.
         """
-        return await self._users.add(_columns(new.model_dump()))
+        return await self._users.add(new.model_dump())
 
     @transactional
     async def update_user(self, user_id: int, change: UserUpdate, versions: Versions = None) -> UserRead:
@@ -54,7 +49,7 @@ class UserService(Service):
             UserNotFoundError: There is no such user.
             UsernameTakenError, EmailTakenError: Another user has it, in whatever case.
         """
-        return await self._users.update(user_id, _columns(change.model_dump(exclude_unset=True)), versions=versions)
+        return await self._users.update(user_id, change.model_dump(exclude_unset=True), versions=versions)
 
     @transactional
     async def delete_user(self, user_id: int, versions: Versions = None) -> None:
@@ -65,12 +60,3 @@ class UserService(Service):
             UserNotFoundError: There is no such user.
         """
         await self._users.delete(user_id, versions=versions)
-
-
-def _columns(values: dict[str, Any]) -> dict[str, Any]:
-    """Complete the fields of a user by what is stored with them."""
-    return values | _keys({name: values[name] for name in ("username", "email", "full_name") if name in values})
-
-
-def _keys(names: dict[str, str | None]) -> dict[str, str | None]:
-    return {f"{field}_key": name and fold(name) for field, name in names.items()}

@@ -16,6 +16,7 @@ from carboy.db.failures import violated_columns
 from carboy.errors import ConflictError, NotFoundError, StaleVersionError
 from carboy.models.base import Base
 from carboy.schemas.base import Record, Versions
+from carboy.schemas.text import fold
 
 T = TypeVar("T")
 RecordT = TypeVar("RecordT", bound=Record)
@@ -31,15 +32,18 @@ class Dao(Generic[RecordT]):
         model: The table.
         record: What its rows are returned as.
         not_found: Raised when a row that was asked for is not there.
+        folded: By field whose case makes no difference, the column of its case-folded spelling. It is filled here, and is
+            what the field is compared by: databases disagree on what lower case is outside ASCII.
         conflicts: By column with a unique constraint, what to raise when a row has the value already.
         sorts: By the names that lists can be sorted by besides ``id``, the columns: none is null, and each is the first
             of an index.
-        searched: The columns in which lists look for text.
+        searched: The columns in which lists look for text; they hold case-folded text.
     """
 
     model: ClassVar[type[Base]]
     record: type[RecordT]
     not_found: ClassVar[type[NotFoundError]]
+    folded: ClassVar[Mapping[str, str]] = {}
     conflicts: ClassVar[Mapping[str, type[ConflictError]]] = {}
     sorts: ClassVar[Mapping[str, str]] = {}
     searched: ClassVar[Sequence[str]] = ()
@@ -73,12 +77,13 @@ class Dao(Generic[RecordT]):
             limit: The most rows to return.
             sort: ``id`` or names of `sorts`, with commas between them, each with - before it if it descends.
             place: Where to go on from; None for the beginning.
-            search: Only rows in which one of the `searched` columns has this text in it.
-            **equal: Only rows in which these columns have these values.
+            search: Only rows in which one of the `searched` columns has this text in it, in whatever case.
+            **equal: Only rows in which these fields have these values.
         """
         direction = place and place.direction
+        equal = self._compared(equal)
         statement = self._prepared(self._statements.page, shape_of(equal), search is not None, sort, direction)
-        parameters = equal | {"row_limit": limit + 1} | text_parameters(search)
+        parameters = equal | {"row_limit": limit + 1} | text_parameters(search and fold(search))
         if place is not None:
             parameters |= key_parameters(place.key)
         rows = await self._database.execute(statement, parameters)
@@ -89,8 +94,9 @@ class Dao(Generic[RecordT]):
 
     async def count(self, *, search: str | None = None, **equal: object) -> int:
         """Return the number of rows that `page` would go through."""
+        equal = self._compared(equal)
         statement = self._prepared(self._statements.count, shape_of(equal), search is not None)
-        [(number,)] = await self._database.execute(statement, equal | text_parameters(search))
+        [(number,)] = await self._database.execute(statement, equal | text_parameters(search and fold(search)))
         return int(number)
 
     async def add(self, values: Mapping[str, object]) -> RecordT:
@@ -99,7 +105,7 @@ class Dao(Generic[RecordT]):
         Raises:
             ConflictError: Another row has a value that must be unique; the class is the DAO's own.
         """
-        [record] = await self._write(self._prepared(self._statements.insert), stamped(self._known(values)))
+        [record] = await self._write(self._prepared(self._statements.insert), stamped(self._complete(values)))
         return record
 
     async def update(self, identity: int, values: Mapping[str, object], *, versions: Versions = None) -> RecordT:
@@ -118,7 +124,7 @@ class Dao(Generic[RecordT]):
         if not values:
             return await self._unchanged(identity, versions)
         statement = self._prepared(self._statements.update, versions is not None)
-        changed = await self._write(statement, {**self._known(values), **row_parameters(identity, versions)})
+        changed = await self._write(statement, {**self._complete(values), **row_parameters(identity, versions)})
         if not changed:
             await self._explain_miss(identity)
         return changed[0]
@@ -150,10 +156,11 @@ class Dao(Generic[RecordT]):
         raise StaleVersionError
 
     async def _find_by(self, **equal: object) -> RecordT | None:
-        """Return the row in which these columns have these values; they must be unique together.
+        """Return the row in which these fields have these values; they must be unique together.
 
         Within a transaction the row is locked until its end, so that what is worked out from it is not overtaken.
         """
+        equal = self._compared(equal)
         statement = self._prepared(self._statements.one, shape_of(equal), self._database.is_writing)
         records = self._records(await self._database.execute(statement, equal))
         return records[0] if records else None
@@ -163,11 +170,19 @@ class Dao(Generic[RecordT]):
             raise self.not_found
         return record
 
-    def _known(self, values: Mapping[str, object]) -> Mapping[str, object]:
+    def _complete(self, values: Mapping[str, object]) -> dict[str, object]:
+        """Return values with the case-folded spelling of each that has one, unless that is given too."""
         # A parameter that a statement has no place for would be left out without an error.
         for name in values:
             self._table.c[name]
-        return values
+        return {**self._compared({name: values[name] for name in self.folded if name in values}), **values}
+
+    def _compared(self, equal: Mapping[str, object]) -> dict[str, object]:
+        """Return what to compare columns with, for fields that shall have these values."""
+        return {
+            self.folded.get(name, name): fold(value) if name in self.folded and isinstance(value, str) else value
+            for name, value in equal.items()
+        }
 
     async def _write(self, statement: Insert | Update, values: Mapping[str, object]) -> list[RecordT]:
         try:

@@ -1,21 +1,17 @@
-from collections.abc import Mapping
 from datetime import datetime
-from typing import ClassVar
 
 from sqlalchemy import Delete, bindparam, delete, select
 
 from carboy.daos.base import Dao
-from carboy.errors import ConflictError, NotFoundError
+from carboy.errors import NotFoundError
 from carboy.idempotency.errors import IdempotencyKeyInUseError
 from carboy.idempotency.models import IdempotencyKey
 from carboy.idempotency.schemas import IdempotencyKeyRead
 
 
 class IdempotencyKeyDao(Dao[IdempotencyKeyRead]):
-    model = IdempotencyKey
-    record = IdempotencyKeyRead
-    not_found = NotFoundError
-    conflicts: ClassVar[Mapping[str, type[ConflictError]]] = {"key": IdempotencyKeyInUseError}
+    model, record, not_found = IdempotencyKey, IdempotencyKeyRead, NotFoundError
+    conflicts = {"key": IdempotencyKeyInUseError}
 
     async def find_by_key(self, scope: str, key: str) -> IdempotencyKeyRead | None:
         return await self._find_by(scope=scope, key=key)

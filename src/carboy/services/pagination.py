@@ -1,5 +1,6 @@
 import json
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from itsdangerous import BadSignature, Signer, base64_decode, base64_encode
@@ -26,22 +27,22 @@ class Cursors:
         # The serializer of the same library would try to compress what is short, which takes three times as long.
         self._signer = Signer(secret_key.get_secret_value(), salt=SALT)
 
-    async def page(
-        self, rows: Dao[RecordT], query: PageQuery, *, search: str | None = None, **equal: object
-    ) -> Page[RecordT]:
+    async def page(self, rows: Dao[RecordT], query: PageQuery, **equal: object) -> Page[RecordT]:
         """Return the page of a list that a query asks for.
 
         Args:
             rows: What is listed.
-            query: Which page.
-            search: Only rows that have this text in one of their searched columns.
-            **equal: Only rows in which these columns have these values.
+            query: Which page. What it has besides is what rows must have: in ``q`` text that is looked for, in each
+                other the value of the field of that name.
+            **equal: Only rows in which these fields have these values too.
 
         Raises:
             InvalidCursorError: The cursor is not one of ours, of another list, or of another sort.
         """
         name = rows.name
         place = None if query.cursor is None else self.decode(query.cursor, name, query.sort)
+        equal |= {field: value for field in _filters(type(query)) if (value := getattr(query, field)) is not None}
+        search: str | None = getattr(query, "q", None)
         found = await rows.page(limit=query.limit, sort=query.sort, place=place, search=search, **equal)
         before, after = _around(found, place)
         return Page(
@@ -77,6 +78,11 @@ class Cursors:
         if its_sort != sort:
             raise InvalidCursorError(f"The cursor is of sort={its_sort}: keep that, or begin without a cursor.")
         return Place(tuple(map(_value, key)), backward, inclusive)
+
+
+@cache
+def _filters(query: type[PageQuery]) -> tuple[str, ...]:
+    return tuple(field for field in query.model_fields if field not in {*PageQuery.model_fields, "q"})
 
 
 def _value(plain: Any) -> Any:

@@ -16,6 +16,7 @@ from carboy.errors import StaleVersionError
 from carboy.idempotency.daos import IdempotencyKeyDao
 from carboy.idempotency.schemas import IdempotencyKeyRead
 from carboy.schemas.base import Record, Versions
+from carboy.schemas.text import fold
 from carboy.testing.database import FakeDatabase, Row
 
 RecordT = TypeVar("RecordT", bound=Record)
@@ -58,7 +59,7 @@ class FakeDao(Dao[RecordT]):
     async def add(self, values: Mapping[str, object]) -> RecordT:
         self._database.touch(writes=True)
         row = {column.name: _value_of(column.default) for column in self._table.columns}
-        row |= {"id": self._database.next_id(self._table.name)} | {**stamped(self._known(values))}
+        row |= {"id": self._database.next_id(self._table.name)} | {**stamped(self._complete(values))}
         self._check(row)
         self._all()[row["id"]] = row
         return self._record(row)
@@ -69,7 +70,7 @@ class FakeDao(Dao[RecordT]):
         if not values:
             return self._record(row)
         renewed = {column.name: _value_of(column.onupdate) for column in self._table.columns if column.onupdate}
-        changed = row | renewed | {**self._known(values)} | {"version": row["version"] + 1}
+        changed = row | renewed | {**self._complete(values)} | {"version": row["version"] + 1}
         self._check(changed)
         self._all()[identity] = changed
         return self._record(changed)
@@ -95,6 +96,7 @@ class FakeDao(Dao[RecordT]):
         return row
 
     def _matching(self, equal: Mapping[str, object], search: str | None = None) -> list[Row]:
+        equal, search = self._compared(equal), search and fold(search)
         for name in equal:
             self._table.c[name]  # Fails for a column that is not there, as the real one does.
         rows = [row for row in self._all().values() if all(row[name] == equal[name] for name in equal)]

@@ -79,11 +79,14 @@ async def test_a_row_that_is_not_there_is_not_found(users: UserDao, write: Write
     assert await write(lambda: users.get(user.id)) == user
 
 
-async def test_rows_are_found_by_their_keys_alone(users: UserDao, write: Write) -> None:
-    user = await write(lambda: users.add(user_row("ada", username="Ada")))
-    assert await write(lambda: users.get_by_username("ada")) == user
-    assert await write(lambda: users.get_by_email("ada@a.org")) == user
-    assert await write(lambda: users.find_by_username("Ada")) is None
+async def test_rows_are_found_in_whatever_case(users: UserDao, write: Write) -> None:
+    user = await write(lambda: users.add({"username": "Straße", "email": "Ada@a.org"}))
+    assert user.username == "Straße"
+    for name in ("Straße", "STRASSE", "strasse"):
+        assert await write(partial(users.get_by_username, name)) == user
+    assert await write(lambda: users.get_by_email("ADA@a.org")) == user
+    with pytest.raises(UsernameTakenError):
+        await write(lambda: users.add(user_row("eve") | {"username": "STRASSE", "username_key": "strasse"}))
     assert await write(lambda: users.find_by_email("")) is None
     with pytest.raises(UserNotFoundError):
         await write(lambda: users.get_by_username("bob"))

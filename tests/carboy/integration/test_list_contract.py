@@ -77,9 +77,9 @@ def get(contract_database: Database, users: UserDao) -> Get:
 
 async def get_page(database: Database, users: UserDao, search: str | None = None, **query: Any) -> Page[UserRead]:
     """Ask for a page; what the query of users does not know is what a column must equal."""
-    equal = {name: query.pop(name) for name in [*query] if name not in UserQuery.model_fields or name == "active"}
+    equal = {name: query.pop(name) for name in [*query] if name not in UserQuery.model_fields}
     cursors = Cursors(SecretStr("x" * 32))
-    return await database.read(lambda: cursors.page(users, UserQuery(**query), search=search, **equal))
+    return await database.read(lambda: cursors.page(users, UserQuery(q=search, **query), **equal))
 
 
 async def fill(users: UserDao, write: Write) -> list[dict[str, Any]]:
