@@ -18,7 +18,7 @@ COPIED = ["asgi.py", "containers.py", "config.yaml", "pyproject.toml", "src", "t
 def code_in(guide: str) -> list[tuple[list[str], str]]:
     """Return the blocks of code, each with the files that the text since the block before names."""
     parts = re.split(r"```python\n(.*?)```\n", guide, flags=re.DOTALL)
-    return [(re.findall(r"`((?:src|tests)?[\w/]*\.py)`", text), code) for text, code in zip(parts[::2], parts[1::2])]
+    return [(re.findall(r"`((?:src|tests)?[\w/]*\.py)`", text), code) for text, code in zip(parts[::2], parts[1::2], strict=False)]
 
 
 def insert(file: Path, lines: str, before: str) -> None:

@@ -1,9 +1,11 @@
 """The kit as a dependency: its wheel, in an environment where there is no other ``carboy``, below an application."""
 
 import shutil
+import sqlite3
 import subprocess
 import sys
 import sysconfig
+from contextlib import closing
 from pathlib import Path
 from venv import EnvBuilder
 
@@ -24,20 +26,37 @@ OURS = [
 ]
 
 
+NEW_MODEL = """
+from sqlalchemy.orm import Mapped
+
+from carboy.models import Base
+
+
+class Letter(Base):
+    __tablename__ = "letters"
+
+    text: Mapped[str]
+"""
+
+
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    # A copy, as building leaves files beside the sources.
-    source, dist = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("dist")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of what the kit is built from, as building leaves files beside it."""
+    source = tmp_path_factory.mktemp("source")
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
     shutil.copytree(ROOT / "src", source / "src", ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
-    pip("wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(dist), str(source))
-    [wheel] = dist.glob("carboy-*.whl")
+    return source
+
+
+def build(source: Path, folder: Path) -> Path:
+    pip("wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(folder), str(source))
+    [wheel] = folder.glob("carboy-*.whl")
     return wheel
 
 
 @pytest.fixture(scope="module")
-def project(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def project(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An application without ``src/carboy``, beside an environment that has the wheel and what it depends on."""
     project = tmp_path_factory.mktemp("project")
     EnvBuilder(symlinks=True).create(project / "venv")
@@ -45,7 +64,7 @@ def project(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     packages = Path(sysconfig.get_path("purelib", "venv", scheme))
     # Of a folder that a .pth file names no other .pth file is read: what is installed here as editable is not there.
     (packages / "dependencies.pth").write_text(sysconfig.get_path("purelib"))
-    pip("--python", str(project / "venv/bin/python"), "install", "--no-deps", "--no-index", str(wheel))
+    install(project, build(source, tmp_path_factory.mktemp("dist")))
     for name in OURS:
         (project / name).parent.mkdir(parents=True, exist_ok=True)
         if (ROOT / name).is_dir():
@@ -60,11 +79,16 @@ def pip(*arguments: str) -> None:
     subprocess.run(command, check=True, capture_output=True)  # noqa: S603 - the tests choose what is run.
 
 
+def install(project: Path, wheel: Path) -> None:
+    python = str(project / "venv/bin/python")
+    pip("--python", python, "install", "--no-deps", "--no-index", "--force-reinstall", str(wheel))
+
+
 def python(project: Path, *arguments: str) -> str:
     done = subprocess.run(  # noqa: S603 - likewise.
         [project / "venv/bin/python", *arguments],
         cwd=project,
-        env={"PYTHONPATH": f"{project}/src", "PATH": "", "CARBOY_ENV": "development"},
+        env={"PYTHONPATH": f"{project}/src", "PATH": "", "FLASK_APP": "asgi"},
         capture_output=True,
         text=True,
         check=False,
@@ -81,7 +105,7 @@ def test_the_wheel_holds_the_kit_alone(project: Path) -> None:
 
 
 def test_an_application_on_the_wheel_migrates_and_serves(project: Path) -> None:
-    python(project, "-m", "flask", "--app", "asgi", "db", "upgrade")
+    python(project, "-m", "flask", "db", "upgrade")
     with free_port() as port:
         server = subprocess.Popen(  # noqa: S603 - likewise.
             [project / "venv/bin/python", "-m", "hypercorn", "--bind", f"127.0.0.1:{port}", "asgi:app"],
@@ -112,3 +136,25 @@ def answers(url: str) -> bool:
 def test_the_tests_of_an_application_pass_on_the_wheel(project: Path) -> None:
     said = python(project, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "tests/app/unit")
     assert " passed" in said
+
+
+def test_an_upgrade_of_the_kit_may_bring_a_table(project: Path, source: Path, tmp_path: Path) -> None:
+    python(project, "-m", "flask", "db", "upgrade")
+    (source / "src/carboy/letters").mkdir()
+    (source / "src/carboy/letters/__init__.py").touch()
+    (source / "src/carboy/letters/models.py").write_text(NEW_MODEL)
+    # Whoever works on the kit writes its revision as a team writes its own.
+    install(project, build(source, tmp_path / "model"))
+    python(project, "-m", "flask", "db", "revision", "--kit", "add letters")
+    [revision] = (project / "venv").rglob("carboy/migrations/*_add_letters.py")
+    shutil.move(revision, source / "src/carboy/migrations")
+    install(project, build(source, tmp_path / "revision"))
+
+    before = set((project / "src/app/migrations").iterdir())
+    python(project, "-m", "flask", "db", "upgrade")
+    python(project, "-m", "flask", "db", "check")
+    with closing(sqlite3.connect(project / "var/carboy.db")) as database:
+        assert database.execute("SELECT count(*) FROM letters").fetchone() == (0,)
+    python(project, "-m", "flask", "db", "revision", "nothing of the kit's")
+    [revision] = set((project / "src/app/migrations").iterdir()) - before
+    assert "letters" not in revision.read_text()
