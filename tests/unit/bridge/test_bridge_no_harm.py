@@ -78,6 +78,25 @@ async def test_awaiting_a_task_that_another_has_cancelled_is_a_logged_500(
     assert "cancelled" in caplog.text
 
 
+@pytest.mark.parametrize("path", ["/async", "/sync"])
+async def test_a_cancelled_task_is_an_error_of_its_request_in_hooks_around_the_view_too(
+    app: Flask, asgi: FlaskASGI, path: str
+) -> None:
+    @app.teardown_request
+    async def await_cancelled(_error: BaseException | None) -> None:
+        raise asyncio.CancelledError
+
+    app.add_url_rule("/sync", "sync", lambda: "sync")
+
+    @app.get("/async")
+    async def view() -> str:
+        return "async"
+
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="cancelled"):
+            await within(ask(asgi, path), 5)
+
+
 async def test_a_view_that_cancels_itself_is_an_error_of_that_request(app: Flask, asgi: FlaskASGI) -> None:
     @app.get("/")
     async def view() -> str:
