@@ -3,6 +3,8 @@
 import asyncio
 import inspect
 from collections.abc import Callable, Coroutine
+from contextlib import nullcontext
+from contextvars import copy_context
 from functools import partial, wraps
 from types import FunctionType
 from typing import Any
@@ -77,7 +79,7 @@ class Dispatch:
         try:
             here = exchange.current.get()
             if here is not None and not here.is_sure and in_bridge() and self._has_strayed(here):
-                return await_here(self._run_on_worker(*args))
+                return await_here(self._run_on_worker(here, *args))
             return self._full_dispatch_request(*args)
         except (SystemExit, KeyboardInterrupt) as error:
             raise tame(error) from error
@@ -104,12 +106,16 @@ class Dispatch:
             here.is_sure = self._views.hand_over(here.match, adapter)
         return adapter
 
-    async def _run_on_worker(self, *args: Any) -> Any:
+    async def _run_on_worker(self, here: Exchange, *args: Any) -> Any:
         workers = self._loops.workers
-        async with workers.slots:
+        # One that lives on a worker, and asks another view by way of async code, has a slot already, and its own thread
+        # in its context.
+        is_on_loop = here.match is not None
+        context = current_context() if is_on_loop else copy_context()
+        async with workers.slots if is_on_loop else nullcontext():
             worker = workers.take()
             try:
-                return await worker.submit(current_context().run, self._full_dispatch_request, *args)
+                return await worker.submit(context.run, self._full_dispatch_request, *args)
             finally:
                 workers.give_back(worker)
 
