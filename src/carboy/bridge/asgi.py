@@ -109,7 +109,10 @@ class FlaskASGI:
             raise
         if task.cancelled():
             raise RuntimeError("The application cancelled the task of its own request.")
-        task.result()
+        try:
+            task.result()
+        except GeneratorExit as error:
+            raise RuntimeError("The application raised GeneratorExit.") from error
 
     def _give_up(self, task: asyncio.Task[None]) -> None:
         """Let a request that the server no longer waits for come to its end, and do not wait for its client.

@@ -76,17 +76,21 @@ class Dispatch:
 
     def full_dispatch_request(self, *args: Any) -> Any:
         """Do as Flask does, on a worker if need be, and let nothing that a view raises end more than its request."""
+        here = exchange.current.get()
         try:
-            here = exchange.current.get()
             if here is not None and not here.is_sure and in_bridge() and self._has_strayed(here):
                 return await_here(self._run_on_worker(here, *args))
             return self._full_dispatch_request(*args)
-        except (SystemExit, KeyboardInterrupt) as error:
-            raise tame(error) from error
         except asyncio.CancelledError as error:
             if _is_being_cancelled():
                 raise
             raise RuntimeError("The application awaited a task that was cancelled.") from error
+        except Exception:
+            raise
+        except BaseException as error:
+            if here is None:
+                raise
+            raise tame(error) from error
 
     def _has_strayed(self, here: Exchange) -> bool:
         """Tell whether a request has come to the loop for another view than Flask has found, as its URL was changed."""
