@@ -9,6 +9,7 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from contextvars import copy_context
 from typing import Any
 
+from asgiref.sync import SyncToAsync, ThreadSensitiveContext
 from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope, Scope
 from flask import Flask
 
@@ -91,11 +92,13 @@ class FlaskASGI:
         if scope["type"] == "lifespan":
             await self._live(receive, send)
             return
-        if scope["type"] != "http":
+        if scope["type"] == "websocket":
             await receive()
             # Closing before accepting makes the server answer the handshake with 403.
             await send({"type": "websocket.close", "code": 1000, "reason": "This application serves HTTP only."})
             return
+        if scope["type"] != "http":
+            raise ValueError(f"This application does not serve the protocol {scope['type']!r}.")
         # A task of its own: when the server gives the request up, what it does in the database still ends. And not the
         # task is waited for, which would be cancelled with whoever waits, but a future.
         end: asyncio.Future[None] = loop.create_future()
@@ -153,6 +156,8 @@ class FlaskASGI:
         match = self._views.find_async(environ)
         here = Exchange(match, refusal=body.error if isinstance(body, RefusedBody) else None)
         exchange.current.set(here)
+        # Else asgiref has one thread for the sync functions of all requests.
+        SyncToAsync.thread_sensitive_context.set(ThreadSensitiveContext())
         # A context of its own, as a thread may have to enter it while this task is stepped in the task's.
         place = (OnWorker if match is None else OnLoop)(self._loops, copy_context())
         try:

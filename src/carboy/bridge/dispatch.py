@@ -68,7 +68,7 @@ class Dispatch:
 
     def ensure_sync(self, func: Function) -> Function:
         """Return what Flask may call in place of a view, hook, error handler, teardown function or signal receiver."""
-        return partial(self._wait_for_call, func) if _is_async(func) else func
+        return _Waiting(self._wait_for_call, func) if _is_async(func) else func
 
     def _wait_for_call(self, func: Function, *args: Any, **kwargs: Any) -> Any:
         # What `Loops.wait_for` would do too, a little later.
@@ -153,6 +153,13 @@ class Dispatch:
         if here is not None:
             here.body_is_adapted = in_bridge()
         return response
+
+
+class _Waiting(partial[Any]):
+    """A partial function that is a method where it stands in a class, as what asgiref makes is."""
+
+    def __get__(self, instance: object, _owner: type | None = None) -> Function:
+        return self if instance is None else partial(self, instance)
 
 
 def _is_async(func: Function) -> bool:

@@ -105,10 +105,12 @@ class Views:
         return is_async
 
     def _is_surrounded(self) -> bool:
-        """Tell whether WSGI middleware has been put around this application (``app.wsgi_app = ...``).
+        """Tell whether WSGI middleware has been put around this application (``app.wsgi_app = ...``, or a subclass's).
 
         Werkzeug's `ProxyFix` does not count: it only edits the environ.
         """
+        if type(self._app).wsgi_app is not Flask.wsgi_app:
+            return True
         wsgi_app = self._app.__dict__.get("wsgi_app")
         if wsgi_app is None:
             return False
