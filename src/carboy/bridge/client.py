@@ -59,7 +59,7 @@ class Departure:
         self._task = task
 
     async def __aenter__(self) -> Self:
-        self._watch = asyncio.create_task(self._wait_for_disconnect())
+        self._watch = asyncio.create_task(_wait_for_disconnect(self._client.receive))
         self._watch.add_done_callback(self._leave)
         self._client.given_up.add_done_callback(self._leave)
         return self
@@ -125,11 +125,6 @@ class Departure:
         if is_cancelled:
             self._task.cancel()
 
-    async def _wait_for_disconnect(self) -> None:
-        while (await self._client.receive())["type"] != "http.disconnect":  # noqa: ASYNC110 - it waits in receive().
-            # What is left of a body may be there at once, and without end.
-            await asyncio.sleep(0)
-
     def _leave(self, future: asyncio.Future[Any]) -> None:
         if not future.cancelled():
             # A server that fails to say whether there still is a client has none.
@@ -147,3 +142,10 @@ class Departure:
     def _cancel(self) -> None:
         self._has_cancelled = True
         self._task.cancel()
+
+
+async def _wait_for_disconnect(receive: ASGIReceiveCallable) -> None:
+    # No method: what cancels it in the end holds its frame, and would hold with it who holds the task.
+    while (await receive())["type"] != "http.disconnect":  # noqa: ASYNC110 - it waits in receive().
+        # What is left of a body may be there at once, and without end.
+        await asyncio.sleep(0)
