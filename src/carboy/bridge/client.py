@@ -94,6 +94,8 @@ class Departure:
         try:
             await asyncio.wait([self._sending])
         except asyncio.CancelledError:
+            if self._has_cancelled:
+                raise
             # It is the body's, and comes back where that waits next.
             self._task.uncancel()
             self._task.cancel()
@@ -116,6 +118,8 @@ class Departure:
             try:
                 await asyncio.wait([sending])
             except asyncio.CancelledError:
+                if self._has_cancelled:
+                    raise
                 self._task.uncancel()
                 is_cancelled = True
         self._sending = None
