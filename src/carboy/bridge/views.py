@@ -27,7 +27,7 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS",
 class Match:
     """A route that a request's URL has been found to name."""
 
-    domain: str | None
+    adapter: MapAdapter
     path: str
     method: str
     rule: Rule
@@ -69,7 +69,7 @@ class Views:
             rule, arguments = adapter.match(path, method, return_rule=True)
         except Exception:  # noqa: BLE001 - no view, or a converter that wants more than a URL: Flask will say so.
             return None
-        return Match(_domain(adapter), path, method, rule, arguments) if self.is_async(rule.endpoint, method) else None
+        return Match(adapter, path, method, rule, arguments) if self.is_async(rule.endpoint, method) else None
 
     def hand_over(self, match: Match, adapter: MapAdapter) -> bool:
         """Let Flask have a match that it would find again, as matching is a tenth of a small request.
@@ -83,7 +83,8 @@ class Views:
             or adapter.default_method != match.method
             or adapter.map is not match.rule.map
             or type(adapter) is not MapAdapter
-            or _domain(adapter) != match.domain
+            or adapter.subdomain != match.adapter.subdomain
+            or (adapter.map.host_matching and adapter.server_name != match.adapter.server_name)
         ):
             return False
         adapter.__class__ = _MatchedAdapter
@@ -130,11 +131,6 @@ class Views:
         if self._adapter is None:
             self._adapter = self._map.bind("localhost")
         return self._adapter
-
-
-def _domain(adapter: MapAdapter) -> str | None:
-    """Return what an adapter compares with the hosts or subdomains of its routes."""
-    return adapter.server_name if adapter.map.host_matching else adapter.subdomain
 
 
 def _without_conversion(urls: Map) -> Map:
