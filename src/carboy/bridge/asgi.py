@@ -10,6 +10,7 @@ from contextvars import Context, copy_context
 from functools import partial
 from typing import Any
 
+from asgiref.sync import SyncToAsync, ThreadSensitiveContext
 from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope, Scope
 from flask import Flask
 
@@ -92,11 +93,13 @@ class FlaskASGI:
         if scope["type"] == "lifespan":
             await self._live(receive, send)
             return
-        if scope["type"] != "http":
+        if scope["type"] == "websocket":
             await receive()
             # Closing before accepting makes the server answer the handshake with 403.
             await send({"type": "websocket.close", "code": 1000, "reason": "This application serves HTTP only."})
             return
+        if scope["type"] != "http":
+            raise ValueError(f"This application does not serve the protocol {scope['type']!r}.")
         # A task of its own: when the server gives the request up, what it does in the database still ends. And not the
         # task is waited for, which would be cancelled with whoever waits, but a future.
         end: asyncio.Future[None] = loop.create_future()
@@ -114,7 +117,10 @@ class FlaskASGI:
             raise RuntimeError("The application cancelled the task of its own request.")
         if task.exception() is not None:
             exchange.take_over(context)
-        task.result()
+        try:
+            task.result()
+        except GeneratorExit as error:
+            raise RuntimeError("The application raised GeneratorExit.") from error
 
     def _give_up(self, task: asyncio.Task[None], context: Context) -> None:
         """Let a request that the server no longer waits for come to its end, and do not wait for its client.
@@ -161,6 +167,8 @@ class FlaskASGI:
         match = self._views.find_async(environ)
         here = Exchange(client, match, refusal=body.error if isinstance(body, RefusedBody) else None)
         context.run(exchange.current.set, here)
+        # Else asgiref has one thread for the sync functions of all requests.
+        context.run(SyncToAsync.thread_sensitive_context.set, ThreadSensitiveContext())
         place = (OnWorker if match is None else OnLoop)(self._loops, context)
         try:
             answer = await place.begin(self.app, environ, client)

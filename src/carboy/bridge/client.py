@@ -61,7 +61,7 @@ class Departure:
         self._task = task
 
     async def __aenter__(self) -> Self:
-        self._watch = asyncio.create_task(self._wait_for_disconnect())
+        self._watch = asyncio.create_task(_wait_for_disconnect(self._client.receive))
         self._watch.add_done_callback(self._leave)
         self._client.given_up.add_done_callback(self._leave)
         return self
@@ -96,6 +96,8 @@ class Departure:
         try:
             await asyncio.wait([self._sending])
         except asyncio.CancelledError:
+            if self._has_cancelled:
+                raise
             # It is the body's, and comes back where that waits next.
             self._task.uncancel()
             self._task.cancel()
@@ -118,6 +120,8 @@ class Departure:
             try:
                 await asyncio.wait([sending])
             except asyncio.CancelledError:
+                if self._has_cancelled:
+                    raise
                 self._task.uncancel()
                 is_cancelled = True
         self._sending = None
@@ -126,11 +130,6 @@ class Departure:
         sending.result()
         if is_cancelled:
             self._task.cancel()
-
-    async def _wait_for_disconnect(self) -> None:
-        while (await self._client.receive())["type"] != "http.disconnect":  # noqa: ASYNC110 - it waits in receive().
-            # What is left of a body may be there at once, and without end.
-            await asyncio.sleep(0)
 
     def _leave(self, future: asyncio.Future[Any]) -> None:
         if not future.cancelled():
@@ -149,3 +148,10 @@ class Departure:
     def _cancel(self) -> None:
         self._has_cancelled = self._client.has_left = True
         self._task.cancel()
+
+
+async def _wait_for_disconnect(receive: ASGIReceiveCallable) -> None:
+    # No method: what cancels it in the end holds its frame, and would hold with it who holds the task.
+    while (await receive())["type"] != "http.disconnect":  # noqa: ASYNC110 - it waits in receive().
+        # What is left of a body may be there at once, and without end.
+        await asyncio.sleep(0)
