@@ -192,6 +192,7 @@ class FlaskASGI:
             self._reading.discard(task)
 
     async def _live(self, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        _mend_server()
         await receive()
         started = False
         try:
@@ -228,6 +229,14 @@ class FlaskASGI:
         for task in self._requests:
             # Documented for those who extend asyncio: whoever ends the loop waits for all tasks that are registered.
             _unregister_task(task)
+
+
+def _mend_server() -> None:
+    """Mend what is known to leak in the server, if it is hypercorn: whatever serves has been imported by now."""
+    if "hypercorn.protocol" in sys.modules:
+        from carboy.bridge import hypercorn_leaks  # noqa: PLC0415 - where another server serves, it may be missing.
+
+        hypercorn_leaks.mend()
 
 
 def _start(coroutine: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop) -> asyncio.Task[None]:

@@ -1,7 +1,7 @@
 """The client of a request, as its server knows it: what it is sent, and whether it is still there."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -29,8 +29,8 @@ class Client:
     has_left: bool = False
     """Whether a stream to it has been cancelled."""
 
-    async def tell(self, *messages: ASGISendEvent) -> None:
-        """Send messages.
+    async def tell(self, messages: Iterable[ASGISendEvent]) -> None:
+        """Send messages, each of which is made when it is its turn.
 
         Raises:
             ClientDisconnectedError: The server says that nobody is there.
@@ -92,7 +92,7 @@ class Departure:
             ClientDisconnectedError: It has left.
         """
         await self._until_sent()
-        self._sending = asyncio.create_task(self._client.tell(*messages))
+        self._sending = asyncio.create_task(self._client.tell(messages))
         try:
             await asyncio.wait([self._sending])
         except asyncio.CancelledError:

@@ -104,6 +104,10 @@ class Greenlets(threading.local):
         child.gr_context = None
         if len(self._idle) < MOST_IDLE:
             self._idle.append(child)
+        else:
+            # It does not end by itself: its own stack refers to it, which the garbage collector cannot see.
+            child.parent = getcurrent()
+            child.throw()
 
 
 @types.coroutine
