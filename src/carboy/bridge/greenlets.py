@@ -106,7 +106,7 @@ class Greenlets(threading.local):
             self._idle.append(child)
         else:
             # It does not end by itself: its own stack refers to it, which the garbage collector cannot see.
-            child.parent = getcurrent()
+            _set_parent(child, getcurrent())
             child.throw()
 
 
