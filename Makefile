@@ -10,6 +10,9 @@ VENV ?= .venv
 HOST ?= 127.0.0.1
 PORT ?= 8000
 
+# Half as many again as there are processors: many tests wait for a server.
+WORKERS ?= $(shell echo $$(( ($$(getconf _NPROCESSORS_ONLN) * 3 + 1) / 2 )))
+
 BIN := $(VENV)/bin
 export FLASK_APP := asgi
 
@@ -27,7 +30,7 @@ run: $(VENV)/run.stamp ## Migrate the database and serve the API (HOST, PORT and
 
 .PHONY: test
 test: $(VENV)/dev.stamp ## Run all tests and measure their coverage
-	$(BIN)/pytest -n auto --maxprocesses 6 --dist worksteal --cov --cov-report=term
+	$(BIN)/pytest -n $(WORKERS) --maxprocesses 6 --dist worksteal --cov --cov-report=term
 
 .PHONY: torture
 torture: $(VENV)/dev.stamp ## Run the heavy tests and show their figures

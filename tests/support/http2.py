@@ -26,6 +26,29 @@ def tasks_of(server: Server) -> int:
     return int(answer.rpartition(b"\r\n\r\n")[2])
 
 
+async def download(server: Server, path: str) -> bytes:
+    """Read an answer to its end, opening the window for more whenever it has been used up."""
+    assert isinstance(server.address, tuple)
+    reader, writer = await asyncio.open_connection(*server.address)
+    connection = h2.connection.H2Connection(h2.config.H2Configuration(client_side=True))
+    connection.initiate_connection()
+    connection.send_headers(
+        1, [(":method", "GET"), (":path", path), (":authority", "a"), (":scheme", "http")], end_stream=True
+    )
+    body, has_ended = bytearray(), False
+    while not has_ended:
+        writer.write(connection.data_to_send())
+        data = await reader.read(65536)
+        assert data, "The server closes the connection"
+        for event in connection.receive_data(data):
+            if isinstance(event, h2.events.DataReceived):
+                body += event.data
+                connection.acknowledge_received_data(event.flow_controlled_length, 1)
+            has_ended = has_ended or isinstance(event, h2.events.StreamEnded)
+    writer.close()
+    return bytes(body)
+
+
 async def open_streams(server: Server) -> asyncio.StreamWriter:
     """Open a stream for each of `ANSWERS`, and wait until all have begun to be answered."""
     assert isinstance(server.address, tuple)

@@ -19,12 +19,18 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
 
 
 @pytest.fixture
-def tell(database_url: str, capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
+def show(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
     """Return what shows how far a test has come, which takes minutes, on the terminal."""
-    name = database_url.partition("+")[0]
 
-    def tell(figures: str) -> None:
+    def show(figures: str) -> None:
         with capsys.disabled():
-            print(f"{name}: {figures}", flush=True)  # noqa: T201 - it is to be seen.
+            print(figures, flush=True)  # noqa: T201 - it is to be seen.
 
-    return tell
+    return show
+
+
+@pytest.fixture
+def tell(database_url: str, show: Callable[[str], None]) -> Callable[[str], None]:
+    """Return what shows it with the name of the database."""
+    name = database_url.partition("+")[0]
+    return lambda figures: show(f"{name}: {figures}")

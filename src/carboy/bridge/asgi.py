@@ -10,6 +10,7 @@ from contextvars import Context, copy_context
 from functools import partial
 from typing import Any
 
+from asgiref.sync import SyncToAsync, ThreadSensitiveContext
 from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope, Scope
 from flask import Flask
 
@@ -92,11 +93,13 @@ class FlaskASGI:
         if scope["type"] == "lifespan":
             await self._live(receive, send)
             return
-        if scope["type"] != "http":
+        if scope["type"] == "websocket":
             await receive()
             # Closing before accepting makes the server answer the handshake with 403.
             await send({"type": "websocket.close", "code": 1000, "reason": "This application serves HTTP only."})
             return
+        if scope["type"] != "http":
+            raise ValueError(f"This application does not serve the protocol {scope['type']!r}.")
         # A task of its own: when the server gives the request up, what it does in the database still ends. And not the
         # task is waited for, which would be cancelled with whoever waits, but a future.
         end: asyncio.Future[None] = loop.create_future()
@@ -114,7 +117,10 @@ class FlaskASGI:
             raise RuntimeError("The application cancelled the task of its own request.")
         if task.exception() is not None:
             exchange.take_over(context)
-        task.result()
+        try:
+            task.result()
+        except GeneratorExit as error:
+            raise RuntimeError("The application raised GeneratorExit.") from error
 
     def _give_up(self, task: asyncio.Task[None], context: Context) -> None:
         """Let a request that the server no longer waits for come to its end, and do not wait for its client.
@@ -161,6 +167,8 @@ class FlaskASGI:
         match = self._views.find_async(environ)
         here = Exchange(client, match, refusal=body.error if isinstance(body, RefusedBody) else None)
         context.run(exchange.current.set, here)
+        # Else asgiref has one thread for the sync functions of all requests.
+        context.run(SyncToAsync.thread_sensitive_context.set, ThreadSensitiveContext())
         place = (OnWorker if match is None else OnLoop)(self._loops, context)
         try:
             answer = await place.begin(self.app, environ, client)
@@ -184,6 +192,7 @@ class FlaskASGI:
             self._reading.discard(task)
 
     async def _live(self, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        _mend_server()
         await receive()
         started = False
         try:
@@ -220,6 +229,14 @@ class FlaskASGI:
         for task in self._requests:
             # Documented for those who extend asyncio: whoever ends the loop waits for all tasks that are registered.
             _unregister_task(task)
+
+
+def _mend_server() -> None:
+    """Mend what is known to leak in the server, if it is hypercorn: whatever serves has been imported by now."""
+    if "hypercorn.protocol" in sys.modules:
+        from carboy.bridge import hypercorn_leaks  # noqa: PLC0415 - where another server serves, it may be missing.
+
+        hypercorn_leaks.mend()
 
 
 def _start(coroutine: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop) -> asyncio.Task[None]:

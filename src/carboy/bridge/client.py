@@ -1,7 +1,7 @@
 """The client of a request, as its server knows it: what it is sent, and whether it is still there."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -29,8 +29,8 @@ class Client:
     has_left: bool = False
     """Whether a stream to it has been cancelled."""
 
-    async def tell(self, *messages: ASGISendEvent) -> None:
-        """Send messages.
+    async def tell(self, messages: Iterable[ASGISendEvent]) -> None:
+        """Send messages, each of which is made when it is its turn.
 
         Raises:
             ClientDisconnectedError: The server says that nobody is there.
@@ -61,7 +61,7 @@ class Departure:
         self._task = task
 
     async def __aenter__(self) -> Self:
-        self._watch = asyncio.create_task(self._wait_for_disconnect())
+        self._watch = asyncio.create_task(_wait_for_disconnect(self._client.receive))
         self._watch.add_done_callback(self._leave)
         self._client.given_up.add_done_callback(self._leave)
         return self
@@ -92,10 +92,12 @@ class Departure:
             ClientDisconnectedError: It has left.
         """
         await self._until_sent()
-        self._sending = asyncio.create_task(self._client.tell(*messages))
+        self._sending = asyncio.create_task(self._client.tell(messages))
         try:
             await asyncio.wait([self._sending])
         except asyncio.CancelledError:
+            if self._has_cancelled:
+                raise
             # It is the body's, and comes back where that waits next.
             self._task.uncancel()
             self._task.cancel()
@@ -118,6 +120,8 @@ class Departure:
             try:
                 await asyncio.wait([sending])
             except asyncio.CancelledError:
+                if self._has_cancelled:
+                    raise
                 self._task.uncancel()
                 is_cancelled = True
         self._sending = None
@@ -126,11 +130,6 @@ class Departure:
         sending.result()
         if is_cancelled:
             self._task.cancel()
-
-    async def _wait_for_disconnect(self) -> None:
-        while (await self._client.receive())["type"] != "http.disconnect":  # noqa: ASYNC110 - it waits in receive().
-            # What is left of a body may be there at once, and without end.
-            await asyncio.sleep(0)
 
     def _leave(self, future: asyncio.Future[Any]) -> None:
         if not future.cancelled():
@@ -149,3 +148,10 @@ class Departure:
     def _cancel(self) -> None:
         self._has_cancelled = self._client.has_left = True
         self._task.cancel()
+
+
+async def _wait_for_disconnect(receive: ASGIReceiveCallable) -> None:
+    # No method: what cancels it in the end holds its frame, and would hold with it who holds the task.
+    while (await receive())["type"] != "http.disconnect":  # noqa: ASYNC110 - it waits in receive().
+        # What is left of a body may be there at once, and without end.
+        await asyncio.sleep(0)

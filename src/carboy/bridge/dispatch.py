@@ -3,6 +3,8 @@
 import asyncio
 import inspect
 from collections.abc import Callable, Coroutine
+from contextlib import nullcontext
+from contextvars import copy_context
 from functools import partial, wraps
 from types import FunctionType
 from typing import Any
@@ -66,7 +68,7 @@ class Dispatch:
 
     def ensure_sync(self, func: Function) -> Function:
         """Return what Flask may call in place of a view, hook, error handler, teardown function or signal receiver."""
-        return partial(self._wait_for_call, func) if _is_async(func) else func
+        return _Waiting(self._wait_for_call, func) if _is_async(func) else func
 
     def _wait_for_call(self, func: Function, *args: Any, **kwargs: Any) -> Any:
         # What `Loops.wait_for` would do too, a little later.
@@ -74,17 +76,21 @@ class Dispatch:
 
     def full_dispatch_request(self, *args: Any) -> Any:
         """Do as Flask does, on a worker if need be, and let nothing that a view raises end more than its request."""
+        here = exchange.current.get()
         try:
-            here = exchange.current.get()
             if here is not None and not here.is_sure and in_bridge() and self._has_strayed(here):
-                return await_here(self._run_on_worker(*args))
+                return await_here(self._run_on_worker(here, *args))
             return self._full_dispatch_request(*args)
-        except (SystemExit, KeyboardInterrupt) as error:
-            raise tame(error) from error
         except asyncio.CancelledError as error:
             if _is_being_cancelled():
                 raise
             raise RuntimeError("The application awaited a task that was cancelled.") from error
+        except Exception:
+            raise
+        except BaseException as error:
+            if here is None:
+                raise
+            raise tame(error) from error
 
     def _has_strayed(self, here: Exchange) -> bool:
         """Tell whether a request has come to the loop for another view than Flask has found, as its URL was changed."""
@@ -104,20 +110,26 @@ class Dispatch:
             here.is_sure = self._views.hand_over(here.match, adapter)
         return adapter
 
-    async def _run_on_worker(self, *args: Any) -> Any:
+    async def _run_on_worker(self, here: Exchange, *args: Any) -> Any:
         workers = self._loops.workers
-        async with workers.slots:
+        # One that lives on a worker, and asks another view by way of async code, has a slot already, and its own thread
+        # in its context.
+        is_on_loop = here.match is not None
+        context = current_context() if is_on_loop else copy_context()
+        async with workers.slots if is_on_loop else nullcontext():
             worker = workers.take()
             try:
-                return await worker.submit(current_context(), self._full_dispatch_request, *args)
+                return await worker.submit(context, self._full_dispatch_request, *args)
             finally:
                 workers.give_back(worker)
 
     def dispatch_request(self, *args: Any) -> Any:
         """Call the view, unless the request is refused: its hooks have run, and its error handlers will."""
         here = exchange.current.get()
-        if here is not None and here.refusal is not None and request.routing_exception is None:
-            raise here.refusal
+        refusal = here.refusal if here is not None else None
+        # What hooks ask by the test client is a request of its own, which no server has made.
+        if refusal is not None and request.routing_exception is None and "asgi.scope" in request.environ:
+            raise refusal
         return self._dispatch_request(*args)
 
     def make_response(self, rv: Any) -> Response:
@@ -145,6 +157,13 @@ class Dispatch:
         if here is not None:
             here.body_is_adapted = in_bridge()
         return response
+
+
+class _Waiting(partial[Any]):
+    """A partial function that is a method where it stands in a class, as what asgiref makes is."""
+
+    def __get__(self, instance: object, _owner: type | None = None) -> Function:
+        return self if instance is None else partial(self, instance)
 
 
 def _is_async(func: Function) -> bool:

@@ -11,6 +11,7 @@ So everything belongs to one task: `asyncio.current_task`, `asyncio.timeout` and
 import os
 import threading
 import types
+from asyncio import CancelledError
 from collections.abc import Callable, Coroutine, Generator
 from contextvars import Context, copy_context
 from typing import Any, TypeVar, cast
@@ -75,7 +76,7 @@ class Greenlets(threading.local):
         The context is switched to, not entered: while the greenlet waits, another thread may enter it.
 
         Raises:
-            RuntimeError: The function raised SystemExit or KeyboardInterrupt, which would end the event loop.
+            RuntimeError: The function raised what would end more than the task; see `tame`.
         """
         child = self._take()
         child.gr_context = context
@@ -103,6 +104,10 @@ class Greenlets(threading.local):
         child.gr_context = None
         if len(self._idle) < MOST_IDLE:
             self._idle.append(child)
+        else:
+            # It does not end by itself: its own stack refers to it, which the garbage collector cannot see.
+            _set_parent(child, getcurrent())
+            child.throw()
 
 
 @types.coroutine
@@ -120,8 +125,12 @@ def _drive(child: BridgeGreenlet, function: Callable[..., Any], args: tuple[obje
 
 
 def tame(error: BaseException) -> BaseException:
-    """Return what stands in for an exception that would end the event loop, and with it the server."""
-    if not isinstance(error, SystemExit | KeyboardInterrupt):
+    """Return what stands in for an exception that is no `Exception`, which would end more than its request.
+
+    SystemExit and KeyboardInterrupt end the event loop, and any other, such as a Rust extension's panic, what a server
+    serves on the same connection. Cancelling a task and closing a coroutine are left as they are.
+    """
+    if isinstance(error, Exception | CancelledError | GeneratorExit):
         return error
     tamed = RuntimeError(f"The application raised {error!r}, which ends this request only.")
     tamed.__cause__ = error

@@ -41,16 +41,18 @@ class Loops:
         self._serving: asyncio.AbstractEventLoop | None = None
         self._background: asyncio.AbstractEventLoop | None = None
         self._lock = threading.Lock()
+        self._stops: list[Callable[[], object]] = []
 
     def serve_on_running_loop(self) -> asyncio.AbstractEventLoop:
         """Note the running loop as the one that serves, so that threads send their coroutines to it; return it."""
         loop = asyncio.get_running_loop()
         if loop is not self._serving:
+            for stop in self._stops:
+                stop()
             self._serving = loop
             self.workers = Workers(loop, *self._sizes)
             self.files = Workers(loop, MOST_FILE_THREADS)
-            for workers in (self.workers, self.files):
-                weakref.finalize(self, workers.stop)
+            self._stops = [weakref.finalize(self, workers.stop) for workers in (self.workers, self.files)]
         return loop
 
     async def run_with_files(self, function: Callable[..., T], *args: object) -> T:

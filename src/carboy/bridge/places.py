@@ -137,5 +137,7 @@ def _begin_and_close(app: WsgiApp, environ: dict[str, Any], post: Callable[[Answ
 
 
 def _pass_on(answered: asyncio.Future[Answer], work: asyncio.Future[Any]) -> None:
-    if not answered.done():
+    if work.cancelled():
+        answered.cancel()
+    elif not answered.done():
         settle(answered, *(None, work.exception()) if work.exception() else (work.result(), None))

@@ -176,16 +176,20 @@ def send_whole(answer: Answer, client: Client) -> Coroutine[Any, Any, None] | No
     """
     body = answer.body or b""
     if len(body) <= SLICE_BYTES:
-        sending = client.tell(answer.start.message(), _body_message(body, more=False))
+        sending = client.tell((answer.start.message(), _body_message(body, more=False)))
     else:
-        starts = range(0, len(body), SLICE_BYTES)
-        pieces = [_body_message(body[at : at + SLICE_BYTES], more=at != starts[-1]) for at in starts]
-        sending = client.tell(answer.start.message(), *pieces)
+        sending = client.tell(chain([answer.start.message()], _slices(body)))
     try:
         awaited = sending.send(None)
     except StopIteration:
         return None
     return _go_on_sending(sending, awaited, client)
+
+
+def _slices(body: bytes) -> Iterator[ASGISendEvent]:
+    """Cut a slice when it is its turn: a client that reads slowly then holds the body once, not twice."""
+    for at in range(0, len(body), SLICE_BYTES):
+        yield _body_message(body[at : at + SLICE_BYTES], more=at + SLICE_BYTES < len(body))
 
 
 async def _go_on_sending(sending: Coroutine[Any, Any, None], awaited: Any, client: Client) -> None:

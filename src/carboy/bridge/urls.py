@@ -34,13 +34,15 @@ class UrlBinding:
             SecurityError: The host is not one of those that are trusted.
             BadHost: It is no host's name.
         """
-        urls, environ, trusted = self._app.url_map, request.environ, self._app.config["TRUSTED_HOSTS"]
+        urls, environ = self._app.url_map, request.environ
         scheme, header = environ["wsgi.url_scheme"], environ.get("HTTP_HOST")
         find = self.find_host if header is not None and len(header) > MAX_HOST else self._remembered
         server = environ["SERVER_NAME"], environ["SERVER_PORT"]
-        if trusted is not None:
-            request.trusted_hosts = trusted
-        request.host, server_name = find(scheme, header, server, trusted and tuple(trusted))
+        if (hosts := self._app.config["TRUSTED_HOSTS"]) is not None:
+            request.trusted_hosts = hosts
+        # An application's own class of requests may have some too.
+        trusted = request.trusted_hosts
+        request.host, server_name = find(scheme, header, server, None if trusted is None else tuple(trusted))
         return MapAdapter(
             urls,
             server_name,

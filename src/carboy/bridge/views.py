@@ -2,12 +2,14 @@
 
 import inspect
 from collections.abc import Callable, Mapping
+from copy import copy
 from dataclasses import dataclass
 from types import FunctionType
 from typing import Any, Literal, cast
 
 from flask import Flask
 from flask.views import MethodView
+from flask.views import View as BaseView
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import BaseConverter, Map, MapAdapter, Rule
 from werkzeug.routing.converters import DEFAULT_CONVERTERS
@@ -17,11 +19,15 @@ from carboy.bridge.urls import path_of
 View = Callable[..., Any]
 RunOn = Literal["auto", "view", "worker"]
 
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY"})
+"""Those for which it is remembered what a view is: a client may send any, and some routes take it."""
+
 
 @dataclass(eq=False, slots=True)
 class Match:
     """A route that a request's URL has been found to name."""
 
+    adapter: MapAdapter
     path: str
     method: str
     rule: Rule
@@ -49,6 +55,7 @@ class Views:
     def __init__(self, app: Flask, run_on: RunOn) -> None:
         self._app = app
         self._run_on = run_on
+        self._map: Map | None = None
         self._adapter: MapAdapter | None = None
         self._kinds: dict[tuple[str, str], tuple[View, bool]] = {}
 
@@ -58,25 +65,27 @@ class Views:
             return None
         try:
             method, path = environ["REQUEST_METHOD"], path_of(environ)
-            rule, arguments = self._adapter_for(environ).match(path, method, return_rule=True)
+            adapter = self._adapter_for(environ)
+            rule, arguments = adapter.match(path, method, return_rule=True)
         except Exception:  # noqa: BLE001 - no view, or a converter that wants more than a URL: Flask will say so.
             return None
-        return Match(path, method, rule, arguments) if self.is_async(rule.endpoint, method) else None
+        return Match(adapter, path, method, rule, arguments) if self.is_async(rule.endpoint, method) else None
 
     def hand_over(self, match: Match, adapter: MapAdapter) -> bool:
         """Let Flask have a match that it would find again, as matching is a tenth of a small request.
 
         Returns:
-            Whether it would: nothing has changed the URL meanwhile, and the match did not depend on more.
+            Whether it would: it looks for the same URL in the same map, which another application's is not, nor one
+            whose converters have yet to convert.
         """
         if (
             adapter.path_info != match.path
             or adapter.default_method != match.method
-            or self._adapter is None
-            or adapter.map is not self._adapter.map
+            or adapter.map is not match.rule.map
+            or type(adapter) is not MapAdapter
+            or adapter.subdomain != match.adapter.subdomain
+            or (adapter.map.host_matching and adapter.server_name != match.adapter.server_name)
         ):
-            return False
-        if type(adapter) is not MapAdapter:
             return False
         adapter.__class__ = _MatchedAdapter
         # A copy, as a request that is refused after all goes through Flask a second time.
@@ -89,15 +98,20 @@ class Views:
         if endpoint is None or view is None:
             return False
         known = self._kinds.get((endpoint, method))
-        if known is None or known[0] is not view:
-            known = self._kinds[endpoint, method] = view, _is_async(view, method)
-        return known[1]
+        if known is not None and known[0] is view:
+            return known[1]
+        is_async = _is_async(view, method)
+        if method in METHODS:
+            self._kinds[endpoint, method] = view, is_async
+        return is_async
 
     def _is_surrounded(self) -> bool:
-        """Tell whether WSGI middleware has been put around this application (``app.wsgi_app = ...``).
+        """Tell whether WSGI middleware has been put around this application (``app.wsgi_app = ...``, or a subclass's).
 
         Werkzeug's `ProxyFix` does not count: it only edits the environ.
         """
+        if type(self._app).wsgi_app is not Flask.wsgi_app:
+            return True
         wsgi_app = self._app.__dict__.get("wsgi_app")
         if wsgi_app is None:
             return False
@@ -106,13 +120,16 @@ class Views:
         return getattr(wsgi_app, "__self__", None) is not self._app
 
     def _adapter_for(self, environ: dict[str, Any]) -> MapAdapter:
-        by_host = self._app.subdomain_matching or self._app.url_map.host_matching
-        if by_host:
-            adapter = self._app.create_url_adapter(self._app.request_class(environ))
+        if self._map is None:
+            self._map = _without_conversion(self._app.url_map)
+        if self._app.subdomain_matching or self._app.url_map.host_matching:
+            # A copy, as it may be one that the application keeps.
+            adapter = copy(self._app.create_url_adapter(self._app.request_class(environ)))
             assert adapter is not None  # noqa: S101 - only outside a request there is none.
+            adapter.map = self._map
             return adapter
         if self._adapter is None:
-            self._adapter = _without_conversion(self._app.url_map).bind("localhost")
+            self._adapter = self._map.bind("localhost")
         return self._adapter
 
 
@@ -126,6 +143,8 @@ def _without_conversion(urls: Map) -> Map:
         return urls
     return Map(
         [rule.empty() for rule in urls.iter_rules()],
+        default_subdomain=urls.default_subdomain,
+        host_matching=urls.host_matching,
         strict_slashes=urls.strict_slashes,
         merge_slashes=urls.merge_slashes,
         redirect_defaults=urls.redirect_defaults,
@@ -139,7 +158,7 @@ def _matching_only(kind: type[BaseConverter]) -> type[BaseConverter]:
 
 def _is_async(view: View, method: str) -> bool:
     view_class = getattr(view, "view_class", None)
-    if view_class is None:
+    if not (isinstance(view_class, type) and issubclass(view_class, BaseView)):
         return _leads_to_async(view)
     if not issubclass(view_class, MethodView) or inspect.iscoroutinefunction(view_class.dispatch_request):
         return _leads_to_async(view_class.dispatch_request)

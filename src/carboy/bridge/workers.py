@@ -114,17 +114,21 @@ class Worker:
                 result = context.run(function, *args)
             except BaseException as raised:  # noqa: BLE001 - whatever it is, it is the caller's.
                 error = tame(raised)
-            tell(self.loop, self.finish, future, context, result, error)
+            is_needed = tell(self.loop, self.finish, future, context, result, error)
             # A thread that waits for its next job keeps nothing of the last one alive.
             del job, future, context, function, args, result, error
+            if not is_needed:
+                return
 
 
-def tell(loop: asyncio.AbstractEventLoop, function: Callable[..., object], *args: object) -> None:
-    """Call a function on a loop's thread; a loop that has been closed meanwhile need not know."""
+def tell(loop: asyncio.AbstractEventLoop, function: Callable[..., object], *args: object) -> bool:
+    """Call a function on a loop's thread, and tell whether it will be: one that has been closed need not know."""
     try:
         loop.call_soon_threadsafe(function, *args)
     except RuntimeError:
         _log.debug("A worker ended after its event loop")
+        return False
+    return True
 
 
 def settle(future: asyncio.Future[Any], result: object, error: BaseException | None) -> None:
@@ -244,6 +248,7 @@ class Workers:
         await self._all_idle.wait()
 
     def stop(self) -> None:
-        """End the threads that have nothing to do."""
+        """End the threads, those that have something to do after it."""
+        self._most_idle = 0
         while self._idle:
             self._idle.pop().stop()

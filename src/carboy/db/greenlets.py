@@ -16,7 +16,7 @@ MOST_IDLE = 64
 """Greenlets of a thread to keep for what comes next; each holds some 16 KiB."""
 
 
-class _Greenlet(greenlet):
+class DatabaseGreenlet(greenlet):
     """Runs one function after another. Switching to it gives what SQLAlchemy wants to be awaited."""
 
     __sqlalchemy_greenlet_provider__ = True
@@ -43,7 +43,7 @@ class Greenlets(threading.local):
     """Keeps greenlets for the next call. Each thread has its own of them."""
 
     def __init__(self) -> None:
-        self._idle: list[_Greenlet] = []
+        self._idle: list[DatabaseGreenlet] = []
 
     async def run(self, function: Callable[..., T], *args: object) -> T:
         """Run a synchronous function of SQLAlchemy's, as its own `greenlet_spawn` does."""
@@ -62,18 +62,22 @@ class Greenlets(threading.local):
             raise failure
         return cast("T", result)
 
-    def _take(self) -> _Greenlet:
+    def _take(self) -> DatabaseGreenlet:
         driver = getcurrent()
         if self._idle:
             child = self._idle.pop()
             child.parent = driver
         else:
-            child = _Greenlet()
+            child = DatabaseGreenlet()
             child.switch()
         child.gr_context = driver.gr_context
         return child
 
-    def _put_back(self, child: _Greenlet) -> None:
+    def _put_back(self, child: DatabaseGreenlet) -> None:
         child.outcome = child.gr_context = None
         if len(self._idle) < MOST_IDLE:
             self._idle.append(child)
+        else:
+            # It does not end by itself: its own stack refers to it, which the garbage collector cannot see.
+            child.parent = getcurrent()
+            child.throw()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from support.asgi import eventually
-from support.http2 import clients_with_streams, open_streams, tasks_of
+from support.http2 import clients_with_streams, download, open_streams, tasks_of
 from support.server import serve
 
 CLIENTS = 24
@@ -19,6 +19,14 @@ def file(tmp_path: Path) -> dict[str, str]:
     path = tmp_path / "file.bin"
     path.write_bytes(bytes(2_000_000))
     return {"DEMO_FILE": str(path)}
+
+
+@pytest.mark.parametrize("path", ["/file", "/whole", "/stream/async?chunks=32", "/stream/sync?chunks=32"])
+async def test_a_client_that_reads_gets_the_whole_of_a_large_answer(path: str, tmp_path: Path) -> None:
+    content = b"x" * 65536 * 32
+    (tmp_path / "file.bin").write_bytes(content)
+    with serve("support.demo:asgi", worker="uvloop", environment={"DEMO_FILE": str(tmp_path / "file.bin")}) as server:
+        assert await download(server, path) == content
 
 
 async def test_clients_that_leave_open_streams_leave_no_task_and_no_descriptor(file: dict[str, str]) -> None:

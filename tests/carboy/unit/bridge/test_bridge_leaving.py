@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
+from typing import Any
 
 import pytest
 from flask import Flask, Response, g, request, stream_with_context
@@ -239,3 +240,41 @@ async def test_a_sync_step_that_starts_to_wait_after_its_grace_is_cancelled_too(
     assert witness.ends == 0
     go_on.set()
     await eventually(lambda: (witness.ends, witness.teardowns) == (1, 1))
+
+
+async def test_a_server_that_is_slow_to_stop_sending_does_not_cancel_the_streams_cleanup(
+    app: Flask, asgi: FlaskASGI
+) -> None:
+    sending, ended = asyncio.Event(), asyncio.Event()
+
+    async def clean_up() -> None:
+        await asyncio.sleep(0)
+        ended.set()
+
+    @app.get("/")
+    async def view() -> Response:
+        response = Response(sync_iterator(generate()))
+        response.call_on_close(app.ensure_sync(clean_up))
+        return response
+
+    async def generate() -> AsyncIterator[str]:
+        yield "x"
+
+    said = iter([{"type": "http.request"}, {"type": "http.disconnect"}])
+
+    async def receive() -> Any:
+        message = next(said)
+        if message["type"] == "http.disconnect":
+            await sending.wait()
+        return message
+
+    async def send(message: Any) -> None:
+        if message["type"] == "http.response.body":
+            sending.set()
+            try:
+                await asyncio.Event().wait()
+            finally:
+                await asyncio.sleep(client.STREAM_GRACE_SECONDS * 2)
+
+    await within(asgi(http_scope(), receive, send))
+    assert ended.is_set()

@@ -139,6 +139,12 @@ async def test_shutdown_does_not_wait_for_ever_for_a_stream_that_the_server_gave
     assert resource.events == ["open", "end of stream", "close"]
 
 
+async def test_an_unknown_protocol_is_an_error_as_asgi_asks(asgi: FlaskASGI) -> None:
+    scope: Any = {"type": "webtransport"}
+    with pytest.raises(ValueError, match="webtransport"):
+        await within(Conversation(asgi, scope).start().end())
+
+
 async def test_a_websocket_is_refused(asgi: FlaskASGI) -> None:
     sent: list[Any] = []
 

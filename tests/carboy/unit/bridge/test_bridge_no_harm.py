@@ -14,7 +14,15 @@ from support.asgi import Conversation, ask, http_scope, within
 from carboy.bridge import FlaskASGI
 
 
-@pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt()])
+class PanicError(BaseException):
+    """As Rust extensions raise one."""
+
+
+@pytest.mark.parametrize(
+    "error",
+    [SystemExit(3), KeyboardInterrupt(), PanicError(), BaseExceptionGroup("group", [KeyboardInterrupt()])],
+    ids=lambda error: type(error).__name__,
+)
 @pytest.mark.parametrize("path", ["/sync", "/async", "/before", "/sync-hook-of-async"])
 async def test_what_would_end_the_process_is_a_logged_500_of_that_request(
     app: Flask, asgi: FlaskASGI, caplog: pytest.LogCaptureFixture, path: str, error: BaseException
@@ -44,6 +52,34 @@ async def test_what_would_end_the_process_is_a_logged_500_of_that_request(
     assert any(record.levelno == logging.ERROR and record.exc_info for record in caplog.records)
     going_on.set()
     assert (await beside.end()).text == "other"
+
+
+@pytest.mark.parametrize("error", [PanicError, GeneratorExit])
+@pytest.mark.parametrize("path", ["/sync", "/async"])
+async def test_what_a_teardown_raises_reaches_the_server_as_an_ordinary_error(
+    app: Flask, asgi: FlaskASGI, path: str, error: type[BaseException]
+) -> None:
+    """Servers end all of a connection's other requests with any other."""
+
+    @app.teardown_request
+    def fail(_error: BaseException | None) -> None:
+        raise error
+
+    app.add_url_rule("/sync", "sync", lambda: "sync")
+
+    @app.get("/async")
+    async def view() -> str:
+        return "async"
+
+    with pytest.raises(RuntimeError, match=error.__name__):
+        await ask(asgi, path)
+
+
+def test_without_a_server_a_view_may_end_the_process(app: Flask) -> None:
+    FlaskASGI(app)
+    app.add_url_rule("/", "view", sys.exit)
+    with pytest.raises(SystemExit):
+        app.test_client().get("/")
 
 
 @pytest.mark.parametrize("is_async", [True, False])
@@ -76,6 +112,25 @@ async def test_awaiting_a_task_that_another_has_cancelled_is_a_logged_500(
     answer = await ask(asgi, path)
     assert answer.status == 500
     assert "cancelled" in caplog.text
+
+
+@pytest.mark.parametrize("path", ["/async", "/sync"])
+async def test_a_cancelled_task_is_an_error_of_its_request_in_hooks_around_the_view_too(
+    app: Flask, asgi: FlaskASGI, path: str
+) -> None:
+    @app.teardown_request
+    async def await_cancelled(_error: BaseException | None) -> None:
+        raise asyncio.CancelledError
+
+    app.add_url_rule("/sync", "sync", lambda: "sync")
+
+    @app.get("/async")
+    async def view() -> str:
+        return "async"
+
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="cancelled"):
+            await within(ask(asgi, path), 5)
 
 
 async def test_a_view_that_cancels_itself_is_an_error_of_that_request(app: Flask, asgi: FlaskASGI) -> None:

@@ -95,3 +95,23 @@ async def test_a_stream_in_answer_to_a_refused_body_arrives_whole(
 
     answer = await Conversation(asgi, http_scope("/", "POST", TOO_LONG), chunks=None).start().end()
     assert (answer.chunks, answer.header("connection"), answer.complete) == ([b"one", b"two"], "close", True)
+
+
+@pytest.mark.parametrize("path", ["/async", "/sync"])
+async def test_what_the_handler_of_a_refused_body_asks_the_application_itself_is_answered(
+    app: Flask, asgi: FlaskASGI, path: str
+) -> None:
+    app.config["MAX_CONTENT_LENGTH"] = 5
+    app.add_url_rule("/sync", "sync", lambda: "sync", methods=["POST"])
+
+    @app.get("/other")
+    @app.post("/async")
+    async def view() -> str:
+        return "other"
+
+    @app.errorhandler(413)
+    def handle(_error: Exception) -> tuple[str, int]:
+        return app.test_client().get("/other").text, 413
+
+    answer = await ask(asgi, path, method="POST", headers=[(b"content-length", b"9")], chunks=[b"x" * 9])
+    assert (answer.status, answer.text) == (413, "other")

@@ -251,3 +251,23 @@ async def test_a_whole_body_is_one_message_after_the_start(app: Flask, asgi: Fla
 
     answer = await ask(asgi)
     assert [message["type"] for message in answer.messages] == ["http.response.start", "http.response.body"]
+
+
+async def test_a_stream_of_a_request_within_tells_nothing_of_the_one_around_it(app: Flask, asgi: FlaskASGI) -> None:
+    @app.get("/within")
+    async def within() -> Response:
+        async def chunks() -> AsyncIterator[str]:
+            yield "x"
+
+        return Response(sync_iterator(chunks()))
+
+    @app.get("/around")
+    async def around() -> Iterator[str]:
+        app.test_client().get("/within")
+
+        def blocking() -> Iterator[str]:
+            yield threading.current_thread().name
+
+        return blocking()
+
+    assert (await ask(asgi, "/around")).text == "carboy-worker"

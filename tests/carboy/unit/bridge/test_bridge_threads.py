@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from asgiref.sync import sync_to_async
 from flask import Flask, Response, g, request, request_started, stream_with_context
 from flask.sessions import SecureCookieSession, SessionInterface
 from sqlalchemy import create_engine, text
@@ -435,3 +436,57 @@ async def test_a_sync_generator_with_its_context_keeps_the_thread_of_its_view(ap
     assert (await ask(asgi)).text == "///"
     await within(eventually(lambda: "teardown" in threads.seen))
     assert threads.only != threading.get_ident()
+
+
+async def test_a_subclass_that_surrounds_itself_lives_on_a_worker_as_it_may_block(threads: Threads) -> None:
+    class Surrounded(Flask):
+        def wsgi_app(self, environ: Any, start_response: Any) -> Any:
+            threads.note("middleware")
+            return super().wsgi_app(environ, start_response)
+
+    app = Surrounded("surrounded")
+
+    @app.get("/")
+    async def view() -> str:
+        return threading.current_thread().name
+
+    assert (await ask(FlaskASGI(app))).text == "MainThread"
+    assert threads.only != threading.get_ident()
+
+
+@pytest.mark.parametrize("path", ["/sync", "/async"])
+async def test_functions_that_asgiref_makes_async_hold_up_no_other_request_and_keep_one_thread(
+    app: Flask, asgi: FlaskASGI, path: str
+) -> None:
+    here, all_here = set[int](), threading.Barrier(3, timeout=20)
+
+    def block() -> None:
+        all_here.wait()
+        here.add(threading.get_ident())
+
+    async def view() -> str:
+        await sync_to_async(block)()
+        return str(await sync_to_async(threading.get_ident)() in here)
+
+    app.add_url_rule("/async", "async", view)
+    app.add_url_rule("/sync", "sync", app.ensure_sync(view))
+    before = threading.active_count()
+    answers = await asyncio.gather(*(ask(asgi, path) for _ in range(3)))
+    assert [answer.text for answer in answers] == ["True"] * 3
+    assert len(here) == 3
+    await eventually(lambda: threading.active_count() <= before + 3)
+
+
+async def test_what_is_made_sync_in_a_class_is_a_method(app: Flask, asgi: FlaskASGI) -> None:
+    @app.get("/")
+    def view() -> str:
+        class Service:
+            name = "service"
+
+            @app.ensure_sync
+            async def load(self) -> str:
+                return self.name
+
+        return str(Service().load())
+
+    assert (await ask(asgi)).text == "service"
