@@ -32,8 +32,8 @@ class Dao(Generic[RecordT]):
         model: The table.
         record: What its rows are returned as.
         not_found: Raised when a row that was asked for is not there.
-        folded: By field whose case makes no difference, the column of its case-folded spelling. It is filled here and is
-            what the field is compared by: databases disagree on what lower case is outside ASCII.
+        folded: By field whose case makes no difference, the column of its case-folded spelling. It is filled here, and
+            is what the field is compared by: databases disagree on what lower case is outside ASCII.
         conflicts: By column with a unique constraint, what to raise when a row has the value already.
         sorts: By the names that lists can be sorted by besides ``id``, the columns: none is null, and each is the first
             of an index.

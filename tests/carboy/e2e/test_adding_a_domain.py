@@ -17,8 +17,9 @@ COPIED = ["asgi.py", "containers.py", "config.yaml", "pyproject.toml", "src", "t
 
 def code_in(guide: str) -> list[tuple[list[str], str]]:
     """Return the blocks of code, each with the files that the text since the block before names."""
-    parts = re.split(r"```python\n(.*?)```\n", guide, flags=re.DOTALL)
-    return [(re.findall(r"`((?:src|tests)?[\w/]*\.py)`", text), code) for text, code in zip(parts[::2], parts[1::2], strict=False)]
+    texts_and_code = re.split(r"```python\n(.*?)```\n", guide, flags=re.DOTALL)
+    pairs = zip(texts_and_code[::2], texts_and_code[1::2], strict=False)
+    return [(re.findall(r"`((?:src|tests)?[\w/]*\.py)`", text), code) for text, code in pairs]
 
 
 def insert(file: Path, lines: str, before: str) -> None:
