@@ -1,4 +1,4 @@
-"""What can go wrong, each error with its HTTP status and a stable code that clients may rely on.
+"""Errors that clients are told about, each with its HTTP status and a stable code.
 
 A domain declares its own in its ``errors.py``; `flask errors` prints them all. Anything else is a mistake of ours: the
 client gets 500 and no detail.
@@ -32,7 +32,7 @@ class BadRequestError(CarboyError):
 
 class InvalidCursorError(BadRequestError):
     code = "invalid_cursor"
-    message = "The cursor is not one that this list has given out."
+    message = "The cursor does not belong to this list."
 
 
 class NotFoundError(CarboyError):
@@ -44,13 +44,13 @@ class NotFoundError(CarboyError):
 class NotAcceptableError(CarboyError):
     status = HTTPStatus.NOT_ACCEPTABLE
     code = "not_acceptable"
-    message = "The answer is application/json, which the header Accept rules out."
+    message = "This endpoint returns application/json only, which Accept does not allow."
 
 
 class ConflictError(CarboyError):
     status = HTTPStatus.CONFLICT
     code = "conflict"
-    message = "The request contradicts what is there."
+    message = "The request conflicts with the current state of the resource."
 
 
 class PreconditionFailedError(CarboyError):
@@ -97,13 +97,13 @@ class InvalidInputError(CarboyError):
 class PreconditionRequiredError(CarboyError):
     status = HTTPStatus.PRECONDITION_REQUIRED
     code = "precondition_required"
-    message = "Say in the header If-Match which version is to be changed: the ETag that it was read with."
+    message = "Send If-Match with the ETag of the version you want to change."
 
 
 class UnavailableError(CarboyError):
     status = HTTPStatus.SERVICE_UNAVAILABLE
     code = "unavailable"
-    message = "No requests should be sent here. Why is in the log."
+    message = "This server is not ready to serve requests."
     retry_after = 1
 
 

@@ -50,7 +50,7 @@ async def get_user(user_id: UserId, service: Users) -> UserRead:
     return await service.get_user(user_id)
 
 
-# Who cannot send PATCH, as forms and some proxies cannot, posts the change.
+# POST is an alias of PATCH for clients that cannot send PATCH.
 @users.post("/<int:user_id>", endpoint="update_user_by_post", errors=[UserNotFoundError, *TAKEN])
 @users.patch("/<int:user_id>", errors=[UserNotFoundError, *TAKEN])
 @inject

@@ -1,4 +1,4 @@
-"""Makes of a view what Flask calls for its route."""
+"""Wraps a view into the function that Flask calls."""
 
 from collections.abc import Callable
 from functools import wraps

@@ -1,4 +1,4 @@
-"""What every DAO can do. A DAO adds look-ups of its own; the fifth looks like the first."""
+"""Base class of DAOs: CRUD, keyset pages, unique-constraint errors."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -25,8 +25,8 @@ RecordT = TypeVar("RecordT", bound=Record)
 class Dao(Generic[RecordT]):
     """Reads and writes the rows of one table, as records.
 
-    A record names the columns that are read: columns cost half of what entities do, and a column that no record names,
-    such as a password hash, cannot slip out.
+    Only the columns that the record names are selected. That costs half as much as loading ORM entities, and a column
+    that no record names, such as a password hash, is never read.
 
     Attributes:
         model: The table.

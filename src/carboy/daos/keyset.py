@@ -1,4 +1,4 @@
-"""How a list is read page by page: by the values of the rows at its edges (keyset pagination), never by counting."""
+"""Keyset pagination: a page starts after the values of the last row of the page before it."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import ge, gt, le, lt

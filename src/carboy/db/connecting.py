@@ -1,4 +1,4 @@
-"""Opens connections so that none is left half open, and closes those in the background that may take long."""
+"""Opens a connection to the end, even if the caller is cancelled; closes slow ones in the background."""
 
 import asyncio
 from collections.abc import Callable, Coroutine

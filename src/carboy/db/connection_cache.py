@@ -1,4 +1,4 @@
-"""Hands out connections as they were left, since to get one from the pool anew costs as much as a statement."""
+"""Caches connections between statements; a pool checkout costs as much as a statement."""
 
 from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any, cast

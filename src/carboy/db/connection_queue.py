@@ -1,4 +1,4 @@
-"""Lets only so many at a time use connections, the others in the order of their coming."""
+"""A fair semaphore with a timeout, for database connections."""
 
 import asyncio
 from collections import deque

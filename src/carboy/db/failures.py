@@ -1,4 +1,4 @@
-"""Says what a database's errors mean for whoever asked."""
+"""Maps driver errors to Carboy's errors."""
 
 import re
 import sqlite3
@@ -10,7 +10,7 @@ from carboy.errors import CarboyError, DatabaseBusyError, DatabaseUnavailableErr
 
 
 class TransactionConflictError(DatabaseBusyError):
-    """Two transactions were in each other's way, and this one was rolled back. Run again, it may succeed."""
+    """The transaction was rolled back because of a concurrent one. A retry may succeed."""
 
 
 class ConnectionLostError(DatabaseUnavailableError):

@@ -1,4 +1,4 @@
-"""Runs SQLAlchemy's synchronous code in greenlets that have served before.
+"""A pool of greenlets that replaces SQLAlchemy's `greenlet_spawn`.
 
 SQLAlchemy makes a greenlet for each call. That maps memory for its frames and unmaps it again: two system calls and a
 page fault, which with the threads of SQLite's connections cost a sixth of a request that reads a row.

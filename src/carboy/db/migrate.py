@@ -1,4 +1,4 @@
-"""Runs Alembic on the application's own engine, one migration at a time whoever else tries.
+"""Runs Alembic under a lock, so that one process migrates at a time.
 
 A database has two histories, each in a table of its own: the kit's, of the tables that come with it, and the
 application's. So an upgrade of the kit may bring a table, and no revision of either refers to one of the other.

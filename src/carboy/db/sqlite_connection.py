@@ -1,4 +1,4 @@
-"""A connection to SQLite that takes one trip to its thread for a statement.
+"""An aiosqlite connection that runs each statement in one thread hop.
 
 aiosqlite makes one trip to the connection's thread and back to open a cursor, one to run the statement, one to fetch
 its rows and one to close the cursor; each costs more than reading a row does. Here they are one, and BEGIN goes with

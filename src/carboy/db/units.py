@@ -1,4 +1,4 @@
-"""What a unit of work is, and how it ends."""
+"""The unit of work: its state, and how it commits or rolls back."""
 
 import asyncio
 from dataclasses import dataclass, field

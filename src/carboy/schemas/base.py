@@ -1,4 +1,4 @@
-"""The manners that all schemas share. None tells its values in an error, as errors are logged."""
+"""Base schemas. Validation errors never contain input values, because errors are logged."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any, Generic, TypeVar
@@ -46,7 +46,7 @@ class Query(BaseModel):
 
 @dataclass(frozen=True)
 class Names:
-    """Holds a parameter to names with commas between them, each once; it stays the text that it is.
+    """A comma-separated list of allowed names, without repeats.
 
     Attributes:
         allowed: The names.

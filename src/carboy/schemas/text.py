@@ -29,7 +29,7 @@ times its characters."""
 
 def _of_sane_length(text: str) -> str:
     if len(text) > MAX_LINE:
-        raise ValueError(f"must be much shorter than {MAX_LINE} characters")
+        raise ValueError(f"must be at most {MAX_LINE} characters")
     return text
 
 
@@ -42,7 +42,7 @@ def _without_control_characters(text: str) -> str:
 
 def _without_nul_and_surrogates(text: str) -> str:
     if any(character == "\0" or unicodedata.category(character) == "Cs" for character in text):
-        raise ValueError("must not contain NUL or half characters")
+        raise ValueError("must not contain NUL or unpaired surrogates")
     return text
 
 

@@ -1,4 +1,4 @@
-"""Ends a serving process: first readiness fails, then the server is told, in the end nothing is waited for."""
+"""Stops a serving process: readiness fails, then the server is told, then the process is killed."""
 
 import asyncio
 import faulthandler

@@ -12,7 +12,7 @@ from carboy.errors import InvalidCursorError
 from carboy.schemas.base import Page, PageQuery, RecordT
 
 SALT = "cursor 2"
-"""Sets the signatures of cursors apart. Whoever changes what is in one counts it up: older ones are refused then."""
+"""Salt of cursor signatures. Increase it when the format changes; older cursors are then rejected."""
 
 
 class Cursors:
@@ -90,7 +90,7 @@ def _value(plain: Any) -> Any:
 
 
 def _around(found: Slice[Any], place: Place | None) -> tuple[Place | None, Place | None]:
-    """Return the places before and after a slice, each if there is something: where we have come from, there is."""
+    """Return the previous and next positions, None at an end of the list."""
     if place is None:
         return None, Place(found.last) if found.more else None
     first, last, inclusive = found.first, found.last, False

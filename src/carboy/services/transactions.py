@@ -1,4 +1,4 @@
-"""How a service says that a method is one unit of work, without knowing what a database is."""
+"""The `@transactional` and `@read_only` decorators."""
 
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import wraps
@@ -35,8 +35,8 @@ Method = Callable[Concatenate[ServiceT, P], Coroutine[Any, Any, T]]
 def transactional(method: Method[ServiceT, P, T]) -> Method[ServiceT, P, T]:
     """Make a method one transaction: it commits on return and rolls back on any exception.
 
-    A transactional method that calls another joins them into one. After a conflict with another transaction the whole
-    method runs again, so that what it does besides the database (sending mail, say) must bear that or wait.
+    A transactional method that calls another joins its transaction. After a conflict with another transaction the
+    method is retried, so side effects must be idempotent or happen after the commit.
     """
 
     @wraps(method)

@@ -1,4 +1,4 @@
-"""What Carboy adds to Flask's own classes: an id for each request, and shorter ways in and out."""
+"""Flask, Request and Response subclasses: request ids, faster routing and responses."""
 
 import random
 import re
@@ -137,7 +137,7 @@ class JsonResponse(flask.Response):
 
 
 def current_request() -> Request:
-    """Return the request itself, not its proxy, each use of which looks it up anew."""
+    """Return the current request itself; Flask's proxy looks it up on every access."""
     return cast("Request", flask.request._get_current_object())  # type: ignore[attr-defined]  # noqa: SLF001 - werkzeug documents it.
 
 

@@ -1,4 +1,4 @@
-"""Gives every answer the headers that keep it safe in a browser, and its methods to whoever asks for them."""
+"""Default security headers; OPTIONS answers 204 with Allow."""
 
 from typing import Any
 

@@ -166,7 +166,7 @@ async def test_a_cursor_holds_for_one_installation_list_and_format() -> None:
         (one, FakeMemberDao(database), first.next_cursor),
         (one, users, before),
     ]:
-        with pytest.raises(InvalidCursorError, match="not one that this list has given out"):
+        with pytest.raises(InvalidCursorError, match="does not belong to this list"):
             await database.read(partial(cursors.page, dao, PageQuery(cursor=cursor)))
 
 
