@@ -13,7 +13,7 @@ MAX_TAGS = 4000
 ENTITY_TAG = re.compile(r'[\s,]*(W/)?"([\x21\x23-\x7e\x80-\xff]*)"\s*(?:,[\s,]*|$)')
 """One tag of a list (RFC 9110 section 8.8.3) and the commas around it; empty ones are overlooked (section 5.6.1.2)."""
 CODING = re.compile(r":(?:zstd|br|gzip)$")
-"""How the tag of a compressed answer ends: see `carboy.compression`."""
+"""How the tag of a compressed answer ends: see `carboy.web.compression`."""
 VERSION = re.compile(r"[1-9][0-9]{0,17}")
 
 

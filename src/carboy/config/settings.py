@@ -1,4 +1,4 @@
-"""What can be configured. `carboy.configuration` reads it from config.yaml and the environment.
+"""What can be configured. `carboy.config` reads it from config.yaml and the environment.
 
 Every default stands in config.yaml and nowhere else, so that no key has two.
 """

@@ -14,7 +14,7 @@ from support.databases import database_settings
 from support.requests import assert_unavailable, registration
 
 from carboy.config.settings import Settings
-from carboy.db import sqlite_connection as one_hop
+from carboy.db import sqlite_connection
 from carboy.testing import override
 from containers import Container
 
@@ -143,7 +143,7 @@ class TestSqlite:
 
         await container.database().write(fill)
         with monkeypatch.context() as patched:
-            patched.setattr(one_hop, "TemporaryFile", refuse)
+            patched.setattr(sqlite_connection, "TemporaryFile", refuse)
             statuses = [
                 (await client.post("/api/users", json=registration(f"u{n}", full_name="x" * 100))).status_code
                 for n in range(200)
