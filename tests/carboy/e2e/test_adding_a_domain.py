@@ -36,10 +36,12 @@ def insert(file: Path, lines: str, before: str) -> None:
 
 
 def run(project: Path, *arguments: str) -> str:
+    # The copy's coverage is not the project's.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
     done = subprocess.run(  # noqa: S603 - the tests choose what is run.
         [sys.executable, "-m", *arguments],
         cwd=project,
-        env=os.environ | {"PYTHONPATH": str(project / "src"), "FLASK_APP": "asgi"},
+        env=environment | {"PYTHONPATH": str(project / "src"), "FLASK_APP": "asgi"},
         capture_output=True,
         text=True,
         check=False,
