@@ -10,6 +10,7 @@ from carboy.config.settings import Settings
 from carboy.di.wiring import wire
 from carboy.docs.routes import docs
 from carboy.health.routes import health
+from carboy.home.routes import home
 from carboy.telemetry import logs
 from carboy.web import compression, cors, headers, problems
 from carboy.web.application import Application
@@ -43,6 +44,7 @@ def create_app(container: Container) -> Flask:
     compression.init_app(app, settings.http)
     commands.init_app(app)
 
+    app.register_blueprint(home)
     app.register_blueprint(health)
     if settings.http.docs:
         app.register_blueprint(docs)

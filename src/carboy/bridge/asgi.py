@@ -56,6 +56,9 @@ class FlaskASGI:
         body_bytes_per_second: The least rate of a body; a slower one is answered with 408.
         body_stall_seconds: How long a body may be slower than that, or stand still.
         stop_seconds: How long to wait at the end for requests that the server no longer waits for.
+
+    Attributes:
+        requests: The tasks of the requests in progress, also of those that the server no longer waits for.
     """
 
     def __init__(  # noqa: PLR0913 - each is a limit that stands by its name, and none has to be given.
@@ -84,7 +87,7 @@ class FlaskASGI:
             stall_seconds=body_stall_seconds,
             run_in_thread=self._loops.run_with_files,
         )
-        self._requests: set[asyncio.Task[None]] = set()
+        self.requests: set[asyncio.Task[None]] = set()
         self._reading: set[asyncio.Task[Any] | None] = set()
         Dispatch(app, self._loops, self._views).install()
 
@@ -107,7 +110,7 @@ class FlaskASGI:
         context = copy_context()
         task = _start(self._serve(scope, receive, send, end, context), loop)
         if not task.done():
-            self._requests.add(task)
+            self.requests.add(task)
         try:
             await end
         except asyncio.CancelledError:
@@ -151,7 +154,7 @@ class FlaskASGI:
         except ClientDisconnectedError:
             _log.debug("The client left during %s %s", scope["method"], scope["path"])
         finally:
-            self._requests -= {task}
+            self.requests -= {task}
             if not end.done():
                 end.set_result(None)
 
@@ -217,16 +220,16 @@ class FlaskASGI:
         A task that swallows its cancellation would hold up the loop's end: it is left behind, as its thread would be.
         """
         idle = asyncio.ensure_future(self._loops.workers.until_idle())
-        _, unfinished = await asyncio.wait({idle, *self._requests}, timeout=self._stop_seconds)
+        _, unfinished = await asyncio.wait({idle, *self.requests}, timeout=self._stop_seconds)
         idle.cancel()
         if not unfinished:
             return
         _log.error("Requests did not end within %g seconds of shutdown", self._stop_seconds)
-        for task in self._requests:
+        for task in self.requests:
             task.cancel()
-        if self._requests:
-            await asyncio.wait(set(self._requests), timeout=LAST_SECONDS)
-        for task in self._requests:
+        if self.requests:
+            await asyncio.wait(set(self.requests), timeout=LAST_SECONDS)
+        for task in self.requests:
             # Documented for those who extend asyncio: whoever ends the loop waits for all tasks that are registered.
             _unregister_task(task)
 

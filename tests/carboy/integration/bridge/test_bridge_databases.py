@@ -72,8 +72,8 @@ async def test_giving_requests_up_loses_no_work_and_no_connection(asgi: FlaskASG
         assert conversation.outer is not None
         conversation.outer.cancel()
     await asyncio.wait([conversation.outer for conversation in conversations if conversation.outer is not None])
-    if asgi._requests:  # noqa: SLF001 - nothing else knows of the requests that go on.
-        await within(asyncio.wait(set(asgi._requests)))  # noqa: SLF001
+    if asgi.requests:
+        await within(asyncio.wait(set(asgi.requests)))
     assert checked_out(engine) == 0
     async with engine.connect() as connection:
         # A request whose body had been read was served to its end; the others never began.

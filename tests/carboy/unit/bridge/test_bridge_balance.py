@@ -107,7 +107,7 @@ def held(asgi: FlaskASGI) -> dict[str, int]:
         "file slots": files.slots._value,  # noqa: SLF001
         "streams": workers._streams_left,  # noqa: SLF001
         "busy": len(workers._busy) + len(files._busy) + len(workers._streaming),  # noqa: SLF001
-        "requests": len(asgi._requests) + len(asgi._reading),  # noqa: SLF001
+        "requests": len(asgi.requests) + len(asgi._reading),  # noqa: SLF001
         "body memory": asgi._bodies.memory.used,  # noqa: SLF001
         "tasks": len(asyncio.all_tasks()) - 1,
     }

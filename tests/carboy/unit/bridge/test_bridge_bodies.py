@@ -196,5 +196,5 @@ async def test_the_server_giving_up_an_unfinished_body_ends_the_request(app: Fla
     await conversation.until(lambda: conversation.received == 2)
     assert conversation.outer is not None
     conversation.outer.cancel()
-    await asyncio.wait([conversation.outer, *asgi._requests], timeout=PATIENCE)  # noqa: SLF001
-    assert (called, asgi._requests) == ([], set())  # noqa: SLF001
+    await asyncio.wait([conversation.outer, *asgi.requests], timeout=PATIENCE)
+    assert (called, asgi.requests) == ([], set())

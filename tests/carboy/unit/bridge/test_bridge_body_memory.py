@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from flask import Flask, request
-from support.asgi import Conversation, ask, http_scope, within
+from support.asgi import Conversation, ask, http_scope, shut_down
 from werkzeug.exceptions import ServiceUnavailable
 
 from carboy.bridge import FlaskASGI
@@ -131,7 +131,7 @@ async def be_given_up(asgi: FlaskASGI, size: int) -> None:
     assert conversation.outer is not None
     conversation.outer.cancel()
     await asyncio.wait([conversation.outer])
-    await within(asgi._finish_requests())  # noqa: SLF001 - as the server does before it stops.
+    await shut_down(asgi)
 
 
 @pytest.fixture

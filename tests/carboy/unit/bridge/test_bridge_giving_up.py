@@ -84,7 +84,7 @@ async def test_the_error_of_a_request_that_was_given_up_is_logged(
 
     conversation = Conversation(asgi, http_scope()).start()
     assert await asyncio.to_thread(working.wait, 20)
-    (task,) = asgi._requests  # noqa: SLF001 - the server knows of no such task, and the test has to wait for it.
+    (task,) = asgi.requests
     assert conversation.outer is not None
     conversation.outer.cancel()
     await asyncio.wait([conversation.outer])

@@ -92,7 +92,7 @@ KINDS = range(6)
 async def end_of(conversation: Conversation, asgi: FlaskASGI) -> None:
     """Wait for the outer call and for the request that may outlive it."""
     assert conversation.outer is not None
-    tasks = [conversation.outer, *asgi._requests]  # noqa: SLF001 - a request that was given up has no other handle.
+    tasks = [conversation.outer, *asgi.requests]
     await asyncio.wait(tasks, timeout=PATIENCE)
     assert conversation.outer.done()
     if not conversation.outer.cancelled():
@@ -186,7 +186,7 @@ async def test_two_thousand_requests_with_disconnects_leave_no_descriptor_and_no
     assert all(now <= then for now, then in zip(used(), before, strict=True))
     # A thread that was told to end takes a moment for it.
     await eventually(lambda: threading.active_count() <= threads + 4 + MOST_FILE_THREADS)
-    assert (balance.open, len(asgi._requests)) == (0, 0)  # noqa: SLF001
+    assert (balance.open, len(asgi.requests)) == (0, 0)
 
 
 async def test_reading_a_long_stream_takes_time_in_proportion(app: Flask, asgi: FlaskASGI) -> None:

@@ -1,0 +1,1 @@
+"""What stands at `/`: what this is, and where its documentation is."""
