@@ -14,7 +14,7 @@ from carboy.config.keys import Keys
 from carboy.config.secrecy import check_secrets
 from carboy.config.settings import Environment, Settings
 
-SQLITE_FILE = re.compile(r"(sqlite\+aiosqlite:///)(?!/|:memory:|file:)(.+)")
+SQLITE_FILE = re.compile(r"(sqlite(?:\+aiosqlite)?:///)(?!/)(.+)")
 
 S = TypeVar("S", bound=Settings)
 
@@ -81,7 +81,7 @@ def _describe(details: ErrorDetails, given: Given) -> str:
     if details["type"] == "missing" and key == ".".join(place):
         return f"{key}: missing; set {given.variable(key)}."
     source = f" (from {given.sources[key]})" if key in given.sources else ""
-    return f"{'.'.join(place)}: {details['msg']}{source}."
+    return f"{'.'.join(place)}: {details['msg'].removeprefix('Value error, ')}{source}."
 
 
 def _resolve_paths(settings: S, root: Path) -> S:

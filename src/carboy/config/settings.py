@@ -8,9 +8,8 @@ from enum import StrEnum
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, ValidationInfo, field_validator
-from sqlalchemy import make_url
-from sqlalchemy.exc import ArgumentError
 
+from carboy.config.database_urls import parse_url
 from carboy.config.keys import options_of
 
 
@@ -85,15 +84,7 @@ class DatabaseSettings(Section):
     @field_validator("url")
     @classmethod
     def _names_a_supported_database(cls, url: SecretStr) -> SecretStr:
-        try:
-            parsed = make_url(url.get_secret_value())
-        except (ArgumentError, ValueError):
-            raise ValueError("not a database URL") from None
-        if parsed.drivername not in {"sqlite+aiosqlite", "postgresql+asyncpg"}:
-            raise ValueError(f"{parsed.drivername}:// is not supported; use sqlite+aiosqlite or postgresql+asyncpg")
-        # All tasks would share the one connection of a database in memory, and with it one transaction.
-        if parsed.drivername.startswith("sqlite") and parsed.database in {None, "", ":memory:"}:
-            raise ValueError("a SQLite database must be a file")
+        parse_url(url.get_secret_value())
         return url
 
 

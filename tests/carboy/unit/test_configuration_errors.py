@@ -95,7 +95,7 @@ def test_a_variable_with_one_underscore_too_few_is_an_error(problems_of: Problem
         ("logging", "format", "xml"),
         ("database", "url", "not a url"),
         ("database", "url", "mysql://u:p@h/d"),
-        ("database", "url", "postgresql://u:p@h/d"),
+        ("database", "url", "postgresql+psycopg2://u:p@h/d"),
         ("database", "url", "postgresql+asyncpg://u:p@h:port/d"),
         ("database", "url", "'sqlite+aiosqlite:///:memory:'"),
         ("database", "url", "'sqlite+aiosqlite://'"),
@@ -144,14 +144,14 @@ def test_a_value_of_the_wrong_type_or_out_of_range_is_an_error(
 def test_an_origin_that_no_browser_would_send_is_an_error(problems_of: ProblemsOf, origin: str) -> None:
     [problem] = problems_of(with_profile(f'http: {{cors_origins: ["https://a.example.org", "{origin}"]}}'))
     given = origin.replace("\\n", "\n")
-    assert problem.startswith(f"http.cors_origins: Value error, {given!r} is no exact origin such as ")
+    assert problem.startswith(f"http.cors_origins: {given!r} is no exact origin such as ")
     assert problem.endswith(" (from config.yaml, development).")
 
 
 def test_a_wrong_origin_in_a_variable_is_an_error(problems_of: ProblemsOf) -> None:
     for value in ("*", "https://a.example.org,", "https://a.example.org;https://b.example.org", "[]"):
         [problem] = problems_of(CARBOY_HTTP__CORS_ORIGINS=value)
-        assert problem.startswith("http.cors_origins: Value error, ")
+        assert problem.startswith("http.cors_origins: ")
         assert problem.endswith(" (from CARBOY_HTTP__CORS_ORIGINS).")
 
 

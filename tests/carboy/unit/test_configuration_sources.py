@@ -130,8 +130,8 @@ def test_a_relative_sqlite_file_starts_at_the_folder_of_the_configuration(
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     monkeypatch.chdir(elsewhere)
-    settings = load(CARBOY_DATABASE__URL="sqlite+aiosqlite:///var/x.db?timeout=5")
-    assert settings.database.url.get_secret_value() == f"sqlite+aiosqlite:///{tmp_path}/var/x.db?timeout=5"
+    settings = load(CARBOY_DATABASE__URL="sqlite+aiosqlite:///var/x.db?cached_statements=5")
+    assert settings.database.url.get_secret_value() == f"sqlite+aiosqlite:///{tmp_path}/var/x.db?cached_statements=5"
     assert settings.source_of("database.url") == "CARBOY_DATABASE__URL"
 
 
