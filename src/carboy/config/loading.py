@@ -38,7 +38,10 @@ def load_settings(kind: type[S], config_file: Path, environ: Mapping[str, str]) 
     environment = _environment({**from_file, **environ}, f"{prefix}ENV")
     given = Given(Keys.of(kind), prefix)
     for source, tree in read_profiles(config_file, environment):
-        given.add_tree(tree, source)
+        try:
+            given.add_tree(tree, source)
+        except RecursionError:
+            raise SettingsError(f"{source}: an alias refers to what it stands in.") from None
     for variables, place in ((from_file, f" in {dotenv}"), (environ, "")):
         for name in sorted(variables):
             given.add_variable(name, variables[name], place)

@@ -220,6 +220,7 @@ def test_an_unknown_profile_is_an_error(problems_of: ProblemsOf, chosen: str) ->
         ("defaults: {}\nprofiles: {development: [1]}", "development must be a mapping"),
         ("defaults: {}\nprofiles: {prod: {}, 5: {}}", "no such profile: 5, prod"),
         ("defaults: {\nprofiles: {}", "not valid YAML"),
+        ("defaults: &a {http: *a}\nprofiles: {}", "config.yaml, defaults: an alias refers to what it stands in"),
         ("defaults: {a: *b}\nprofiles: {}", "not valid YAML (line 1)"),
         ("defaults: {a: 2026-13-45}\nprofiles: {}", "not valid YAML"),
         ("defaults: {[a]: b}\nprofiles: {}", "not valid YAML (line 1)"),
@@ -230,7 +231,7 @@ def test_an_unknown_profile_is_an_error(problems_of: ProblemsOf, chosen: str) ->
 )
 def test_a_document_of_the_wrong_shape_is_an_error(problems_of: ProblemsOf, text: str, said: str) -> None:
     [problem] = problems_of(text)
-    assert "config.yaml: " in problem
+    assert "config.yaml" in problem
     assert said in problem
 
 
@@ -250,3 +251,18 @@ def test_an_env_file_that_is_not_text_is_an_error(load: Load, tmp_path: Path) ->
     (tmp_path / "carboy.env").write_bytes(b"CARBOY_ENV=\xff")
     with pytest.raises(SettingsError, match=r"carboy\.env: not valid UTF-8"):
         load()
+
+
+@pytest.mark.parametrize("line", ["CARBOY_ENV production", "CARBOY_ENV='production", "=production"])
+def test_a_line_of_the_env_file_that_cannot_be_read_is_an_error(problems_of: ProblemsOf, line: str) -> None:
+    [problem] = problems_of(dotenv=f"# A comment\n\n{line}\n")
+    assert problem.endswith("carboy.env: not NAME=value (line 3).")
+
+
+@pytest.mark.parametrize("name", ["config.yaml", "carboy.env"])
+def test_a_folder_in_a_file_s_place_is_an_error(load: Load, tmp_path: Path, name: str) -> None:
+    load()
+    (tmp_path / name).unlink(missing_ok=True)
+    (tmp_path / name).mkdir()
+    with pytest.raises(SettingsError, match=rf"{name}: .*Is a directory"):
+        load_settings(Settings, tmp_path / "config.yaml", {})
