@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import quote
 
 from pydantic import SecretStr, ValidationError
 from pydantic_core import ErrorDetails
@@ -92,6 +93,6 @@ def _resolve_paths(settings: S, root: Path) -> S:
     match = SQLITE_FILE.fullmatch(settings.database.url.get_secret_value())
     if match is None:
         return settings
-    url = SecretStr(f"{match[1]}{root.resolve() / match[2]}")
+    url = SecretStr(f"{match[1]}{quote(str(root.resolve()))}/{match[2]}")
     database = settings.database.model_copy(update={"url": url})
     return settings.model_copy(update={"database": database})

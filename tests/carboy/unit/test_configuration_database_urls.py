@@ -7,9 +7,10 @@ from typing import Any
 import certifi
 import pytest
 
-from carboy.config import Settings
+from carboy.config import Settings, load_settings
 from carboy.config.database_urls import parse_url
 from carboy.db import create_engines
+from containers import CONFIG_FILE
 
 ProblemsOf = Callable[..., list[str]]
 Load = Callable[..., Settings]
@@ -44,6 +45,15 @@ def test_a_relative_path_of_sqlite_without_a_driver_starts_at_the_folder_of_the_
     load: Load, tmp_path: Path
 ) -> None:
     assert load(**{URL: "sqlite:///var/a.db"}).database.url.get_secret_value() == f"sqlite:///{tmp_path}/var/a.db"
+
+
+def test_the_folder_of_the_configuration_may_have_any_name(tmp_path: Path) -> None:
+    folder = tmp_path / "a 50%25 ?#@ folder"
+    folder.mkdir()
+    config_file = folder / "config.yaml"
+    config_file.write_text(CONFIG_FILE.read_text())
+    settings = load_settings(Settings, config_file, {URL: "sqlite:///var/a.db"})
+    assert create_engines(settings.database).writer.url.database == f"{folder}/var/a.db"
 
 
 @pytest.mark.parametrize(
