@@ -22,6 +22,7 @@ help: ## List the tasks
 
 .PHONY: run
 run: $(VENV)/run.stamp ## Migrate the database and serve the API (HOST, PORT and CARBOY_* override)
+	@$(BIN)/python -m carboy.server.port "$(HOST)" "$(PORT)"
 	@$(BIN)/flask db upgrade
 	@echo "The API:    http://$(HOST):$(PORT)/api/users"
 	@echo "Its page:   http://$(HOST):$(PORT)/api/docs (closed in production)"

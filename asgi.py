@@ -9,7 +9,7 @@ from containers import Container
 container = Container()
 try:
     flask_app = create_app(container)
+    app = create_asgi(container, flask_app)
 except (SettingsError, WiringError) as error:
     # It says what to mend; where in the code it was noticed helps nobody.
     raise SystemExit(str(error)) from None
-app = create_asgi(container, flask_app)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from dependency_injector import containers, providers
 
+from app.settings import Settings
 from app.users.daos import UserDao
 from app.users.services import UserService
 from carboy.config import load_settings
@@ -18,7 +19,7 @@ CONFIG_FILE = Path(__file__).with_name("config.yaml")
 
 
 class Container(containers.DeclarativeContainer):
-    settings = providers.Singleton(load_settings, config_file=CONFIG_FILE, environ=os.environ)
+    settings = providers.Singleton(load_settings, Settings, config_file=CONFIG_FILE, environ=os.environ)
 
     engines = providers.Singleton(create_engines, settings=settings.provided.database)
     session_factory = providers.Singleton(create_session_factory)

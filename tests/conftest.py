@@ -38,7 +38,7 @@ def settings(tmp_path: Path) -> Settings:
     url = f"sqlite+aiosqlite:///{tmp_path}/carboy.db"
     # A copy, as a developer may have a carboy.env file beside the original.
     config_file = Path(shutil.copy(CONFIG_FILE, tmp_path))
-    return load_settings(config_file, {"CARBOY_ENV": "testing", "CARBOY_DATABASE__URL": url})
+    return load_settings(Settings, config_file, {"CARBOY_ENV": "testing", "CARBOY_DATABASE__URL": url})
 
 
 @pytest.fixture

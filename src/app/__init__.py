@@ -3,10 +3,10 @@
 from dependency_injector.containers import Container
 from flask import Flask
 
+from app.settings import Settings
 from app.users.routes import users as users_routes
 from carboy import commands
 from carboy.api import idempotency
-from carboy.config.settings import Settings
 from carboy.di.wiring import wire
 from carboy.docs.routes import docs
 from carboy.health.routes import health

@@ -2,6 +2,7 @@
 
 from carboy.config.files import SettingsError
 from carboy.config.loading import load_settings
+from carboy.config.settings import Section, Settings
 from carboy.config.showing import masked, walk
 
-__all__ = ["SettingsError", "load_settings", "masked", "walk"]
+__all__ = ["Section", "Settings", "SettingsError", "load_settings", "masked", "walk"]

@@ -1,11 +1,12 @@
 """Reads the files: config.yaml and carboy.env."""
 
 from collections.abc import Hashable, Iterator, Mapping
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import yaml
-from dotenv import dotenv_values
+from dotenv.parser import parse_stream
 
 from carboy.config.settings import Environment
 
@@ -17,12 +18,23 @@ class SettingsError(Exception):
 def read_dotenv(file: Path) -> dict[str, str]:
     """Return the variables of a carboy.env file, none if there is no such file."""
     try:
-        # Taken literally: a password may hold what looks like the name of a variable.
-        variables = dotenv_values(file, interpolate=False)
+        text = file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return {}
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not valid UTF-8"
         raise SettingsError(f"{file}: {reason}.") from None
-    return {name: value for name, value in variables.items() if value is not None}
+    variables: dict[str, str] = {}
+    # Not `dotenv_values`, which leaves out a line that it cannot read.
+    for line in parse_stream(StringIO(text)):
+        if line.error:
+            # It counts from the empty lines before.
+            before, _, _ = line.original.string.partition(line.original.string.strip())
+            number = line.original.line + before.count("\n")
+            raise SettingsError(f"{file}: not NAME=value (line {number}).")
+        if line.key is not None and line.value is not None:
+            variables[line.key] = line.value
+    return variables
 
 
 def read_profiles(config_file: Path, environment: Environment) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -1,15 +1,16 @@
-"""What can be configured. `carboy.config` reads it from config.yaml and the environment.
+"""What can be configured. `carboy.config.load_settings` reads it from config.yaml and the environment.
 
 Every default stands in config.yaml and nowhere else, so that no key has two.
 """
 
 import re
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, ValidationInfo, field_validator
-from sqlalchemy import make_url
-from sqlalchemy.exc import ArgumentError
+
+from carboy.config.database_urls import parse_url
+from carboy.config.keys import options_of
 
 
 class Environment(StrEnum):
@@ -31,7 +32,7 @@ class Section(BaseModel):
     @classmethod
     def _is_boolean_only_where_wanted(cls, value: object, info: ValidationInfo) -> object:
         # YAML reads yes and on as booleans, which pydantic would take for the number one.
-        if isinstance(value, bool) and cls.model_fields[str(info.field_name)].annotation is not bool:
+        if isinstance(value, bool) and bool not in options_of(cls.model_fields[str(info.field_name)].annotation):
             raise ValueError("this is a boolean in YAML")
         return value
 
@@ -83,21 +84,18 @@ class DatabaseSettings(Section):
     @field_validator("url")
     @classmethod
     def _names_a_supported_database(cls, url: SecretStr) -> SecretStr:
-        try:
-            parsed = make_url(url.get_secret_value())
-        except (ArgumentError, ValueError):
-            raise ValueError("not a database URL") from None
-        if parsed.drivername not in {"sqlite+aiosqlite", "postgresql+asyncpg"}:
-            raise ValueError(f"{parsed.drivername}:// is not supported; use sqlite+aiosqlite or postgresql+asyncpg")
-        # All tasks would share the one connection of a database in memory, and with it one transaction.
-        if parsed.drivername.startswith("sqlite") and parsed.database in {None, "", ":memory:"}:
-            raise ValueError("a SQLite database must be a file")
+        parse_url(url.get_secret_value())
         return url
 
 
 class LoggingSettings(Section):
     level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
     format: Literal["json", "console"]
+
+    @field_validator("level", mode="before")
+    @classmethod
+    def _in_capitals(cls, level: object) -> object:
+        return level.upper() if isinstance(level, str) else level
 
 
 MIN_SECRET_LENGTH = 32
@@ -109,6 +107,14 @@ class SecuritySettings(Section):
 
 
 class Settings(Section):
+    """The kit's sections. An application adds its own in a class that extends this one.
+
+    A section extends `Section` and may hold others. What may be None may be left out: a value, or a section whole.
+    """
+
+    variable_prefix: ClassVar[str] = "CARBOY_"
+    """What the names of all variables begin with."""
+
     environment: Environment
     http: HttpSettings
     database: DatabaseSettings
@@ -119,4 +125,4 @@ class Settings(Section):
 
     def source_of(self, key: str) -> str:
         """Return where the value of a dotted key, such as ``database.url``, comes from."""
-        return self._sources[key]
+        return self._sources.get(key, "set nowhere")

@@ -6,6 +6,8 @@ from typing import Any
 
 from pydantic import BaseModel, SecretStr
 
+from carboy.config.keys import LISTS
+
 PLAIN_URL = re.compile(
     r"(?P<scheme>[\w+]+://)((?P<user>[^:/@?]*)(?P<password>:[^@?]*)?(?P<at>@))?(?P<rest>[^@?]*)(\?[^@]*)?"
 )
@@ -20,7 +22,7 @@ def walk(section: BaseModel, prefix: str = "") -> Iterator[tuple[str, Any]]:
         value = getattr(section, name)
         if isinstance(value, BaseModel):
             yield from walk(value, f"{prefix}{name}.")
-        elif prefix:
+        elif prefix or name != "environment":
             yield f"{prefix}{name}", value
 
 
@@ -29,7 +31,9 @@ def masked(key: str, value: object) -> str:
 
     A list is shown as a variable would set it.
     """
-    if isinstance(value, tuple):
+    if value is None:
+        return "null"
+    if isinstance(value, LISTS):
         return ",".join(map(str, value))
     if not isinstance(value, SecretStr):
         return str(value)

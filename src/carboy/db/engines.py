@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from functools import cached_property
 
-from sqlalchemy import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.util import greenlet_spawn
 
+from carboy.config.database_urls import parse_url
 from carboy.config.settings import DatabaseSettings
 from carboy.db import connecting, postgresql, sqlite
 from carboy.db.connection_cache import Connections
@@ -42,6 +42,7 @@ class Engines:
 
 def create_engines(settings: DatabaseSettings) -> Engines:
     """Make the engines of the database that the URL names; nothing connects before the first statement."""
-    url = make_url(settings.url.get_secret_value())
-    dialect = sqlite if url.get_backend_name() == "sqlite" else postgresql
-    return Engines(*dialect.create_engines(url, settings))
+    url, arguments = parse_url(settings.url.get_secret_value())
+    if url.get_backend_name() == "sqlite":
+        return Engines(*sqlite.create_engines(url, settings))
+    return Engines(*postgresql.create_engines(url, arguments, settings))

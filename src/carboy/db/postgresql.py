@@ -1,5 +1,6 @@
 """What is particular to PostgreSQL."""
 
+from collections.abc import Mapping
 from hashlib import sha256
 from time import monotonic
 from typing import Any, cast
@@ -35,13 +36,23 @@ def lock_number(name: str) -> int:
     return int.from_bytes(sha256(name.encode()).digest()[:8], signed=True)
 
 
-def create_engines(url: URL, settings: DatabaseSettings) -> tuple[AsyncEngine, AsyncEngine, AsyncEngine]:
-    """Make a reader and a writer that share one pool, as connections are what PostgreSQL has few of; and a migrator."""
+def create_engines(
+    url: URL, arguments: Mapping[str, Any], settings: DatabaseSettings
+) -> tuple[AsyncEngine, AsyncEngine, AsyncEngine]:
+    """Make a reader and a writer that share one pool, as connections are what PostgreSQL has few of; and a migrator.
+
+    Args:
+        url: The URL, without arguments.
+        arguments: What asyncpg is told to connect; ``timeout`` stands in for the settings' ``acquire_timeout``.
+        settings: Those of the database.
+    """
+    timeout = arguments.get("timeout", settings.acquire_timeout)
+    arguments = {name: value for name, value in arguments.items() if name != "timeout"}
     writer = create_async_engine(
         url,
         # Errors are logged, and what people have sent is not for the log.
         hide_parameters=True,
-        connect_args={"command_timeout": settings.statement_timeout},
+        connect_args={**arguments, "command_timeout": settings.statement_timeout},
         pool_size=settings.pool_size,
         max_overflow=0,
         pool_timeout=settings.acquire_timeout,
@@ -49,8 +60,8 @@ def create_engines(url: URL, settings: DatabaseSettings) -> tuple[AsyncEngine, A
         pool_use_lifo=True,
         skip_autocommit_rollback=True,
     )
-    migrator = create_async_engine(url, poolclass=NullPool)
-    connect = _Connect(settings.acquire_timeout)
+    migrator = create_async_engine(url, connect_args=arguments, poolclass=NullPool)
+    connect = _Connect(timeout)
     for engine in (writer, migrator):
         event.listen(engine.sync_engine, "do_connect", connect)
         engine.sync_engine.dialect.do_terminate = _terminate  # type: ignore[assignment, method-assign]

@@ -110,9 +110,21 @@ def probe_disk(connection: Connection) -> None:
     await_only(driver.probe_disk())
 
 
+def missing_folder(url: URL) -> Path | None:
+    """Return the folder that the database's file would be in, if it is not there."""
+    folder = Path(url.database or "").parent
+    return None if folder.is_dir() else folder
+
+
 def create_file(url: URL) -> None:
-    """Make the file of the database, and the folder that it goes to, unless they are there."""
-    if url.database:
-        path = Path(url.database)
+    """Make the file of the database, and the folder that it goes to, unless they are there.
+
+    Raises:
+        OSError: They cannot be made; its text says why.
+    """
+    path = Path(url.database or "")
+    try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
+    except OSError as error:
+        raise OSError(f"database.url: {path} cannot be made ({error.strerror}).") from None

@@ -3,7 +3,7 @@
 import inspect
 import types
 from collections.abc import Iterator
-from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints, is_typeddict
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints, is_typeddict
 
 from dependency_injector.providers import (
     AttributeGetter,
@@ -65,7 +65,8 @@ def product_of(provider: Any) -> Any:  # noqa: PLR0911 - a table of provider kin
     if gives_itself(provider):
         return Any
     if isinstance(provider, (BaseSingleton, Factory, Callable)):
-        return _result_of(provider.provides)
+        result = _result_of(provider.provides)
+        return _class_given(provider, result) if isinstance(result, TypeVar) else result
     if isinstance(provider, Object):
         return type(provider())
     if isinstance(provider, Dependency):
@@ -90,6 +91,19 @@ def _result_of(function: Any) -> Any:
         return function
     result = signature_of(function).return_annotation
     return Any if result is inspect.Signature.empty else result
+
+
+def _class_given(provider: Any, variable: TypeVar) -> Any:
+    """Return the class that a function is given and makes an object of, as in ``def make(kind: type[T]) -> T``."""
+    signature = signature_of(provider.provides)
+    try:
+        arguments = signature.bind_partial(*provider.args, **provider.kwargs).arguments
+    except TypeError:
+        return Any
+    for name, argument in arguments.items():
+        if signature.parameters[name].annotation == type[variable]:
+            return argument
+    return Any
 
 
 def _attribute_of(owner: Any, name: str) -> Any:

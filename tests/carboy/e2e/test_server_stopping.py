@@ -27,7 +27,7 @@ from support.requests import registration
 from support.server import PATIENCE, read_to_end
 from support.sqlite_lock import write_lock
 
-from carboy.config import load_settings
+from carboy.config import Settings, load_settings
 
 
 @contextmanager
@@ -79,7 +79,7 @@ def test_a_request_in_flight_is_answered_before_the_server_ends(
 
 def test_the_server_waits_longer_than_any_statement_may_take() -> None:
     server = tomllib.loads((PROJECT / "hypercorn.toml").read_text(encoding="utf-8"))
-    application = load_settings(PROJECT / "config.yaml", {})
+    application = load_settings(Settings, PROJECT / "config.yaml", {})
     assert application.database.statement_timeout < server["graceful_timeout"] < application.http.stop_seconds
 
 

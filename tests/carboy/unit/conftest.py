@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from textwrap import dedent
 from types import ModuleType
+from typing import Any
 
 import pytest
 from support.configuration import HTTP
@@ -33,19 +34,21 @@ profiles:
 
 @pytest.fixture
 def load(tmp_path: Path) -> Load:
-    """Load a configuration of one's own: the document, the variables, and the lines of the file carboy.env."""
+    """Load a configuration of one's own: the document, the variables, the lines of carboy.env, and the class."""
 
     def load(
         document: str = DEFAULTS + PROFILES,
         *,
         dotenv: str | None = None,
+        dotenv_name: str = "carboy.env",
         file_name: str = "config.yaml",
+        kind: type[Settings] = Settings,
         **variables: str,
     ) -> Settings:
         (tmp_path / file_name).write_text(dedent(document), encoding="utf-8")
         if dotenv is not None:
-            (tmp_path / "carboy.env").write_text(dotenv, encoding="utf-8")
-        return load_settings(tmp_path / file_name, variables)
+            (tmp_path / dotenv_name).write_text(dotenv, encoding="utf-8")
+        return load_settings(kind, tmp_path / file_name, variables)
 
     return load
 
@@ -64,7 +67,7 @@ def production() -> dict[str, str]:
 def problems_of(load: Load) -> Callable[..., list[str]]:
     """Load a configuration that is wrong, and return what is said of it, line by line."""
 
-    def problems_of(*args: str, **kwargs: str) -> list[str]:
+    def problems_of(*args: str, **kwargs: Any) -> list[str]:
         with pytest.raises(SettingsError) as raised:
             load(*args, **kwargs)
         return str(raised.value).splitlines()

@@ -90,6 +90,12 @@ def test_a_list_stands_in_a_variable_separated_by_commas(load: Load, value: str,
     assert load(text, CARBOY_HTTP__CORS_ORIGINS=value).http.cors_origins == origins
 
 
+@pytest.mark.parametrize("level", ["info", "Info", "INFO"])
+def test_the_log_level_is_taken_in_small_letters(load: Load, level: str) -> None:
+    assert load(document(development={"logging": {"level": level}})).logging.level == "INFO"
+    assert load(CARBOY_LOGGING__LEVEL=level).logging.level == "INFO"
+
+
 def test_an_empty_section_of_a_profile_changes_nothing(load: Load) -> None:
     for empty in ("{}", "null"):
         settings = load(document(development="DEVELOPMENT").replace("'DEVELOPMENT'", f"{{database: {empty}}}"))
@@ -124,8 +130,8 @@ def test_a_relative_sqlite_file_starts_at_the_folder_of_the_configuration(
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     monkeypatch.chdir(elsewhere)
-    settings = load(CARBOY_DATABASE__URL="sqlite+aiosqlite:///var/x.db?timeout=5")
-    assert settings.database.url.get_secret_value() == f"sqlite+aiosqlite:///{tmp_path}/var/x.db?timeout=5"
+    settings = load(CARBOY_DATABASE__URL="sqlite+aiosqlite:///var/x.db?cached_statements=5")
+    assert settings.database.url.get_secret_value() == f"sqlite+aiosqlite:///{tmp_path}/var/x.db?cached_statements=5"
     assert settings.source_of("database.url") == "CARBOY_DATABASE__URL"
 
 
@@ -142,7 +148,7 @@ def test_each_profile_of_the_shipped_configuration_loads(
     config_file = tmp_path / "config.yaml"
     config_file.write_text(CONFIG_FILE.read_text())
     needed = production if environment.is_deployed else {}
-    settings = load_settings(config_file, needed | {"CARBOY_ENV": environment})
+    settings = load_settings(Settings, config_file, needed | {"CARBOY_ENV": environment})
     assert settings.environment is environment
     assert {settings.source_of(key) for key, _ in walk(settings)} <= {
         "config.yaml, defaults",

@@ -1,7 +1,7 @@
 """A provider that would be called with what does not fit is an error at start, which names it and the argument."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import pytest
 from dependency_injector import containers, providers
@@ -10,6 +10,8 @@ from pydantic import BaseModel
 
 from carboy.di.wiring import WiringError, check_providers, wire
 from containers import Container
+
+T = TypeVar("T")
 
 
 class Engine:
@@ -153,6 +155,19 @@ def test_annotations_that_cannot_be_evaluated_are_let_pass() -> None:
 
     assert problems_of(thing=providers.Singleton(make, engine=1, name="n")) == []
     assert problems_of(thing=providers.Singleton(make, engine=1)) == ["provider thing: argument name is missing"]
+
+
+def test_a_function_that_takes_a_class_gives_an_object_of_it() -> None:
+    def make(kind: type[T], name: str) -> T:
+        return kind()
+
+    made = providers.Singleton(make, Inner, name="n")
+    assert problems_of(thing=providers.Singleton(Inner, url=made.provided.url)) == []
+    assert problems_of(thing=providers.Singleton(Inner, url=made.provided.gone)) == [
+        "provider thing: argument url: Inner has no attribute 'gone'"
+    ]
+    # Which class it is cannot be told where the arguments do not fit, which is an error of its own.
+    assert problems_of(thing=providers.Singleton(make, Inner, nam="n")) != []
 
 
 def test_attributes_whose_annotations_cannot_be_evaluated_are_known_by_name() -> None:
