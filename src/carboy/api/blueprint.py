@@ -5,7 +5,7 @@ from flask import Blueprint
 
 from carboy.api.endpoints import endpoint_of
 from carboy.api.operation import Operation, operation_of
-from carboy.di.wiring import FROM_REQUEST
+from carboy.di.checks import FROM_REQUEST
 from carboy.errors import CarboyError
 
 ATTRIBUTE = "__operation__"

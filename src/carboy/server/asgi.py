@@ -9,7 +9,7 @@ def create_asgi(container: Container, app: Flask) -> FlaskASGI:
     """Make the ASGI application around a Flask application: it opens and closes what the container holds."""
     http = container.settings().http
     if http.drain_seconds:
-        close_connections_at_shutdown(app, container.health_service())
+        close_connections_at_shutdown(app, container.health_service)
     return FlaskASGI(
         app,
         lifespan=lifespan_of(container),

@@ -23,12 +23,12 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT)
 class WatchedDatabase(FakeDatabase):
     disposals = 0
 
-    async def dispose(self) -> None:
+    async def close(self) -> None:
         self.disposals += 1
 
 
 class UnclosableDatabase(FakeDatabase):
-    async def dispose(self) -> None:
+    async def close(self) -> None:
         raise ConnectionError("cannot be closed")
 
 
@@ -179,6 +179,37 @@ async def test_the_database_is_closed_after_an_error_too(container: Container, d
         async with lifespan_of(container)():
             raise ArithmeticError
     assert database.disposals == 1
+
+
+class Client:
+    """Something that nobody told the lifespan of."""
+
+    is_open = False
+
+    async def open(self) -> None:
+        self.is_open = True
+
+    async def close(self) -> None:
+        self.is_open = False
+
+
+async def test_what_the_container_holds_is_open_while_the_application_serves(container: Container) -> None:
+    container.set_provider("client", providers.Singleton(Client))
+    async with lifespan_of(container)():
+        client = container.providers["client"]()
+        assert client.is_open
+    assert not client.is_open
+
+
+async def test_a_part_that_does_not_open_is_told_to_the_client(container: Container, app: Flask) -> None:
+    class Away(Client):
+        async def open(self) -> None:
+            raise ConnectionError("away")
+
+    container.set_provider("client", providers.Singleton(Away))
+    with pytest.raises(RuntimeError, match="failed at startup: ConnectionError: away"):
+        async with client_of(create_asgi(container, app)):
+            pytest.fail("The application started.")
 
 
 async def test_a_start_that_fails_is_told_to_the_client(container: Container, app: Flask) -> None:
