@@ -18,6 +18,8 @@ from carboy.idempotency.schemas import StoredAnswer
 from carboy.idempotency.services import IdempotencyService, parse_key
 from carboy.web.application import JsonResponse, Request
 
+NEEDED = {"idempotency_service": IdempotencyService}
+"""What `answer_once` asks the container for."""
 STORED_HEADERS = ("Location", "ETag")
 """Those that belong to the answer and not to one request, besides its type, which is JSON."""
 

@@ -28,6 +28,8 @@ from carboy.di.provider_types import check_type, gives_itself, marker_of, signat
 
 FROM_REQUEST = "__from_request__"
 """The attribute in which a view may say which of its arguments come from the request's query, body and headers."""
+NEEDS = "__needs__"
+"""The attribute in which a view may say what it asks the current container for: by name, the type that it wants."""
 SHORT_LIVED = (Factory, ThreadLocalSingleton, ContextLocalSingleton)
 
 
@@ -171,6 +173,11 @@ def _check_view(
                 yield f"argument {name}: @inject is missing, or stands above the route's decorator"
         elif name not in url_arguments | from_request and _is_required(parameter):
             yield f"argument {name} is given neither by the request nor by the container"
+    for name, wanted in getattr(view, NEEDS, {}).items():
+        if name in providers:
+            yield from check_type(name, wanted, providers[name])
+        else:
+            yield f"the container has no provider {name!r}"
     if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
         yield from (f"the URL's argument {name} is unknown" for name in url_arguments - set(parameters))
 

@@ -9,6 +9,7 @@ from dependency_injector.containers import Container
 from dependency_injector.providers import Dependency, Provider
 from flask import Flask
 
+from carboy.di.checks import NEEDS
 from carboy.di.paths import current, providers_of, split
 from carboy.di.provider_types import marker_of
 
@@ -54,13 +55,14 @@ def _providers(container: Container) -> dict[str, Provider[Any]]:
 
 
 def _arrows_of_routes(container: Container, app: Flask, names: Mapping[Provider[Any], str]) -> Arrows:
-    """Return an arrow from each blueprint to each provider that one of its views names."""
+    """Return an arrow from each blueprint to each provider that one of its views asks for."""
     named = providers_of(container)
     arrows: Arrows = {f"routes_{name}": {} for name in app.blueprints}
     for endpoint, view in app.view_functions.items():
         blueprint = endpoint.rpartition(".")[0]
-        for marker in filter(None, map(marker_of, inspect.signature(view).parameters.values())):
-            parts = split(str(marker.provider), named)
+        markers = filter(None, map(marker_of, inspect.signature(view).parameters.values()))
+        for path in (*(str(marker.provider) for marker in markers), *getattr(view, NEEDS, ())):
+            parts = split(path, named)
             if blueprint and parts is not None:
                 target = names[current(named[parts[0]])]
                 arrows[f"routes_{blueprint}"][f"provider_{target}"] = None

@@ -16,7 +16,7 @@ from carboy.testing import FakeDatabase, fakes_of, override
 
 
 class Database:
-    name = "real"
+    label = "real"
 
 
 class InvoiceDao:
@@ -198,6 +198,18 @@ def test_an_override_outside_is_seen_within() -> None:
         assert container.billing.rates.rate_dao().database is fake
     assert container.reports().invoices.invoices.database is container.database()
     assert container.billing.rates.rate_dao().database is container.shared.database()
+
+
+def test_a_view_gets_what_overrides_a_provider_of_a_sub_container(serve: Serve) -> None:
+    container, app = Container(), serve("billing.invoice_service.provided.invoices.database.label")
+    wire(container, app)
+    assert app.test_client().get("/").text == "real"
+    fake = Database()
+    fake.label = "fake"
+    with override(container, **{"billing.invoice_dao": InvoiceDao(fake)}):
+        assert app.test_client().get("/").text == "fake"
+    assert app.test_client().get("/").text == "real"
+    unwire(container)
 
 
 @pytest.mark.parametrize("name", ["billing.invoice_doa", "billing", "biling.invoice_dao"])
