@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from types import FrameType
 from typing import Any
 
@@ -12,6 +12,7 @@ from dependency_injector import providers
 from flask import Flask
 from support.server import PATIENCE
 
+from carboy.health.services import HealthService
 from carboy.server import create_asgi
 from carboy.server.lifespan import lifespan_of
 from carboy.testing import FakeDatabase, client_of, override
@@ -199,6 +200,25 @@ async def test_what_the_container_holds_is_open_while_the_application_serves(con
         client = container.providers["client"]()
         assert client.is_open
     assert not client.is_open
+
+
+async def test_a_view_gets_what_depends_on_an_async_resource(container: Container, app: Flask) -> None:
+    class Redis(Client):
+        async def ping(self) -> None:
+            assert self.is_open
+
+    redis = Redis()
+
+    async def connect() -> AsyncIterator[Redis]:
+        await redis.open()
+        yield redis
+        await redis.close()
+
+    dependencies = providers.Dict(redis=providers.Resource(connect))
+    with override(container, health_service=providers.Singleton(HealthService, dependencies=dependencies)):
+        async with client_of(create_asgi(container, app)) as client:
+            assert (await client.get("/health/ready")).json() == {"status": "ok", "checks": {"redis": "ok"}}
+    assert not redis.is_open
 
 
 async def test_a_part_that_does_not_open_is_told_to_the_client(container: Container, app: Flask) -> None:
