@@ -20,20 +20,21 @@ CONFIG_FILE = Path(__file__).with_name("config.yaml")
 
 class Container(containers.DeclarativeContainer):
     settings = providers.Singleton(load_settings, Settings, config_file=CONFIG_FILE, environ=os.environ)
-
     engines = providers.Singleton(create_engines, settings=settings.provided.database)
     session_factory = providers.Singleton(create_session_factory)
     database = providers.Singleton(Database, engines=engines, session_factory=session_factory)
-
-    user_dao = providers.Singleton(UserDao, database=database)
-    idempotency_key_dao = providers.Singleton(IdempotencyKeyDao, database=database)
-
     cursors = providers.Singleton(Cursors, secret_key=settings.provided.security.secret_key)
-    user_service = providers.Singleton(UserService, unit_of_work=database, users=user_dao, cursors=cursors)
+
+    # What comes with Carboy.
+    health_service = providers.Singleton(HealthService, dependencies=providers.Dict(database=database))
+    idempotency_key_dao = providers.Singleton(IdempotencyKeyDao, database=database)
     idempotency_service = providers.Singleton(
         IdempotencyService,
         unit_of_work=database,
         keys=idempotency_key_dao,
         lifetime_hours=settings.provided.http.idempotency_hours,
     )
-    health_service = providers.Singleton(HealthService, dependencies=providers.Dict(database=database))
+
+    # One paragraph a domain.
+    user_dao = providers.Singleton(UserDao, database=database)
+    user_service = providers.Singleton(UserService, unit_of_work=database, users=user_dao, cursors=cursors)

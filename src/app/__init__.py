@@ -6,7 +6,6 @@ from flask import Flask
 from app.settings import Settings
 from app.users.routes import users as users_routes
 from carboy import commands
-from carboy.api import idempotency
 from carboy.di.wiring import wire
 from carboy.docs.routes import docs
 from carboy.health.routes import health
@@ -31,14 +30,12 @@ def create_app(container: Container) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = settings.http.max_body_bytes
     app.config["MAX_FORM_MEMORY_SIZE"] = settings.http.max_body_bytes
     app.config["REQUIRE_IF_MATCH"] = settings.http.require_if_match
-    app.extensions["container"] = container
     # An address with a slash too many is not found, like any other that does not exist; a redirect would be HTML.
     app.url_map.merge_slashes = False
 
     # Before a request the hooks run in the order of these lines, after it in the reverse order.
     logs.init_app(app)
     problems.init_app(app)
-    idempotency.init_app(app, container.providers["idempotency_service"])
     headers.init_app(app)
     cors.init_app(app, settings.http)
     compression.init_app(app, settings.http)

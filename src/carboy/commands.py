@@ -12,6 +12,7 @@ from carboy.api.openapi.document import describe, spell
 from carboy.config import masked, walk
 from carboy.db import migrate
 from carboy.di.graph import draw_graph
+from carboy.di.wiring import current_container
 from carboy.errors import all_errors
 from carboy.web.problems import DETAILS, code_of
 
@@ -28,7 +29,7 @@ def init_app(app: Flask) -> None:
 @config.command("show")
 def show_config() -> None:
     """Print the settings in force and where each comes from; secrets are masked."""
-    settings = current_app.extensions["container"].settings()
+    settings = current_container().settings()
     rows = [(key, masked(key, value), settings.source_of(key)) for key, value in walk(settings)]
     widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
     click.echo(f"environment: {settings.environment}\n")
@@ -37,9 +38,13 @@ def show_config() -> None:
 
 
 @graph.command("graph")
-def show_graph() -> None:
-    """Draw the container as a Mermaid flowchart."""
-    click.echo(draw_graph(current_app.extensions["container"], current_app), nl=False)
+@click.argument("name", required=False)
+def show_graph(name: str | None) -> None:
+    """Draw the container as a Mermaid flowchart, or only the provider or domain NAME and what it is connected with."""
+    try:
+        click.echo(draw_graph(current_container(), current_app, name), nl=False)
+    except LookupError as error:
+        raise click.ClickException(str(error)) from error
 
 
 @click.command("errors")
@@ -107,7 +112,7 @@ def revise(message: str, *, kit: bool) -> None:
 
 
 def _migrate(command: migrate.Command, *args: str) -> None:
-    engines = current_app.extensions["container"].engines()
+    engines = current_container().engines()
     try:
         current_app.async_to_sync(migrate.run)(engines, current_app.import_name, command, *args)
     except migrate.MigrationError as error:

@@ -91,7 +91,7 @@ async def main(url: str, user_id: int) -> None:
         sys.stdin.readline()
         print(await repeat(lambda: service.increment(user_id)))  # noqa: T201 - the same.
     finally:
-        await database.dispose()
+        await database.close()
 
 
 if __name__ == "__main__":

@@ -47,7 +47,7 @@ async def processes(url: str, count: int) -> AsyncIterator[list[Process]]:
         yield [Process(database) for database in databases]
     finally:
         for database in databases:
-            await database.dispose()
+            await database.close()
 
 
 async def send(processes: Sequence[Process], key: str, told: Counter[str]) -> list[Answer]:

@@ -106,7 +106,7 @@ async def contract_database(contract_url: str | None) -> AsyncIterator[Database]
     else:
         database = Database(create_engines(database_settings(contract_url)), create_session_factory())
         yield database
-        await database.dispose()
+        await database.close()
 
 
 @pytest.fixture

@@ -3,9 +3,10 @@ from typing import Any, TypeVar
 
 from flask import Blueprint
 
+from carboy.api import idempotency
 from carboy.api.endpoints import endpoint_of
 from carboy.api.operation import Operation, operation_of
-from carboy.di.wiring import FROM_REQUEST
+from carboy.di.checks import FROM_REQUEST, NEEDS
 from carboy.errors import CarboyError
 
 ATTRIBUTE = "__operation__"
@@ -66,6 +67,7 @@ class ApiBlueprint(Blueprint):
         answer = endpoint_of(operation)
         setattr(answer, ATTRIBUTE, operation)
         setattr(answer, FROM_REQUEST, operation.arguments)
+        setattr(answer, NEEDS, idempotency.NEEDED if operation.creates else {})
         super().add_url_rule(rule, endpoint, answer, provide_automatic_options, **options)
 
 

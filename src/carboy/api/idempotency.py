@@ -8,22 +8,20 @@ from collections.abc import Awaitable, Callable
 from hashlib import sha256
 from typing import Any
 
-from flask import Flask, Response, current_app
+from flask import Response
 from pydantic import BaseModel, TypeAdapter
 
 from carboy.api.answers import Created
 from carboy.api.requests import JSON
+from carboy.di.wiring import current_container
 from carboy.idempotency.schemas import StoredAnswer
 from carboy.idempotency.services import IdempotencyService, parse_key
 from carboy.web.application import JsonResponse, Request
 
+NEEDED = {"idempotency_service": IdempotencyService}
+"""What `answer_once` asks the container for."""
 STORED_HEADERS = ("Location", "ETag")
 """Those that belong to the answer and not to one request, besides its type, which is JSON."""
-
-
-def init_app(app: Flask, service: Callable[[], IdempotencyService]) -> None:
-    """Let the application keep keys by a service, which is asked for when the first key comes."""
-    app.extensions["idempotency_service"] = service
 
 
 def created_writer(model: Any) -> Callable[[Created[Any]], Response]:
@@ -62,7 +60,7 @@ async def answer_once(
     header = request.environ.get("HTTP_IDEMPOTENCY_KEY")
     if header is None:
         return await work()
-    service: IdempotencyService = current_app.extensions["idempotency_service"]()
+    service: IdempotencyService = current_container().idempotency_service()
     content = body.model_dump_json(exclude_unset=True) if body is not None else ""
     asked = request.path, request.query_string.decode("latin-1"), content
     fingerprint = sha256("\n".join(asked).encode()).hexdigest()

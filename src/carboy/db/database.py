@@ -133,7 +133,11 @@ class Database:
 
         await self.read(probe)
 
-    async def dispose(self) -> None:
+    async def open(self) -> None:
+        """Do nothing: connections are opened by the statements that need them, so that a database may start later."""
+
+    async def close(self) -> None:
+        """Close all connections."""
         await self._engines.dispose()
 
     async def _join(self, unit: Unit, work: Callable[[], Awaitable[T]], *, writes: bool) -> T:

@@ -1,1 +1,1 @@
-"""The dependency-injection container: checked, wired and drawn."""
+"""The dependency-injection container: checked, wired, drawn, opened and closed."""

@@ -2,53 +2,133 @@
 
 import html
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from dependency_injector.containers import Container
-from dependency_injector.providers import Provider
+from dependency_injector.providers import Dependency, Provider
 from flask import Flask
 
-from carboy.di.provider_types import current, marker_of
+from carboy.di.checks import NEEDS
+from carboy.di.paths import current, providers_of, split
+from carboy.di.provider_types import marker_of
+
+Arrows = dict[str, dict[str, None]]
+"""What each node leads to."""
 
 
-def draw_graph(container: Container, app: Flask) -> str:
-    """Return the flowchart: views at the left, each arrow leading to what is needed, down to the settings."""
-    # The library keeps the container itself among its providers.
-    providers = {name: current(provider) for name, provider in container.providers.items() if name != "__self__"}
+def draw_graph(container: Container, app: Flask, only: str | None = None) -> str:
+    """Return the flowchart: views at the left, each arrow leading to what is needed, down to the settings.
+
+    Args:
+        container: The container. Each of its sub-containers is a box.
+        app: The application whose views it serves.
+        only: A provider, sub-container, blueprint or domain: then it is drawn with what it needs and what needs it.
+
+    Raises:
+        LookupError: There is nothing of the name `only`.
+    """
+    providers = _providers(container)
     # Of two names for one provider, arrows lead to the first.
     names: dict[Provider[Any], str] = {}
     for name, provider in providers.items():
         names.setdefault(provider, name)
-    lines = ["flowchart LR", *_views(app)]
-    lines += [_node(f"provider_{name}", "[]", name, _describe(provider)) for name, provider in providers.items()]
+    arrows = _arrows_of_routes(container, app, names)
     for name, provider in providers.items():
-        needed = dict.fromkeys(_leads_to(provider, names))
-        lines += [f"    provider_{name} --> provider_{target}" for target in needed]
-    return "\n".join(lines) + "\n"
+        arrows[f"provider_{name}"] = {f"provider_{target}": None for target in _leads_to(provider, names)}
+    kept = set(arrows) if only is None else _around(_nodes_of(only, providers, app), arrows)
+    lines = ["flowchart LR"]
+    lines += [_node(f"routes_{name}", "([])", name, "routes") for name in app.blueprints if f"routes_{name}" in kept]
+    lines += _boxes({name: one for name, one in providers.items() if f"provider_{name}" in kept})
+    lines += [f"{one} --> {other}" for one in arrows for other in arrows[one] if {one, other} <= kept]
+    return "\n    ".join(lines) + "\n"
 
 
-def _views(app: Flask) -> Iterator[str]:
-    """Yield a node for each blueprint, and an arrow to each provider that one of its views names."""
-    blueprints: dict[str, dict[str, None]] = {name: {} for name in app.blueprints}
+def _providers(container: Container) -> dict[str, Provider[Any]]:
+    """Return what is drawn, by path. What a sub-container is given is drawn where it comes from."""
+    found = providers_of(container).items()
+    return {
+        name: current(provider)
+        for name, provider in found
+        if not (isinstance(provider, Dependency) and provider.is_defined)
+    }
+
+
+def _arrows_of_routes(container: Container, app: Flask, names: Mapping[Provider[Any], str]) -> Arrows:
+    """Return an arrow from each blueprint to each provider that one of its views asks for."""
+    named = providers_of(container)
+    arrows: Arrows = {f"routes_{name}": {} for name in app.blueprints}
     for endpoint, view in app.view_functions.items():
-        name = endpoint.rpartition(".")[0]
-        markers = (marker_of(parameter) for parameter in inspect.signature(view).parameters.values())
-        targets = (str(marker.provider).partition(".")[0] for marker in markers if marker is not None)
-        if name:
-            blueprints[name].update(dict.fromkeys(targets))
-    for name, needed in blueprints.items():
-        yield _node(f"routes_{name}", "([])", name, "routes")
-        yield from (f"    routes_{name} --> provider_{target}" for target in needed)
+        blueprint = endpoint.rpartition(".")[0]
+        markers = filter(None, map(marker_of, inspect.signature(view).parameters.values()))
+        for path in (*(str(marker.provider) for marker in markers), *getattr(view, NEEDS, ())):
+            parts = split(path, named)
+            if blueprint and parts is not None:
+                target = names[current(named[parts[0]])]
+                arrows[f"routes_{blueprint}"][f"provider_{target}"] = None
+    return arrows
+
+
+def _nodes_of(only: str, providers: Mapping[str, Provider[Any]], app: Flask) -> set[str]:
+    """Return the nodes that a name stands for: those named so, those in a box of that name, or made in that package."""
+    exact = {f"provider_{only}"} if only in providers else set()
+    boxed = {f"provider_{name}" for name in providers if name.startswith(f"{only}.")}
+    made = {
+        f"provider_{name}"
+        for name, provider in providers.items()
+        if only in str(getattr(getattr(provider, "provides", None), "__module__", "")).split(".")
+    }
+    routes = {
+        f"routes_{name}"
+        for name, blueprint in app.blueprints.items()
+        if name == only or only in blueprint.import_name.split(".")
+    }
+    found = exact or boxed | made | routes
+    if not found:
+        raise LookupError(f"There is no provider, sub-container, blueprint or domain {only!r}.")
+    return found
+
+
+def _around(nodes: set[str], arrows: Arrows) -> set[str]:
+    """Return the nodes, all that they lead to, and all that leads to them."""
+    backwards: Arrows = {}
+    for one, others in arrows.items():
+        for other in others:
+            backwards.setdefault(other, {})[one] = None
+    return _reached(nodes, arrows) | _reached(nodes, backwards)
+
+
+def _reached(nodes: set[str], arrows: Arrows) -> set[str]:
+    reached, waiting = set(nodes), list(nodes)
+    while waiting:
+        further = set(arrows.get(waiting.pop(), ())) - reached
+        reached |= further
+        waiting += further
+    return reached
+
+
+def _boxes(providers: Mapping[str, Provider[Any]], path: str = "") -> Iterator[str]:
+    """Yield a node for each provider, and a box around those of each sub-container."""
+    inner: dict[str, dict[str, Provider[Any]]] = {}
+    for name, provider in providers.items():
+        head, _, rest = name.removeprefix(path).partition(".")
+        if rest:
+            inner.setdefault(head, {})[name] = provider
+        else:
+            yield _node(f"provider_{name}", "[]", head, _describe(provider))
+    for head, members in inner.items():
+        yield f'subgraph container_{path}{head}["{head}"]'
+        yield from (f"    {line}" for line in _boxes(members, f"{path}{head}."))
+        yield "end"
 
 
 def _node(identity: str, shape: str, title: str, subtitle: str) -> str:
     """Return a node. Identities are prefixed, as bare words such as ``end`` have a meaning in Mermaid."""
     half = len(shape) // 2
-    return f'    {identity}{shape[:half]}"{title}<br/><small>{html.escape(subtitle)}</small>"{shape[half:]}'
+    return f'{identity}{shape[:half]}"{title}<br/><small>{html.escape(subtitle)}</small>"{shape[half:]}'
 
 
-def _leads_to(provider: Provider[Any], names: dict[Provider[Any], str]) -> Iterator[str]:
+def _leads_to(provider: Provider[Any], names: Mapping[Provider[Any], str]) -> Iterator[str]:
     for target in map(current, provider.related):
         if target in names:
             yield names[target]

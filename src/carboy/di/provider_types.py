@@ -2,7 +2,7 @@
 
 import inspect
 import types
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints, is_typeddict
 
 from dependency_injector.providers import (
@@ -18,7 +18,10 @@ from dependency_injector.providers import (
     Object,
     ProvidedInstance,
     Provider,
+    Resource,
 )
+
+from carboy.di.paths import current
 
 ANYTHING = inspect.signature(lambda *_args, **_kwargs: None)
 
@@ -47,12 +50,6 @@ def marker_of(parameter: inspect.Parameter) -> Any:
     return next((candidate for candidate in candidates if getattr(candidate, "__IS_MARKER__", False)), None)
 
 
-def current(provider: Provider[Any]) -> Provider[Any]:
-    """Return the provider that serves in this one's place, which is another while it is overridden."""
-    overriding = provider.last_overriding
-    return provider if overriding is None else current(overriding)
-
-
 def product_of(provider: Any) -> Any:  # noqa: PLR0911 - a table of provider kinds.
     """Return the type of what a provider gives; Any where it cannot be told.
 
@@ -67,10 +64,12 @@ def product_of(provider: Any) -> Any:  # noqa: PLR0911 - a table of provider kin
     if isinstance(provider, (BaseSingleton, Factory, Callable)):
         result = _result_of(provider.provides)
         return _class_given(provider, result) if isinstance(result, TypeVar) else result
+    if isinstance(provider, Resource):
+        return _kept_by(provider)
     if isinstance(provider, Object):
         return type(provider())
     if isinstance(provider, Dependency):
-        return provider.instance_of
+        return Any if provider.instance_of is object else provider.instance_of
     if isinstance(provider, (Dict, List)):
         return dict if isinstance(provider, Dict) else list
     if isinstance(provider, ProvidedInstance):
@@ -104,6 +103,16 @@ def _class_given(provider: Any, variable: TypeVar) -> Any:
         if signature.parameters[name].annotation == type[variable]:
             return argument
     return Any
+
+
+def _kept_by(resource: Any) -> Any:
+    """Return the type of what a resource's function returns or yields."""
+    if isinstance(resource.provides, type):
+        return Any
+    result = _result_of(resource.provides)
+    if get_origin(result) in {Iterator, Generator, AsyncIterator, AsyncGenerator}:
+        return get_args(result)[0]
+    return Any if result in {Iterator, Generator, AsyncIterator, AsyncGenerator} else result
 
 
 def _attribute_of(owner: Any, name: str) -> Any:

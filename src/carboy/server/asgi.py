@@ -22,7 +22,7 @@ def create_asgi(container: Container, app: Flask) -> FlaskASGI:
         _check_folder(settings)
     http = settings.http
     if http.drain_seconds:
-        close_connections_at_shutdown(app, container.health_service())
+        close_connections_at_shutdown(app, container.health_service)
     return FlaskASGI(
         app,
         lifespan=lifespan_of(container),

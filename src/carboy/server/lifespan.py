@@ -1,13 +1,14 @@
 """What happens once before the first request and once after the last."""
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from dependency_injector.containers import Container
 from flask import Flask, Response
 
 from carboy.bridge import Lifespan
+from carboy.di.lifecycle import opened
 from carboy.health.services import HealthService
 from carboy.server.termination import Termination
 from carboy.telemetry import logs
@@ -17,31 +18,34 @@ _log = logging.getLogger(__name__)
 
 
 def lifespan_of(container: Container) -> Lifespan:
-    """Return the lifespan of an application: readiness fails once shutdown begins, and the database is closed after."""
+    """Return the lifespan of an application: its container is open in it, and readiness fails once shutdown begins."""
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
-        settings = container.settings()
-        health: HealthService = container.health_service()
-        _log.info("starting in the %s environment", settings.environment)
-        termination = Termination(
-            health.begin_shutdown,
-            drain_seconds=settings.http.drain_seconds,
-            stop_seconds=settings.http.stop_seconds,
-        )
-        with termination.observed():
-            try:
+        try:
+            _log.info("starting in the %s environment", container.settings().environment)
+            async with opened(container), _observed(container):
                 yield
-            finally:
-                health.begin_shutdown()
-                await container.database().dispose()
-                # A server that ends by the signal that it was told to stop with, as uvicorn, runs no exit handlers.
-                logs.flush()
+        finally:
+            # A server that ends by the signal that it was told to stop with, as uvicorn, runs no exit handlers.
+            logs.flush()
 
     return lifespan
 
 
-def close_connections_at_shutdown(app: Flask, health: HealthService) -> None:
+@asynccontextmanager
+async def _observed(container: Container) -> AsyncIterator[None]:
+    http = container.settings().http
+    health: HealthService = container.health_service()
+    termination = Termination(health.begin_shutdown, drain_seconds=http.drain_seconds, stop_seconds=http.stop_seconds)
+    with termination.observed():
+        try:
+            yield
+        finally:
+            health.begin_shutdown()
+
+
+def close_connections_at_shutdown(app: Flask, health: Callable[[], HealthService]) -> None:
     """Let clients, a balancer among them, open new connections elsewhere before the server closes those that it has.
 
     One that it closes while a request is on its way fails that request.
@@ -49,7 +53,7 @@ def close_connections_at_shutdown(app: Flask, health: HealthService) -> None:
 
     def close(response: Response) -> Response:
         # HTTP/2 has no such header.
-        if health.is_shutting_down and current_request().environ["SERVER_PROTOCOL"] == "HTTP/1.1":
+        if health().is_shutting_down and current_request().environ["SERVER_PROTOCOL"] == "HTTP/1.1":
             response.headers["Connection"] = "close"
         return response
 

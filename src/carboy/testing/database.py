@@ -90,7 +90,7 @@ class FakeDatabase(Database):
 
         await self.read(reach)
 
-    async def dispose(self) -> None:
+    async def close(self) -> None:
         """Close no connections, as there are none; the rows stay."""
 
     async def _attempt(self, unit: Unit, work: Callable[[], Awaitable[T]]) -> T:

@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from carboy.daos.base import Dao, stamped
 from carboy.daos.keyset import Key, Order, Place, Slice
+from carboy.di.paths import providers_of
 from carboy.errors import StaleVersionError
 from carboy.idempotency.daos import IdempotencyKeyDao
 from carboy.idempotency.schemas import IdempotencyKeyRead
@@ -176,7 +177,7 @@ def fakes_of(container: Container) -> dict[str, Provider[Any]]:
     """
     daos = {
         name: provider.provides
-        for name, provider in container.providers.items()
+        for name, provider in providers_of(container).items()
         if isinstance(provider, Singleton)
         and isinstance(provider.provides, type)
         and issubclass(provider.provides, Dao)

@@ -5,7 +5,8 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from dependency_injector.containers import Container
-from dependency_injector.providers import BaseSingleton, Provider
+
+from carboy.di.paths import providers_of, reset_dependents
 
 
 @contextmanager
@@ -13,7 +14,9 @@ def override(container: Container, **replacements: Any) -> Iterator[None]:
     """Let a container give other objects, and put it back at the end, also after an exception.
 
     The library's own override leaves singletons that were made before it holding the part that was replaced. Here
-    whatever depends on a replaced part is made anew, within and again after.
+    whatever depends on a replaced part is made anew, within and again after. In a sub-container names are dotted::
+
+        with override(container, **{"billing.invoice_dao": fake}): ...
 
     Args:
         container: The container to change.
@@ -22,30 +25,14 @@ def override(container: Container, **replacements: Any) -> Iterator[None]:
     Raises:
         AttributeError: The container has no provider of such a name.
     """
-    unknown = set(replacements) - set(container.providers)
+    providers = providers_of(container)
+    unknown = set(replacements) - set(providers)
     if unknown:
         raise AttributeError(f"The container has no provider {', '.join(sorted(unknown))}.")
-    replaced = [container.providers[name] for name in replacements]
-    dependents = _dependents(container, replaced)
+    replaced = [providers[name] for name in replacements]
     with ExitStack() as stack:
-        stack.callback(_reset, dependents)
+        stack.callback(reset_dependents, container, replaced)
         for provider, replacement in zip(replaced, replacements.values(), strict=True):
             stack.enter_context(provider.override(replacement))
-        _reset(dependents)
+        reset_dependents(container, replaced)
         yield
-
-
-def _dependents(container: Container, replaced: list[Provider[Any]]) -> list[BaseSingleton[Any]]:
-    """Return the singletons that depend on these, also those that stand within others or override others."""
-    singletons = {
-        singleton
-        for provider in container.providers.values()
-        for singleton in (provider, *provider.traverse())
-        if isinstance(singleton, BaseSingleton)
-    }
-    return [singleton for singleton in singletons if not set(replaced).isdisjoint(singleton.traverse())]
-
-
-def _reset(singletons: list[BaseSingleton[Any]]) -> None:
-    for singleton in singletons:
-        singleton.reset()

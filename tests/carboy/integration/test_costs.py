@@ -80,7 +80,7 @@ async def asking(settings: Settings, url: str) -> AsyncIterator[Ask]:
             await ask(COSTS["create"])
         yield ask
         unwire(container)
-        await container.database().dispose()
+        await container.database().close()
 
 
 @pytest_asyncio.fixture

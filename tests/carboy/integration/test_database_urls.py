@@ -36,7 +36,7 @@ async def ask(url: str, *statements: str) -> list[str]:
     try:
         return await database.write(step)
     finally:
-        await database.dispose()
+        await database.close()
 
 
 @pytest.mark.parametrize(

@@ -102,4 +102,4 @@ async def test_expired_rows_that_another_transaction_uses_are_left_to_a_later_ca
         assert await left(keys, ours.write) == [1]
     finally:
         for database in databases:
-            await database.dispose()
+            await database.close()

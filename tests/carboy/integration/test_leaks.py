@@ -32,7 +32,7 @@ async def main(url):
     service = CountingService(database, UserDao(database))
     user = await service.add()
     await asyncio.gather(*(service.increment(user.id) for _ in range(5)), *(service.get(user.id) for _ in range(20)))
-    await database.dispose()
+    await database.close()
 
 asyncio.run(main(sys.argv[1]))
 print("done")

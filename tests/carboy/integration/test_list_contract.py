@@ -269,7 +269,7 @@ def english_url(postgresql_database: str) -> Iterator[str]:
 async def english(english_url: str) -> AsyncIterator[Database]:
     database = Database(create_engines(database_settings(english_url)), create_session_factory())
     yield database
-    await database.dispose()
+    await database.close()
 
 
 @pytest.mark.parametrize("sort", ["username", "-email", "-created,username"])

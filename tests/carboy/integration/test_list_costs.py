@@ -55,7 +55,7 @@ async def cost(request: pytest.FixtureRequest, sqlite_url: str) -> AsyncIterator
         return found.records, steps
 
     yield cost
-    await database.dispose()
+    await database.close()
 
 
 KEYS: dict[str, Callable[[UserRead], object]] = {

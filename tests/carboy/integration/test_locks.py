@@ -17,8 +17,8 @@ async def processes(postgresql_url: str) -> AsyncIterator[Processes]:
     settings = database_settings(postgresql_url)
     ours, theirs = (Database(create_engines(settings), create_session_factory()) for _ in range(2))
     yield ours, theirs
-    await ours.dispose()
-    await theirs.dispose()
+    await ours.close()
+    await theirs.close()
 
 
 async def lock(database: Database, name: str) -> bool:

@@ -113,7 +113,7 @@ class TestPostgresql:
                 await assert_unavailable(client.get("/api/users"))
                 assert (await client.get("/health/ready")).status_code == 503
             await assert_works(client, "after")
-            await container.database().dispose()
+            await container.database().close()
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

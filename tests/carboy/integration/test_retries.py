@@ -22,7 +22,7 @@ from carboy.db.units import TransactionAbortedError
 async def postgresql(proxy: Proxy) -> AsyncIterator[Database]:
     postgresql = Database(create_engines(database_settings(proxy.url)), create_session_factory())
     yield postgresql
-    await postgresql.dispose()
+    await postgresql.close()
 
 
 @pytest.fixture

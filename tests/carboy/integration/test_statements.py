@@ -22,7 +22,7 @@ from carboy.db import Database, create_engines, create_session_factory
 async def counting(proxy: Proxy) -> AsyncIterator[CountingService]:
     database = Database(create_engines(database_settings(proxy.url)), create_session_factory())
     yield CountingService(database, UserDao(database))
-    await database.dispose()
+    await database.close()
 
 
 async def test_a_read_from_postgresql_is_one_round_trip(proxy: Proxy, counting: CountingService) -> None:
@@ -59,7 +59,7 @@ async def traced(sqlite_url: str) -> AsyncIterator[tuple[CountingService, list[s
         event.listen(engine.sync_engine, "connect", trace)
     database = Database(engines, create_session_factory())
     yield CountingService(database, UserDao(database)), statements
-    await database.dispose()
+    await database.close()
 
 
 async def test_a_read_from_sqlite_is_one_statement(traced: tuple[CountingService, list[str]]) -> None:

@@ -44,6 +44,8 @@ def test_the_projects_graph_shows_every_provider_and_blueprint(app: Flask, conta
     assert arrows(graph) >= {
         ("routes_health", "provider_health_service"),
         ("routes_users", "provider_user_service"),
+        # A view that creates keeps idempotency keys.
+        ("routes_users", "provider_idempotency_service"),
         ("provider_health_service", "provider_database"),
         ("provider_user_service", "provider_database"),
         ("provider_user_service", "provider_user_dao"),
@@ -98,6 +100,40 @@ def test_both_names_of_one_provider_are_drawn() -> None:
 @pytest.mark.parametrize("name", ["end", "graph", "style", "class_"])
 def test_a_name_that_mermaid_reserves_stands_for_no_node(name: str) -> None:
     assert nodes(draw(**{name: providers.Singleton(Engine)})) == [f"provider_{name}"]
+
+
+def test_one_provider_is_drawn_with_what_it_needs_and_what_needs_it(app: Flask, container: Container) -> None:
+    graph = draw_graph(Container(), app, "user_dao")
+    above, below = ["routes_users", "provider_user_service"], ["settings", "engines", "session_factory", "database"]
+    assert set(nodes(graph)) == {*above, "provider_user_dao", *(f"provider_{name}" for name in below)}
+    assert ("provider_user_service", "provider_user_dao") in arrows(graph)
+    assert nodes(draw_graph(Container(), app, "settings"))[:2] == ["routes_health", "routes_users"]
+
+
+@pytest.mark.parametrize(
+    ("domain", "drawn", "others"),
+    [
+        (
+            "users",
+            {"routes_users", "provider_user_service", "provider_cursors"},
+            {"health_service"},
+        ),
+        ("idempotency", {"provider_idempotency_service", "provider_idempotency_key_dao"}, {"user_service", "cursors"}),
+    ],
+)
+def test_one_domain_is_drawn(app: Flask, container: Container, domain: str, drawn: set[str], others: set[str]) -> None:
+    graph = draw_graph(Container(), app, domain)
+    assert set(nodes(graph)) >= drawn
+    assert {f"provider_{name}" for name in others}.isdisjoint(nodes(graph))
+    assert {node for arrow in arrows(graph) for node in arrow} <= set(nodes(graph))
+
+
+def test_the_command_draws_one_domain_or_says_that_there_is_none(app: Flask, container: Container) -> None:
+    result = app.test_cli_runner().invoke(args=["container", "graph", "users"])
+    assert result.output == draw_graph(container, app, "users")
+    result = app.test_cli_runner().invoke(args=["container", "graph", "user_doa"])
+    assert result.exit_code == 1
+    assert result.output == "Error: There is no provider, sub-container, blueprint or domain 'user_doa'.\n"
 
 
 def test_names_that_html_or_mermaid_would_misread_are_escaped() -> None:

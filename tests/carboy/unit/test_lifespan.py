@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from types import FrameType
 from typing import Any
 
@@ -12,6 +12,7 @@ from dependency_injector import providers
 from flask import Flask
 from support.server import PATIENCE
 
+from carboy.health.services import HealthService
 from carboy.server import create_asgi
 from carboy.server.lifespan import lifespan_of
 from carboy.testing import FakeDatabase, client_of, override
@@ -23,12 +24,12 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT)
 class WatchedDatabase(FakeDatabase):
     disposals = 0
 
-    async def dispose(self) -> None:
+    async def close(self) -> None:
         self.disposals += 1
 
 
 class UnclosableDatabase(FakeDatabase):
-    async def dispose(self) -> None:
+    async def close(self) -> None:
         raise ConnectionError("cannot be closed")
 
 
@@ -179,6 +180,56 @@ async def test_the_database_is_closed_after_an_error_too(container: Container, d
         async with lifespan_of(container)():
             raise ArithmeticError
     assert database.disposals == 1
+
+
+class Client:
+    """Something that nobody told the lifespan of."""
+
+    is_open = False
+
+    async def open(self) -> None:
+        self.is_open = True
+
+    async def close(self) -> None:
+        self.is_open = False
+
+
+async def test_what_the_container_holds_is_open_while_the_application_serves(container: Container) -> None:
+    container.set_provider("client", providers.Singleton(Client))
+    async with lifespan_of(container)():
+        client = container.providers["client"]()
+        assert client.is_open
+    assert not client.is_open
+
+
+async def test_a_view_gets_what_depends_on_an_async_resource(container: Container, app: Flask) -> None:
+    class Redis(Client):
+        async def ping(self) -> None:
+            assert self.is_open
+
+    redis = Redis()
+
+    async def connect() -> AsyncIterator[Redis]:
+        await redis.open()
+        yield redis
+        await redis.close()
+
+    dependencies = providers.Dict(redis=providers.Resource(connect))
+    with override(container, health_service=providers.Singleton(HealthService, dependencies=dependencies)):
+        async with client_of(create_asgi(container, app)) as client:
+            assert (await client.get("/health/ready")).json() == {"status": "ok", "checks": {"redis": "ok"}}
+    assert not redis.is_open
+
+
+async def test_a_part_that_does_not_open_is_told_to_the_client(container: Container, app: Flask) -> None:
+    class Away(Client):
+        async def open(self) -> None:
+            raise ConnectionError("away")
+
+    container.set_provider("client", providers.Singleton(Away))
+    with pytest.raises(RuntimeError, match="failed at startup: ConnectionError: away"):
+        async with client_of(create_asgi(container, app)):
+            pytest.fail("The application started.")
 
 
 async def test_a_start_that_fails_is_told_to_the_client(container: Container, app: Flask) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from dependency_injector import containers, providers
 
-from carboy.di.wiring import check_providers
+from carboy.di.checks import check_providers
 
 
 class Engine:

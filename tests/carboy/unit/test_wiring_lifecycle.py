@@ -9,7 +9,7 @@ from dependency_injector import containers, providers
 from flask import Flask
 
 from app import create_app
-from carboy.di.wiring import WiringError, unwire, wire
+from carboy.di.wiring import WiringError, current_container, unwire, wire
 from carboy.testing import override
 from containers import Container
 
@@ -72,6 +72,17 @@ def test_a_second_container_is_accepted_after_the_first_is_gone(module_of: Modul
     del first
     gc.collect()
     wire(container_of("second"), app)
+
+
+def test_hooks_find_the_container_that_the_application_is_wired_to(module_of: ModuleOf) -> None:
+    module = module_of(SOURCE)
+    app = app_of(module)
+    names: list[str] = []
+    app.before_request(lambda: names.append(current_container().name()))
+    wire(container_of("wired"), app)
+    app.test_client().get("/")
+    with app.app_context():
+        assert names == [current_container().name()] == ["wired"]
 
 
 def test_the_same_container_may_be_wired_again(module_of: ModuleOf) -> None:

@@ -1,5 +1,6 @@
 """A provider that would be called with what does not fit is an error at start, which names it and the argument."""
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
@@ -8,7 +9,8 @@ from dependency_injector import containers, providers
 from flask import Flask
 from pydantic import BaseModel
 
-from carboy.di.wiring import WiringError, check_providers, wire
+from carboy.di.checks import check_providers
+from carboy.di.wiring import WiringError, wire
 from containers import Container
 
 T = TypeVar("T")
@@ -147,6 +149,25 @@ def test_a_provider_within_an_argument_is_checked_too() -> None:
 )
 def test_arguments_that_fit_are_accepted(provider: Any) -> None:
     assert problems_of(thing=provider) == []
+
+
+async def connect(url: str) -> AsyncIterator[Engine]:
+    yield Engine(url)
+
+
+async def load(url: str) -> Engine:
+    return Engine(url)
+
+
+@pytest.mark.parametrize("make", [connect, load])
+def test_a_resource_is_checked_too(make: Any) -> None:
+    engine = providers.Resource(make, url="u")
+    assert problems_of(engine=engine, record=providers.Singleton(Record, engine)) == []
+    assert problems_of(engine=providers.Resource(make, ulr="u"), inner=providers.Singleton(Inner, url=engine)) == [
+        "provider engine: argument url is missing",
+        "provider engine: argument ulr is unknown",
+        "provider inner: argument url wants str, and is given Engine",
+    ]
 
 
 def test_annotations_that_cannot_be_evaluated_are_let_pass() -> None:

@@ -8,8 +8,8 @@ from typing import Annotated, Any, Generic, Literal, NewType, Optional, Protocol
 import pytest
 from dependency_injector import containers, providers
 
+from carboy.di.checks import check_providers
 from carboy.di.provider_types import accepts
-from carboy.di.wiring import check_providers
 from carboy.services import UnitOfWork
 from carboy.testing import FakeDatabase
 

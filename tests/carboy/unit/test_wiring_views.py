@@ -165,6 +165,24 @@ def test_an_overridden_provider_of_another_type_is_an_error(
     assert problem == "argument name wants str, and is given bytes"
 
 
+CREATING = '''
+from carboy.api import ApiBlueprint, Created
+from carboy.schemas.base import Record
+bp = ApiBlueprint("things", __name__, description="Things.")
+@bp.post("/")
+async def view() -> Created[Record]:
+    """Create a thing."""
+'''
+
+
+def test_what_a_creating_view_asks_the_container_for_is_checked(
+    problem_of: ProblemOf, things: containers.Container
+) -> None:
+    assert problem_of(CREATING) == "the container has no provider 'idempotency_service'"
+    things.set_provider("idempotency_service", providers.Object(5))
+    assert problem_of(CREATING) == "idempotency_service wants IdempotencyService, and is given int"
+
+
 def test_a_view_with_two_rules_is_reported_once(problem_of: ProblemOf) -> None:
     assert problem_of("@bp.get('/a')\n@bp.get('/b')\n@inject\ndef view(name: Annotated[str, Provide['nmae']]): ...")
 
