@@ -12,6 +12,8 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, core_schema
 
+from carboy.schemas.moments import spell_moments
+
 DEFAULT_PAGE_SIZE = 50
 MAX_PAGE_SIZE = 200
 MAX_CURSOR_LENGTH = 4000
@@ -95,13 +97,20 @@ def fields_of(record: type[BaseModel]) -> Names:
 
 
 class Record(BaseModel):
-    """A row as the outside may see it. A DAO selects the columns that its record names, and no others."""
+    """A row as the outside may see it. A DAO selects the columns that its record names, and no others.
+
+    In JSON a moment has six decimals, always.
+    """
 
     model_config = ConfigDict(
         frozen=True, from_attributes=True, hide_input_in_errors=True, use_attribute_docstrings=True
     )
 
     id: int
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: type[BaseModel], handler: GetCoreSchemaHandler) -> CoreSchema:
+        return spell_moments(handler(source))
 
 
 RecordT = TypeVar("RecordT", bound=Record)
