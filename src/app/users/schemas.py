@@ -3,9 +3,9 @@ import unicodedata
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, EmailStr, StringConstraints
+from pydantic import MISSING, AfterValidator, EmailStr, StringConstraints
 
-from carboy.schemas.base import ABSENT, Change, Input, PageQuery, Record, fields_of, sort_by
+from carboy.schemas.base import Change, Input, PageQuery, Record, fields_of, sort_by
 from carboy.schemas.text import Described, Search, Text
 
 
@@ -65,10 +65,10 @@ class UserCreate(Input):
 class UserUpdate(Change):
     """A partial change: fields that are left out stay as they are. A null full name removes it."""
 
-    username: Username = ABSENT
-    email: Email = ABSENT
-    full_name: FullName | None = None
-    active: bool = ABSENT
+    username: Username | MISSING = MISSING
+    email: Email | MISSING = MISSING
+    full_name: FullName | MISSING | None = MISSING
+    active: bool | MISSING = MISSING
 
 
 class UserRead(Record):

@@ -3,7 +3,7 @@
 import unicodedata
 
 import pytest
-from pydantic import ValidationError
+from pydantic import MISSING, ValidationError
 
 from app.users.errors import EmailTakenError, UsernameTakenError, UserNotFoundError
 from app.users.schemas import UserCreate, UserQuery, UserUpdate
@@ -131,6 +131,12 @@ async def test_who_is_not_there_is_not_found(service: UserService) -> None:
     for work in (service.get_user(1), service.delete_user(1), service.update_user(1, UserUpdate(active=False))):
         with pytest.raises(UserNotFoundError):
             await work
+
+
+def test_a_change_tells_what_is_left_out_from_what_is_removed() -> None:
+    change = UserUpdate(full_name=None)
+    assert change.username is change.email is change.active is MISSING
+    assert change.model_dump() == {"full_name": None}
 
 
 async def test_a_refused_change_leaves_no_trace(service: UserService, container: Container) -> None:

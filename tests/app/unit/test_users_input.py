@@ -34,6 +34,12 @@ async def test_each_invalid_field_gets_one_entry(client: httpx.AsyncClient) -> N
     ]
 
 
+async def test_each_invalid_field_of_a_change_gets_one_entry(client: httpx.AsyncClient) -> None:
+    body = {"username": None, "email": None, "full_name": 5, "active": None}
+    answer = await client.patch("/api/users/1", json=body)
+    assert [error["pointer"] for error in answer.json()["errors"]] == [f"#/{name}" for name in body]
+
+
 async def test_missing_fields_are_named(client: httpx.AsyncClient) -> None:
     assert await errors_of(client, {}) == [
         {"pointer": "#/username", "detail": "Field required."},
