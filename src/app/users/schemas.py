@@ -3,8 +3,9 @@ import unicodedata
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import MISSING, AfterValidator, EmailStr, StringConstraints
+from pydantic import MISSING, AfterValidator, StringConstraints
 
+from carboy.schemas import emails
 from carboy.schemas.base import Change, Input, PageQuery, Record, fields_of, sort_by
 from carboy.schemas.text import Described, Search, Text
 
@@ -25,10 +26,6 @@ def _visible(text: str) -> str:
     return text
 
 
-def _in_lower_case(email: str) -> str:
-    return unicodedata.normalize("NFC", email.lower())
-
-
 # Lengths are those of the normalised text, as that is what is stored.
 Username = Annotated[
     Text,
@@ -42,8 +39,7 @@ Username = Annotated[
     ),
 ]
 Email = Annotated[
-    EmailStr,
-    AfterValidator(_in_lower_case),
+    emails.Email,
     StringConstraints(max_length=120),
     Described(description="Unique without regard to case.", examples=["ada@example.org"]),
 ]

@@ -81,6 +81,15 @@ async def test_addresses_are_unique_without_regard_to_case(service: UserService,
     assert [user.username for user in found.items] == ["one"]
 
 
+async def test_addresses_at_domains_that_idna_tells_apart_are_two(service: UserService) -> None:
+    for number, email in enumerate(("ada@straße.de", "ada@strasse.de")):
+        await service.create_user(new(f"user{number}", email))
+        found = await service.list_users(UserQuery(email=email.upper() if number else "ada@xn--strae-oqa.de"))
+        assert [user.email for user in found.items] == [email]
+    with pytest.raises(EmailTakenError):
+        await service.create_user(new("other", "ADA@Straße.de"))
+
+
 def test_folding_does_not_care_for_case_and_folds_no_further_a_second_time() -> None:
     letters = [chr(code) for code in range(0x20, 0x1F000) if chr(code).lower() != chr(code) or chr(code).isupper()]
     assert len(letters) > 1000
