@@ -10,6 +10,7 @@ from carboy.di.wiring import wire
 from carboy.docs.routes import docs
 from carboy.health.routes import health
 from carboy.home.routes import home
+from carboy.schemas.emails import SPECIAL_USE_DOMAINS
 from carboy.telemetry import logs
 from carboy.web import compression, cors, headers, problems
 from carboy.web.application import Application
@@ -30,6 +31,7 @@ def create_app(container: Container) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = settings.http.max_body_bytes
     app.config["MAX_FORM_MEMORY_SIZE"] = settings.http.max_body_bytes
     app.config["REQUIRE_IF_MATCH"] = settings.http.require_if_match
+    app.config["VALIDATION_CONTEXT"] = {SPECIAL_USE_DOMAINS: settings.http.special_use_domains}
     # An address with a slash too many is not found, like any other that does not exist; a redirect would be HTML.
     app.url_map.merge_slashes = False
 

@@ -8,7 +8,8 @@ class User(Base):
     """A person or program that uses the API.
 
     The ``_key`` columns hold the case-folded spelling, so that two names that differ only in case cannot both exist:
-    databases disagree on what lower case is outside ASCII. They are also what is sorted by and searched in.
+    databases disagree on what lower case is outside ASCII. The domain of an email address is spelt by IDNA 2008 there.
+    They are also what is sorted by and searched in.
     """
 
     __tablename__ = "users"

@@ -3,9 +3,10 @@ import unicodedata
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, EmailStr, StringConstraints
+from pydantic import MISSING, AfterValidator, StringConstraints
 
-from carboy.schemas.base import ABSENT, Change, Input, PageQuery, Record, fields_of, sort_by
+from carboy.schemas import emails
+from carboy.schemas.base import Change, Input, PageQuery, Record, fields_of, sort_by
 from carboy.schemas.text import Described, Search, Text
 
 
@@ -25,10 +26,6 @@ def _visible(text: str) -> str:
     return text
 
 
-def _in_lower_case(email: str) -> str:
-    return unicodedata.normalize("NFC", email.lower())
-
-
 # Lengths are those of the normalised text, as that is what is stored.
 Username = Annotated[
     Text,
@@ -42,8 +39,7 @@ Username = Annotated[
     ),
 ]
 Email = Annotated[
-    EmailStr,
-    AfterValidator(_in_lower_case),
+    emails.Email,
     StringConstraints(max_length=120),
     Described(description="Unique without regard to case.", examples=["ada@example.org"]),
 ]
@@ -65,10 +61,10 @@ class UserCreate(Input):
 class UserUpdate(Change):
     """A partial change: fields that are left out stay as they are. A null full name removes it."""
 
-    username: Username = ABSENT
-    email: Email = ABSENT
-    full_name: FullName | None = None
-    active: bool = ABSENT
+    username: Username | MISSING = MISSING
+    email: Email | MISSING = MISSING
+    full_name: FullName | MISSING | None = MISSING
+    active: bool | MISSING = MISSING
 
 
 class UserRead(Record):

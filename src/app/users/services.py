@@ -49,7 +49,7 @@ class UserService(Service):
             UserNotFoundError: There is no such user.
             UsernameTakenError, EmailTakenError: Another user has it, in whatever case.
         """
-        return await self._users.update(user_id, change.model_dump(exclude_unset=True), versions=versions)
+        return await self._users.update(user_id, change.model_dump(), versions=versions)
 
     @transactional
     async def delete_user(self, user_id: int, versions: Versions = None) -> None:

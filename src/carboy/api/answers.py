@@ -11,6 +11,7 @@ from pydantic import BaseModel, TypeAdapter
 
 from carboy.api.conditions import known_tag
 from carboy.api.requests import JSON
+from carboy.idempotency.schemas import StoredAnswer
 from carboy.schemas.base import Page, PageQuery
 from carboy.web.application import JsonResponse, Request
 
@@ -51,6 +52,29 @@ def model_writer(model: Any) -> Writer:
         return json_answer(to_json(result), str(version), request)
 
     return write
+
+
+def created_writer(model: Any) -> Callable[[Created[Any]], StoredAnswer]:
+    """Return what makes the answer to a creation: 201, its address, and its version as ETag.
+
+    It is a value, as it may be stored; `stored_response` makes a response of it.
+    """
+    to_json = TypeAdapter(model).serializer.to_json
+
+    def write(result: Created[Any]) -> StoredAnswer:
+        headers = {"Location": result.location}
+        version = result.resource.__dict__.get("version")
+        if version is not None:
+            headers["ETag"] = f'"{version}"'
+        return StoredAnswer(status=201, body=to_json(result.resource).decode(), headers=headers)
+
+    return write
+
+
+def stored_response(answer: StoredAnswer) -> Response:
+    response = JsonResponse(answer.body, answer.status, content_type=JSON)
+    response.headers.extend(answer.headers)
+    return response
 
 
 def page_writer(model: Any, query: str | None) -> Writer:

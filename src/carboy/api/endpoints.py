@@ -6,9 +6,11 @@ from typing import Any
 
 from flask import Response, after_this_request
 
-from carboy.api.idempotency import answer_once, created_writer
+from carboy.api.answers import created_writer
+from carboy.api.idempotency import answer_once
 from carboy.api.operation import Operation, View
 from carboy.api.requests import require_acceptable
+from carboy.idempotency.schemas import StoredAnswer
 from carboy.web.application import Request, current_request
 
 
@@ -39,7 +41,7 @@ def _creating(operation: Operation) -> View:
         prepare(request, arguments)
         body = arguments[name] if name is not None else None
 
-        async def work() -> Response:
+        async def work() -> StoredAnswer:
             return write(await view(**arguments))
 
         return await answer_once(str(request.endpoint), body, request, work)

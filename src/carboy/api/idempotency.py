@@ -4,43 +4,32 @@ As in draft-ietf-httpapi-idempotency-key-header: the first answer is stored in t
 again to whoever sends the same request with the same key.
 """
 
+import re
 from collections.abc import Awaitable, Callable
 from hashlib import sha256
-from typing import Any
 
 from flask import Response
-from pydantic import BaseModel, TypeAdapter
+from pydantic import BaseModel
 
-from carboy.api.answers import Created
-from carboy.api.requests import JSON
+from carboy.api.answers import stored_response
 from carboy.di.wiring import current_container
+from carboy.idempotency.errors import InvalidIdempotencyKeyError
 from carboy.idempotency.schemas import StoredAnswer
-from carboy.idempotency.services import IdempotencyService, parse_key
-from carboy.web.application import JsonResponse, Request
+from carboy.idempotency.services import IdempotencyService
+from carboy.web.application import Request
 
+QUOTED = re.compile(r'"((?:[ !#-\[\]-~]|\\["\\]){1,255})"')
+"""A String of RFC 9651, section 3.3.3, which is what the draft asks for."""
+BARE = re.compile(r"[!#-+\--~]{1,255}")
+"""What most clients send: no quotes, and no comma, which stands between two headers that were made one."""
+KEY_PATTERN = f"^(?:{BARE.pattern}|{QUOTED.pattern})$"
+"""Both, for the API's document."""
 NEEDED = {"idempotency_service": IdempotencyService}
 """What `answer_once` asks the container for."""
-STORED_HEADERS = ("Location", "ETag")
-"""Those that belong to the answer and not to one request, besides its type, which is JSON."""
-
-
-def created_writer(model: Any) -> Callable[[Created[Any]], Response]:
-    """Return what makes an answer of something created: 201, its address, and its version as ETag."""
-    to_json = TypeAdapter(model).serializer.to_json
-
-    def write(result: Created[Any]) -> Response:
-        response = JsonResponse(to_json(result.resource), 201, content_type=JSON)
-        response.headers.add("Location", result.location)
-        version = result.resource.__dict__.get("version")
-        if version is not None:
-            response.headers.add("ETag", f'"{version}"')
-        return response
-
-    return write
 
 
 async def answer_once(
-    scope: str, body: BaseModel | None, request: Request, work: Callable[[], Awaitable[Response]]
+    scope: str, body: BaseModel | None, request: Request, work: Callable[[], Awaitable[StoredAnswer]]
 ) -> Response:
     """Do the work and answer; if the request has a key that was answered before, answer the same without the work.
 
@@ -59,23 +48,29 @@ async def answer_once(
     """
     header = request.environ.get("HTTP_IDEMPOTENCY_KEY")
     if header is None:
-        return await work()
+        return stored_response(await work())
     service: IdempotencyService = current_container().idempotency_service()
     content = body.model_dump_json(exclude_unset=True) if body is not None else ""
     asked = request.path, request.query_string.decode("latin-1"), content
     fingerprint = sha256("\n".join(asked).encode()).hexdigest()
 
-    async def work_to_store() -> StoredAnswer:
-        return _stored(await work())
-
-    stored, is_replayed = await service.answer_once(scope, parse_key(header), fingerprint, work_to_store)
-    response = JsonResponse(stored.body, stored.status, content_type=JSON)
-    response.headers.extend(stored.headers)
+    answer, is_replayed = await service.answer_once(scope, parse_key(header), fingerprint, work)
+    response = stored_response(answer)
     if is_replayed:
         response.headers["Idempotency-Replayed"] = "true"
     return response
 
 
-def _stored(response: Response) -> StoredAnswer:
-    headers = {name: response.headers[name] for name in STORED_HEADERS if name in response.headers}
-    return StoredAnswer(status=response.status_code, body=response.get_data(as_text=True), headers=headers)
+def parse_key(header: str) -> str:
+    """Return the key in the value of an Idempotency-Key header; quoted and bare spellings of it are the same key.
+
+    Raises:
+        InvalidIdempotencyKeyError: It is neither a quoted string nor a bare word, or longer than 255 characters.
+    """
+    text = header.strip(" \t")
+    quoted = QUOTED.fullmatch(text)
+    if quoted is not None:
+        return re.sub(r'\\(["\\])', r"\1", quoted[1])
+    if BARE.fullmatch(text) is None:
+        raise InvalidIdempotencyKeyError
+    return text

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any, TypeVar
 
+from flask import current_app
 from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 
@@ -52,7 +53,7 @@ def body_reader(model: type[ModelT]) -> Callable[[Request], ModelT]:
         if has_more_separators(body, most):
             raise InvalidInputError(_problems_at_the_start(body, most, names))
         try:
-            return validate(body)  # type: ignore[no-any-return]  # it is of the model.
+            return validate(body, context=_context())  # type: ignore[no-any-return]  # it is of the model.
         except ValidationError as error:
             problems = first_problems(error)
             if problems[0]["type"] == "json_invalid":
@@ -62,6 +63,11 @@ def body_reader(model: type[ModelT]) -> Callable[[Request], ModelT]:
             ) from None
 
     return read
+
+
+def _context() -> Any:
+    """Return what the application's settings say to validators, which have none of their own."""
+    return current_app.config.get("VALIDATION_CONTEXT")
 
 
 def _is_json(request: Request) -> bool:
@@ -110,7 +116,7 @@ def query_reader(model: type[ModelT]) -> Callable[[Request], ModelT]:
                 [FieldProblem(parameter=cut(name), detail="Must stand once only.") for name in twice[:MAX_PROBLEMS]]
             )
         try:
-            return model.model_validate(request.args.to_dict()) if request.query_string else empty()
+            return model.model_validate(request.args.to_dict(), context=_context()) if request.query_string else empty()
         except ValidationError as error:
             raise InvalidInputError(
                 [

@@ -57,6 +57,7 @@ class HttpSettings(Section):
     stream_threads: int = Field(ge=0)
     idempotency_hours: int = Field(gt=0, le=8760)
     require_if_match: bool
+    special_use_domains: bool
     docs: bool
     compress_min_bytes: int = Field(ge=0)
     cors_origins: tuple[str, ...]

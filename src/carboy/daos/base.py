@@ -34,6 +34,7 @@ class Dao(Generic[RecordT]):
         not_found: Raised when a row that was asked for is not there.
         folded: By field whose case makes no difference, the column of its case-folded spelling. It is filled here, and
             is what the field is compared by: databases disagree on what lower case is outside ASCII.
+        folds: By such a field, what spells it so, where that is not `fold`.
         conflicts: By column with a unique constraint, what to raise when a row has the value already.
         sorts: By the names that lists can be sorted by besides ``id``, the columns: none is null, and each is the first
             of an index.
@@ -44,6 +45,7 @@ class Dao(Generic[RecordT]):
     record: type[RecordT]
     not_found: ClassVar[type[NotFoundError]]
     folded: ClassVar[Mapping[str, str]] = {}
+    folds: ClassVar[Mapping[str, Callable[[str], str]]] = {}
     conflicts: ClassVar[Mapping[str, type[ConflictError]]] = {}
     sorts: ClassVar[Mapping[str, str]] = {}
     searched: ClassVar[Sequence[str]] = ()
@@ -81,9 +83,9 @@ class Dao(Generic[RecordT]):
             **equal: Only rows in which these fields have these values.
         """
         direction = place and place.direction
-        equal = self._compared(equal)
-        statement = self._prepared(self._statements.page, shape_of(equal), search is not None, sort, direction)
-        parameters = equal | {"row_limit": limit + 1} | text_parameters(search and fold(search))
+        equal, patterns = self._compared(equal), text_parameters(search)
+        statement = self._prepared(self._statements.page, shape_of(equal), len(patterns), sort, direction)
+        parameters = equal | {"row_limit": limit + 1} | patterns
         if place is not None:
             parameters |= key_parameters(place.key)
         rows = await self._database.execute(statement, parameters)
@@ -94,9 +96,9 @@ class Dao(Generic[RecordT]):
 
     async def count(self, *, search: str | None = None, **equal: object) -> int:
         """Return the number of rows that `page` would go through."""
-        equal = self._compared(equal)
-        statement = self._prepared(self._statements.count, shape_of(equal), search is not None)
-        [(number,)] = await self._database.execute(statement, equal | text_parameters(search and fold(search)))
+        equal, patterns = self._compared(equal), text_parameters(search)
+        statement = self._prepared(self._statements.count, shape_of(equal), len(patterns))
+        [(number,)] = await self._database.execute(statement, equal | patterns)
         return int(number)
 
     async def add(self, values: Mapping[str, object]) -> RecordT:
@@ -179,10 +181,10 @@ class Dao(Generic[RecordT]):
 
     def _compared(self, equal: Mapping[str, object]) -> dict[str, object]:
         """Return what to compare columns with, for fields that shall have these values."""
-        return {
-            self.folded.get(name, name): fold(value) if name in self.folded and isinstance(value, str) else value
-            for name, value in equal.items()
-        }
+        return {self.folded.get(name, name): self._folded(name, value) for name, value in equal.items()}
+
+    def _folded(self, name: str, value: object) -> object:
+        return self.folds.get(name, fold)(value) if name in self.folded and isinstance(value, str) else value
 
     async def _write(self, statement: Insert | Update, values: Mapping[str, object]) -> list[RecordT]:
         try:

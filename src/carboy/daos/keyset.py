@@ -1,5 +1,6 @@
 """Keyset pagination: a page starts after the values of the last row of the page before it."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import ge, gt, le, lt
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -7,6 +8,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from sqlalchemy import Column, ColumnElement, Select, Table, bindparam, false, or_, select, union_all
 
 from carboy.schemas.base import Record
+from carboy.schemas.text import spellings
 
 RecordT = TypeVar("RecordT", bound=Record)
 Key = tuple[Any, ...]
@@ -97,18 +99,19 @@ def key_parameters(key: Key) -> dict[str, object]:
     return {f"row_key_{index}": value for index, value in enumerate(key)}
 
 
-def has_text(columns: Iterable[Column[Any]]) -> ColumnElement[bool]:
-    """Return the condition that one of some columns has a text in it, which `text_parameters` gives."""
-    return or_(false(), *(column.like(bindparam("row_pattern"), escape="/") for column in columns))
+def has_text(columns: Iterable[Column[Any]], patterns: int) -> ColumnElement[bool]:
+    """Return the condition that one of some columns matches one of the patterns that `text_parameters` gives."""
+    names = [f"row_pattern_{index}" for index in range(patterns)]
+    return or_(false(), *(column.like(bindparam(name), escape="/") for column in columns for name in names))
 
 
 def text_parameters(search: str | None) -> dict[str, object]:
-    """Return the parameter of a statement that may look for text. No character of it stands for another."""
-    if search is None:
-        return {}
-    for special in "/%_":
-        search = search.replace(special, f"/{special}")
-    return {"row_pattern": f"%{search}%"}
+    """Return the parameters of a statement that may look for text: a pattern for each spelling, mostly one.
+
+    No character of the text stands for another.
+    """
+    texts = [] if search is None else [re.sub("[/%_]", r"/\g<0>", text) for text in spellings(search)]
+    return {f"row_pattern_{index}": f"%{text}%" for index, text in enumerate(texts)}
 
 
 def _nearest(statement: Select[Any], order: Sequence[tuple[ColumnElement[Any], bool]]) -> Select[Any]:

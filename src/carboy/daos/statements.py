@@ -51,16 +51,16 @@ class Statements:
         # Keys stay free to be referred to. SQLite knows no such clause and needs none, as it has one writer.
         return statement.with_for_update(key_share=True) if locks else statement
 
-    def page(self, shape: Shape, searches: bool, sort: str, direction: Direction | None) -> Select[Any]:
+    def page(self, shape: Shape, patterns: int, sort: str, direction: Direction | None) -> Select[Any]:
         order = self.order(sort)
         others = (column for column, _ in order if column.name not in self.names)
-        return paged(self._where(select(*self._columns(), *others), shape, searches), order, direction)
+        return paged(self._where(select(*self._columns(), *others), shape, patterns), order, direction)
 
     def order(self, sort: str) -> Order:
         return order_of(self.table, self.sorts, sort)
 
-    def count(self, shape: Shape, searches: bool) -> Select[Any]:
-        return self._where(select(func.count()).select_from(self.table), shape, searches)
+    def count(self, shape: Shape, patterns: int) -> Select[Any]:
+        return self._where(select(func.count()).select_from(self.table), shape, patterns)
 
     def insert(self) -> Insert:
         return insert(self.table).returning(*self._columns())
@@ -76,11 +76,12 @@ class Statements:
     def _columns(self) -> Iterable[Column[Any]]:
         return (self.table.c[name] for name in self.names)
 
-    def _where(self, statement: Select[Any], shape: Shape, searches: bool = False) -> Select[Any]:  # noqa: FBT002 - likewise.
+    def _where(self, statement: Select[Any], shape: Shape, patterns: int = 0) -> Select[Any]:
         for name, is_null in shape:
             column = self.table.c[name]
             statement = statement.where(column.is_(None) if is_null else column == bindparam(name))
-        return statement.where(has_text(self.table.c[name] for name in self.searched)) if searches else statement
+        columns = [self.table.c[name] for name in self.searched]
+        return statement.where(has_text(columns, patterns)) if patterns else statement
 
     def _row_is(self, checks_version: bool) -> Iterator[ColumnElement[bool]]:
         yield self.table.c.id == bindparam("row_id")

@@ -1,24 +1,16 @@
 """Answers a request once, however often it is sent: draft-ietf-httpapi-idempotency-key-header-07."""
 
-import re
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
 from carboy.idempotency.daos import IdempotencyKeyDao
-from carboy.idempotency.errors import IdempotencyKeyInUseError, IdempotencyKeyReusedError, InvalidIdempotencyKeyError
+from carboy.idempotency.errors import IdempotencyKeyInUseError, IdempotencyKeyReusedError
 from carboy.idempotency.schemas import IdempotencyKeyRead, StoredAnswer
 from carboy.services.transactions import Service, UnitOfWork, transactional
 
 PURGE_EVERY = 100
 PURGE_LIMIT = 1000
 """Every hundredth row that is stored takes up to a thousand expired ones with it, so that the table needs no care."""
-
-QUOTED = re.compile(r'"((?:[ !#-\[\]-~]|\\["\\]){1,255})"')
-"""A String of RFC 9651, section 3.3.3, which is what the draft asks for."""
-BARE = re.compile(r"[!#-+\--~]{1,255}")
-"""What most clients send: no quotes, and no comma, which stands between two headers that were made one."""
-KEY_PATTERN = f"^(?:{BARE.pattern}|{QUOTED.pattern})$"
-"""Both, for the API's document."""
 
 Work = Callable[[], Awaitable[StoredAnswer]]
 
@@ -40,7 +32,7 @@ class IdempotencyService(Service):
 
         Args:
             scope: What the key is unique in, such as an account and an operation; kept short, as it is indexed.
-            key: What the client has chosen; see `parse_key`.
+            key: What the client has chosen.
             fingerprint: A digest that is the same for the same request only.
             work: Makes the effect and its answer. The service methods that it calls join the transaction.
 
@@ -83,18 +75,3 @@ class IdempotencyService(Service):
         # Ids count what all processes store, also those that are restarted often.
         if row.id % PURGE_EVERY == 0:
             await self._keys.delete_expired(now, limit=PURGE_LIMIT)
-
-
-def parse_key(header: str) -> str:
-    """Return the key in the value of an Idempotency-Key header; quoted and bare spellings of it are the same key.
-
-    Raises:
-        InvalidIdempotencyKeyError: It is neither a quoted string nor a bare word, or longer than 255 characters.
-    """
-    text = header.strip(" \t")
-    quoted = QUOTED.fullmatch(text)
-    if quoted is not None:
-        return re.sub(r'\\(["\\])', r"\1", quoted[1])
-    if BARE.fullmatch(text) is None:
-        raise InvalidIdempotencyKeyError
-    return text

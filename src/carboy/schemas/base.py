@@ -12,13 +12,12 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, core_schema
 
+from carboy.schemas.moments import spell_moments
+
 DEFAULT_PAGE_SIZE = 50
 MAX_PAGE_SIZE = 200
 MAX_CURSOR_LENGTH = 4000
 """Room for the longest values that a list is sorted by, such as two keys of 200 characters, none of them ASCII."""
-
-ABSENT: Any = None
-"""The default of a field that may be left out of a change but may not be null. A change tells what was left out."""
 
 
 class Input(BaseModel):
@@ -27,15 +26,12 @@ class Input(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
 
 
-def _without_defaults(schema: dict[str, Any]) -> None:
-    for described in schema["properties"].values():
-        described.pop("default", None)
-
-
 class Change(Input):
-    """A JSON merge patch (RFC 7396): a field that is left out stays as it is, so that no field has a default."""
+    """A JSON merge patch (RFC 7396): a field that is left out stays as it is.
 
-    model_config = ConfigDict(json_schema_extra=_without_defaults)
+    Each field may be pydantic's `MISSING`, and is so by default: ``name: Name | MISSING = MISSING``. What is missing is
+    in no dump of the change, and a field that may be removed is ``Name | MISSING | None``.
+    """
 
 
 class Query(BaseModel):
@@ -95,13 +91,20 @@ def fields_of(record: type[BaseModel]) -> Names:
 
 
 class Record(BaseModel):
-    """A row as the outside may see it. A DAO selects the columns that its record names, and no others."""
+    """A row as the outside may see it. A DAO selects the columns that its record names, and no others.
+
+    In JSON a moment has six decimals, always.
+    """
 
     model_config = ConfigDict(
         frozen=True, from_attributes=True, hide_input_in_errors=True, use_attribute_docstrings=True
     )
 
     id: int
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: type[BaseModel], handler: GetCoreSchemaHandler) -> CoreSchema:
+        return spell_moments(handler(source))
 
 
 RecordT = TypeVar("RecordT", bound=Record)

@@ -27,13 +27,13 @@ minutes, on the event loop, for a megabyte of combining marks. No shorter limit 
 times its characters."""
 
 
-def _of_sane_length(text: str) -> str:
+def of_sane_length(text: str) -> str:
     if len(text) > MAX_LINE:
         raise ValueError(f"must be at most {MAX_LINE} characters")
     return text
 
 
-def _without_control_characters(text: str) -> str:
+def without_control_characters(text: str) -> str:
     # PostgreSQL cannot store NUL, and the others have no place in a line of text (CWE-117 among the reasons).
     if any(unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"} for character in text):
         raise ValueError("must not contain control characters")
@@ -49,7 +49,7 @@ def _without_nul_and_surrogates(text: str) -> str:
 NO_CONTROLS = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
 
 Text = Annotated[
-    str, AfterValidator(_of_sane_length), AfterValidator(_without_control_characters), Described(pattern=NO_CONTROLS)
+    str, AfterValidator(of_sane_length), AfterValidator(without_control_characters), Described(pattern=NO_CONTROLS)
 ]
 """One line of text."""
 
@@ -64,3 +64,8 @@ def fold(name: str) -> str:
     """Return the spelling by which names are compared: the compatibility caseless match of Unicode (3.13, D146)."""
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFD", name).casefold())
     return unicodedata.normalize("NFKC", folded.casefold())
+
+
+def spellings(search: str) -> tuple[str, ...]:
+    """Return how a text may be spelt in what was folded: by `fold`, and as domains keep it, which tell ß from ss."""
+    return tuple(dict.fromkeys((fold(search), unicodedata.normalize("NFC", search.lower()))))

@@ -5,6 +5,7 @@ import logging.config
 import sys
 import time
 from datetime import UTC, datetime
+from json import JSONEncoder
 from json.encoder import encode_basestring_ascii as _quote
 
 import structlog
@@ -18,7 +19,11 @@ from carboy.web.application import Request, current_request
 TRACEBACKS = {"exception", "stack"}
 """Fields that have many lines."""
 
+OWN = {"method", "route", "status", "duration_ms", "client", "event", "request_id", "level", "logger", "timestamp"}
+"""The fields of a request's line, of which a variable that is bound to the context replaces none."""
+
 _log = logging.getLogger("carboy.request")
+_encode = JSONEncoder(default=repr).encode
 
 
 def configure_logging(settings: LoggingSettings) -> None:
@@ -56,17 +61,11 @@ def configure_logging(settings: LoggingSettings) -> None:
             "disable_existing_loggers": False,
             "formatters": {
                 "structured": {
-                    "()": structlog.stdlib.ProcessorFormatter,
+                    "()": _JsonFormatter if settings.format == "json" else structlog.stdlib.ProcessorFormatter,
                     "processors": [*complete, structlog.stdlib.ProcessorFormatter.remove_processors_meta, *render],
                 }
             },
-            "handlers": {
-                "stderr": {
-                    "()": Stderr,
-                    "formatter": "structured",
-                    ".": {"writes_json": settings.format == "json"},
-                }
-            },
+            "handlers": {"stderr": {"()": Stderr, "formatter": "structured"}},
             "root": {"level": settings.level, "handlers": ["stderr"]},
             "loggers": {
                 # It tells of each of its own plug-ins on every run.
@@ -77,6 +76,24 @@ def configure_logging(settings: LoggingSettings) -> None:
         }
     )
     logging.captureWarnings(capture=True)
+
+
+class _JsonFormatter(structlog.stdlib.ProcessorFormatter):
+    """Writes the line of a request in a fifth of the time that the processors take, which would say the same."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        told = getattr(record, "request", None)
+        if told is None:
+            return super().format(record)
+        bound = {name: value for name, value in get_contextvars().items() if name not in OWN}
+        moment = datetime.now(UTC).isoformat(timespec="microseconds")
+        line = (
+            f'{{"method": {_quote(told["method"])}, "route": {_quote(told["route"]) if told["route"] else "null"}, '
+            f'"status": {told["status"]}, "duration_ms": {told["duration_ms"]}, "client": {_quote(told["client"])}, '
+            f'"event": {_quote(record.getMessage())}, "request_id": "{told["request_id"]}", '
+            f'"level": "{record.levelname.lower()}", "logger": "{record.name}", "timestamp": "{moment[:-6]}Z"'
+        )
+        return f"{line}, {_encode(bound)[1:]}" if bound else f"{line}}}"
 
 
 def flush() -> None:
@@ -123,21 +140,13 @@ def _log_request(request: Request, status: int) -> None:
     # The route, not the path: that has the values in it, and the query string may hold what must not be logged.
     route = request.url_rule.rule if request.url_rule is not None else None
     duration = round((time.perf_counter() - request.started) * 1000, 2)
-    handler = logging.root.handlers[0] if logging.root.handlers else None
-    if isinstance(handler, Stderr) and handler.writes_json and handler.hears_alone(_log) and not get_contextvars():
-        # A fifth of what it costs to make a record and have that rendered.
-        moment = datetime.now(UTC).isoformat(timespec="microseconds")
-        handler.write(
-            f'{{"method": {_quote(request.method)}, "route": {_quote(route) if route else "null"}, "status": {status}, '
-            f'"duration_ms": {duration}, "client": {_quote(request.remote_addr or "")}, "event": "request", '
-            f'"request_id": "{request.id}", "level": "info", "logger": "{_log.name}", "timestamp": "{moment[:-6]}Z"}}\n'
-        )
-        return
     fields = {
         "method": request.method,
         "route": route,
         "status": status,
         "duration_ms": duration,
         "client": request.remote_addr or "",
+        "request_id": request.id,
     }
-    _log.info("request", extra={"request": fields})
+    # As `info` does it, but for the place of this line, which takes as long to find as all else.
+    _log.handle(_log.makeRecord(_log.name, logging.INFO, __file__, 0, "request", (), None, extra={"request": fields}))

@@ -39,8 +39,6 @@ class Stderr(logging.Handler):
     own, before the next one that can be written.
     """
 
-    writes_json = False
-
     def __init__(self) -> None:
         super().__init__()
         self._stream: TextIO | None = sys.stderr
@@ -49,10 +47,6 @@ class Stderr(logging.Handler):
     def setStream(self, stream: TextIO | None) -> None:  # noqa: N802 - as logging.StreamHandler calls it.
         self._end()
         self._stream = stream
-
-    def hears_alone(self, logger: logging.Logger) -> bool:
-        """Tell whether nothing else would see what this logger logs, or change it."""
-        return logging.root.handlers == [self] and not (logger.handlers or logger.filters or self.filters)
 
     def emit(self, record: logging.LogRecord) -> None:
         try:

@@ -17,7 +17,7 @@ from carboy.errors import StaleVersionError
 from carboy.idempotency.daos import IdempotencyKeyDao
 from carboy.idempotency.schemas import IdempotencyKeyRead
 from carboy.schemas.base import Record, Versions
-from carboy.schemas.text import fold
+from carboy.schemas.text import spellings
 from carboy.testing.database import FakeDatabase, Row
 
 RecordT = TypeVar("RecordT", bound=Record)
@@ -97,13 +97,13 @@ class FakeDao(Dao[RecordT]):
         return row
 
     def _matching(self, equal: Mapping[str, object], search: str | None = None) -> list[Row]:
-        equal, search = self._compared(equal), search and fold(search)
+        equal, texts = self._compared(equal), spellings(search) if search is not None else None
         for name in equal:
             self._table.c[name]  # Fails for a column that is not there, as the real one does.
         rows = [row for row in self._all().values() if all(row[name] == equal[name] for name in equal)]
-        if search is None:
+        if texts is None:
             return rows
-        return [row for row in rows if any(search in (row[name] or "") for name in self.searched)]
+        return [row for row in rows if any(text in (row[name] or "") for name in self.searched for text in texts)]
 
     def _check(self, row: Row) -> None:
         error = self._violation(row)

@@ -8,8 +8,10 @@ from flask import Flask, Response
 from carboy.config.settings import HttpSettings
 from carboy.web.application import current_request
 
-REQUEST_HEADERS = "Content-Type, Idempotency-Key, If-Match, If-None-Match, X-Request-ID"
-"""What a page may send. Cookies are not among it: none authenticates a route of the API."""
+REQUEST_HEADERS = (
+    "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, traceparent, tracestate, X-Request-ID"
+)
+"""What a page may send: tokens and traces too (W3C Trace Context), but no cookies, as none authenticates a route."""
 
 RESPONSE_HEADERS = "Deprecation, ETag, Idempotency-Replayed, Link, Location, Retry-After, Sunset, X-Request-ID"
 """What a page may read, beside what every page may."""

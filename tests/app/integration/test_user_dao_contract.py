@@ -144,3 +144,29 @@ async def test_of_several_violated_constraints_one_is_reported(users: UserDao, w
     await write(lambda: users.add(user_row("ada")))
     with pytest.raises((UsernameTakenError, EmailTakenError)):
         await write(lambda: users.add(user_row("ada")))
+
+
+@pytest.mark.parametrize(
+    ("search", "found"),
+    [
+        ("stra\u00dfe", ["a@stra\u00dfe.de", "stra\u00dfe@example.org", "c@strasse.de"]),
+        ("STRASSE", ["stra\u00dfe@example.org", "c@strasse.de"]),
+        ("@STRA\u1e9eE.de", ["a@stra\u00dfe.de", "c@strasse.de"]),
+        ("\u03b2\u03cc\u03bb\u03bf\u03c2", ["d@\u03b2\u03cc\u03bb\u03bf\u03c2.gr"]),
+        ("_", []),
+        ("\u00df%", []),
+    ],
+)
+async def test_a_search_finds_domains_as_they_are_spelt(
+    users: UserDao, write: Write, search: str, found: list[str]
+) -> None:
+    emails = ["a@stra\u00dfe.de", "stra\u00dfe@example.org", "c@strasse.de", "d@\u03b2\u03cc\u03bb\u03bf\u03c2.gr"]
+
+    async def add() -> None:
+        for number, email in enumerate(emails):
+            await users.add({"username": f"u{number}", "email": email})
+
+    await write(add)
+    page = await write(lambda: users.page(limit=10, search=search))
+    assert [user.email for user in page.records] == found
+    assert await write(lambda: users.count(search=search)) == len(found)

@@ -3,7 +3,7 @@
 import unicodedata
 
 import pytest
-from pydantic import ValidationError
+from pydantic import MISSING, ValidationError
 
 from app.users.errors import EmailTakenError, UsernameTakenError, UserNotFoundError
 from app.users.schemas import UserCreate, UserQuery, UserUpdate
@@ -81,6 +81,15 @@ async def test_addresses_are_unique_without_regard_to_case(service: UserService,
     assert [user.username for user in found.items] == ["one"]
 
 
+async def test_addresses_at_domains_that_idna_tells_apart_are_two(service: UserService) -> None:
+    for number, email in enumerate(("ada@straße.de", "ada@strasse.de")):
+        await service.create_user(new(f"user{number}", email))
+        found = await service.list_users(UserQuery(email=email.upper() if number else "ada@xn--strae-oqa.de"))
+        assert [user.email for user in found.items] == [email]
+    with pytest.raises(EmailTakenError):
+        await service.create_user(new("other", "ADA@Straße.de"))
+
+
 def test_folding_does_not_care_for_case_and_folds_no_further_a_second_time() -> None:
     letters = [chr(code) for code in range(0x20, 0x1F000) if chr(code).lower() != chr(code) or chr(code).isupper()]
     assert len(letters) > 1000
@@ -131,6 +140,12 @@ async def test_who_is_not_there_is_not_found(service: UserService) -> None:
     for work in (service.get_user(1), service.delete_user(1), service.update_user(1, UserUpdate(active=False))):
         with pytest.raises(UserNotFoundError):
             await work
+
+
+def test_a_change_tells_what_is_left_out_from_what_is_removed() -> None:
+    change = UserUpdate(full_name=None)
+    assert change.username is change.email is change.active is MISSING
+    assert change.model_dump() == {"full_name": None}
 
 
 async def test_a_refused_change_leaves_no_trace(service: UserService, container: Container) -> None:

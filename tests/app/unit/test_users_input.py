@@ -5,6 +5,14 @@ from typing import Any
 import httpx
 import pytest
 
+from carboy.config import load_settings
+from carboy.config.settings import Settings
+from containers import CONFIG_FILE
+
+DEPLOYED = {
+    "CARBOY_DATABASE__URL": "postgresql+asyncpg://carboy@db.internal/carboy",
+    "CARBOY_SECURITY__SECRET_KEY": "Zq7-a-key-that-is-long-enough-for-all",
+}
 RIGHT = {"username": "Ada", "email": "ada@example.org"}
 JSON = {"Content-Type": "application/json"}
 
@@ -32,6 +40,12 @@ async def test_each_invalid_field_gets_one_entry(client: httpx.AsyncClient) -> N
         "#/more",
         "#/and%20more",
     ]
+
+
+async def test_each_invalid_field_of_a_change_gets_one_entry(client: httpx.AsyncClient) -> None:
+    body = {"username": None, "email": None, "full_name": 5, "active": None}
+    answer = await client.patch("/api/users/1", json=body)
+    assert [error["pointer"] for error in answer.json()["errors"]] == [f"#/{name}" for name in body]
 
 
 async def test_missing_fields_are_named(client: httpx.AsyncClient) -> None:
@@ -103,7 +117,11 @@ async def test_a_boolean_is_a_boolean(client: httpx.AsyncClient, value: Any) -> 
         ("email", "İ" * 60 + "@example.org", False),
         ("email", "@example.org", False),
         ("email", "a@b", False),
-        ("email", "a@localhost", False),
+        ("email", "a@host", False),
+        ("email", "a@host.invalid", False),
+        ("email", "Ada <ada@example.org>", False),
+        ("email", '"Ada L." <ada@example.org>', False),
+        ("email", "<ada@example.org>", False),
         ("email", "a b@example.org", False),
     ],
 )
@@ -199,3 +217,29 @@ async def test_a_name_with_what_nobody_sees_is_refused(client: httpx.AsyncClient
 async def test_a_problem_repeats_no_name_of_any_length(client: httpx.AsyncClient) -> None:
     answer = await client.post("/api/users", json={"x" * 100_000: 1})
     assert (answer.status_code, len(answer.content) < 2_000) == (422, True)
+
+
+@pytest.mark.parametrize("domain", ["host.test", "host.local", "localhost"])
+async def test_special_use_domains_are_taken_in_testing(client: httpx.AsyncClient, domain: str) -> None:
+    assert (await client.post("/api/users", json=RIGHT | {"email": f"ada@{domain}"})).json()["email"] == f"ada@{domain}"
+    [user] = (await client.get(f"/api/users?email=ADA@{domain}")).json()["items"]
+    assert user["id"] == 1
+    assert (await client.patch("/api/users/1", json={"email": f"eve@{domain}"})).status_code == 200
+
+
+class TestWhereSpecialUseDomainsAreNotAllowed:
+    @pytest.fixture
+    def settings(self, settings: Settings) -> Settings:
+        return settings.model_copy(update={"http": settings.http.model_copy(update={"special_use_domains": False})})
+
+    @pytest.mark.parametrize("domain", ["host.test", "host.local", "localhost"])
+    async def test_they_are_refused(self, client: httpx.AsyncClient, domain: str) -> None:
+        assert await pointers(client, RIGHT | {"email": f"ada@{domain}"}) == ["#/email"]
+        answer = await client.get(f"/api/users?email=ada@{domain}")
+        assert [error["parameter"] for error in answer.json()["errors"]] == ["email"]
+
+
+def test_deployed_profiles_do_not_allow_special_use_domains() -> None:
+    for environment, allowed in (("development", True), ("testing", True), ("staging", False), ("production", False)):
+        settings = load_settings(Settings, CONFIG_FILE, {"CARBOY_ENV": environment} | DEPLOYED)
+        assert settings.http.special_use_domains is allowed

@@ -1,9 +1,12 @@
 """Each route of the users API and each of its answers."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 import pytest
+
+from containers import Container
 
 ADA = {"username": "Ada", "email": "ada@example.org"}
 
@@ -25,6 +28,15 @@ async def test_a_user_is_created_with_an_address(client: httpx.AsyncClient) -> N
     assert user.pop("updated_at").endswith("Z")
     assert user == ADA | {"id": 1, "full_name": None, "active": True, "version": 1}
     assert (await client.get("/api/users/1")).json() == answer.json()
+
+
+async def test_a_full_second_is_told_with_six_decimals(client: httpx.AsyncClient, container: Container) -> None:
+    await create(client)
+    database: Any = container.database()
+    database.rows("users")[1]["created_at"] = datetime(2026, 11, 23, 12, tzinfo=UTC)
+    user = (await client.get("/api/users/1")).json()
+    [listed] = (await client.get("/api/users?fields=created_at")).json()["items"]
+    assert user["created_at"] == listed["created_at"] == "2026-11-23T12:00:00.000000Z"
 
 
 @pytest.mark.parametrize("media_type", ["application/json; charset=utf-8", "application/merge-patch+json"])

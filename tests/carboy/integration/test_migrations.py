@@ -18,6 +18,7 @@ from support.databases import database_settings, new_postgresql_database
 from carboy.db import Database, Engines, create_engines, create_session_factory, migrate
 from carboy.health.services import HealthService
 from carboy.models import Base
+from carboy.schemas.emails import fold_email
 
 VERSIONS = {"alembic_version", "carboy_version"}
 TESTS = Path(__file__).parents[2]
@@ -225,6 +226,38 @@ async def test_full_names_of_before_are_found_after(empty: Engines) -> None:
     assert dict(map(tuple, again)) == {number: names.get(number, "x") for number in range(1, 1501)}
     await migrate.run(empty, "app", migrate.upgrade, "head")
     await migrate.run(empty, "app", migrate.check)
+
+
+async def test_addresses_of_before_are_found_by_their_domain_after(empty: Engines) -> None:
+    # The domains of those without a line of their own are the same either way.
+    addresses = {
+        1: ("Ada@example.org", "ada@example.org", "ada@example.org"),
+        2: ("straße@straße.de", "strasse@strasse.de", "strasse@straße.de"),
+        3: ("åda@bücher.de", "åda@bücher.de", "åda@bücher.de"),
+        1500: ("ada@βόλος.gr", "ada@βόλοσ.gr", "ada@βόλος.gr"),
+    }
+    usual = ("u{}@example.org",) * 3
+    rows = [(number, *(one.format(number) for one in addresses.get(number, usual))) for number in range(1, 1501)]
+    await migrate.run(empty, "app", migrate.upgrade, "5d0c7be1a942")
+    insert = text(
+        "INSERT INTO users (id, username, username_key, email, email_key, active, created_at, updated_at, version)"
+        " VALUES (:id, :name, :name_key, :email, :key, true, '2026-01-01', '2026-01-01', 1)"
+    )
+    values = [
+        {"id": number, "name": f"u{number}", "name_key": f"u{number}", "email": email, "key": key}
+        for number, email, key, _ in rows
+    ]
+    await look(empty, lambda connection: connection.execute(insert, values))
+
+    async def keys() -> list[tuple[Any, ...]]:
+        select = text("SELECT id, email, email_key FROM users ORDER BY id")
+        return [*map(tuple, await look(empty, lambda connection: connection.execute(select).all()))]
+
+    await migrate.run(empty, "app", migrate.upgrade, "head")
+    assert await keys() == [(number, email, after) for number, email, _, after in rows]
+    assert all(fold_email(str(email)) == after for _, email, _, after in rows)
+    await migrate.run(empty, "app", migrate.downgrade, "5d0c7be1a942")
+    assert await keys() == [(number, email, before) for number, email, before, _ in rows]
 
 
 async def test_changing_a_table_lets_no_id_come_again(empty: Engines) -> None:

@@ -200,6 +200,7 @@ def test_config_show_prints_each_setting_with_its_source(load: Load, container: 
         ["http.stream_threads", "4", "# config.yaml, defaults"],
         ["http.idempotency_hours", "24", "# config.yaml, defaults"],
         ["http.require_if_match", "False", "# config.yaml, defaults"],
+        ["http.special_use_domains", "False", "# config.yaml, defaults"],
         ["http.docs", "True", "# config.yaml, defaults"],
         ["http.compress_min_bytes", "0", "# config.yaml, defaults"],
         ["http.cors_origins", "https://a.org,https://b.org", "# CARBOY_HTTP__CORS_ORIGINS in carboy.env"],

@@ -11,6 +11,9 @@ from containers import Container
 
 ORIGIN = "https://app.example.org"
 READABLE = "Deprecation, ETag, Idempotency-Replayed, Link, Location, Retry-After, Sunset, X-Request-ID"
+SENDABLE = (
+    "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, traceparent, tracestate, X-Request-ID"
+)
 PREFLIGHT = {
     "Access-Control-Request-Method": "PATCH",
     "Access-Control-Request-Headers": "content-type,if-match",
@@ -120,7 +123,7 @@ async def test_a_preflight_is_told_the_methods_of_its_address(
     assert cors_headers(answer) == {
         "allow-origin": ORIGIN,
         "allow-methods": methods,
-        "allow-headers": "Content-Type, Idempotency-Key, If-Match, If-None-Match, X-Request-ID",
+        "allow-headers": SENDABLE,
         "expose-headers": READABLE,
         "max-age": "600",
     }

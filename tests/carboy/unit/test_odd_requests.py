@@ -68,7 +68,10 @@ def odd_json(chance: random.Random, depth: int = 0) -> Any:
 def odd_body(chance: random.Random) -> bytes:
     if chance.random() < 0.6:
         # The same, as far as the service.
-        body = {"username": chance.choice(TEXTS), "email": chance.choice([*TEXTS, "a@b.org", "c@b.org", "d@b.org"])}
+        body = {
+            "username": chance.choice(TEXTS),
+            "email": chance.choice([*TEXTS, *["a@b.org", "c@b.org", "d@b.org"] * 2]),
+        }
         body |= {chance.choice(NAMES[:4]): odd_json(chance, 2)} if chance.random() < 0.5 else {}
         return json.dumps(body).encode()
     text = json.dumps(odd_json(chance)).encode()

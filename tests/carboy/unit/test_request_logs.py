@@ -246,7 +246,6 @@ async def test_whoever_else_listens_the_line_says_the_same(
     headers = {"X-Request-ID": "mine-1"}
     await client.get("/api/users/7", headers=headers)
     lines()
-    # Of the two ways to write the line, pytest's own handlers on the root logger choose the longer one.
     [handler] = [handler for handler in logging.root.handlers if type(handler) is Stderr]
     monkeypatch.setattr(logging.root, "handlers", [handler])
     await client.get("/api/users/7", headers=headers)
@@ -278,3 +277,30 @@ async def test_what_a_client_sends_stays_within_its_field(
     await within(Conversation(create_asgi(container, app), scope).start().outer)  # type: ignore[arg-type]  # started.
     [line] = lines()
     assert (line["method"], line["client"]) == ('GE"T\\\n', 'a"b')
+
+
+@pytest.mark.parametrize("odd", [{"a", "b"}, {"n": float("nan")}, 'q"\n', None, b"\xff", [1, {"a": 2}]])
+async def test_whatever_is_bound_is_told_in_the_line_and_replaces_nothing(
+    client: httpx.AsyncClient, lines: Lines, odd: Any
+) -> None:
+    lines()
+    with structlog.contextvars.bound_contextvars(**{"odd": odd, 'na"me': 1, "method": "OTHER", "request_id": "other"}):
+        await client.get("/health/live", headers={"X-Request-ID": "mine-1"})
+        logging.getLogger("carboy.test").info("another line")
+    line, another = lines()
+    assert (line["method"], line["request_id"], line['na"me']) == ("GET", "mine-1", 1)
+    # The other line is written by structlog's own renderer.
+    assert repr(line["odd"]) == repr(another["odd"])
+
+
+async def test_there_is_one_way_to_a_request_s_line(
+    client: httpx.AsyncClient, lines: Lines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [handler] = [handler for handler in logging.root.handlers if type(handler) is Stderr]
+    records: list[logging.LogRecord] = []
+    monkeypatch.setattr(logging.root, "handlers", [handler])
+    monkeypatch.setattr(handler, "emit", records.append)
+    for bound in ({}, {"tenant": "a"}):
+        with structlog.contextvars.bound_contextvars(**bound):
+            await client.get("/health/live")
+    assert [record.getMessage() for record in records if record.name == "carboy.request"] == ["request", "request"]

@@ -12,11 +12,11 @@ from pydantic import TypeAdapter
 from werkzeug.routing import Rule
 
 from carboy.api.blueprint import ApiBlueprint, declared
+from carboy.api.idempotency import KEY_PATTERN
 from carboy.api.openapi.responses import HEADERS, responses_of
 from carboy.api.openapi.schemas import Json, Models
 from carboy.api.operation import DeclarationError, Operation
 from carboy.api.requests import JSON, MERGE_PATCH
-from carboy.idempotency.services import KEY_PATTERN
 
 TITLE = "Carboy API"
 DESCRIPTION = """\
