@@ -3,10 +3,10 @@ import unicodedata
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, EmailStr, StringConstraints
+from pydantic import AfterValidator, StringConstraints
 
 from carboy.schemas.base import ABSENT, Change, Input, PageQuery, Record, fields_of, sort_by
-from carboy.schemas.text import Described, Search, Text
+from carboy.schemas.text import Described, EmailAddress, Search, Text
 
 
 def _normalised(text: str) -> str:
@@ -42,7 +42,7 @@ Username = Annotated[
     ),
 ]
 Email = Annotated[
-    EmailStr,
+    EmailAddress,
     AfterValidator(_in_lower_case),
     StringConstraints(max_length=120),
     Described(description="Unique without regard to case.", examples=["ada@example.org"]),

@@ -9,6 +9,7 @@ import sys
 import warnings
 import weakref
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
@@ -29,6 +30,7 @@ from dependency_injector.providers import (
 )
 from dependency_injector.wiring import _is_patched
 from flask import Flask
+from pydantic import BaseModel
 
 from carboy.di.provider_types import check_type, current, gives_itself, marker_of, signature_of
 
@@ -57,7 +59,7 @@ def wire(container: Container, app: Flask) -> None:
         owner = getattr(module, OWNER, lambda: None)()
         if owner is not None and owner is not container:
             raise WiringError(f"Another container is wired to {module.__name__}: call unwire() on that one first.")
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _passing_over_models():
         warnings.simplefilter("error", wiring.UnresolvedMarkerWarning)
         try:
             container.wire(modules=modules, warn_unresolved=True, keep_cache=True)
@@ -69,6 +71,24 @@ def wire(container: Container, app: Flask) -> None:
             raise
     for module in modules:
         setattr(module, OWNER, weakref.ref(container))
+
+
+@contextmanager
+def _passing_over_models() -> Iterator[None]:
+    """Keep the library from going through the methods of the models and errors that a module imports.
+
+    They are dozens each, nothing is ever injected into them, and each domain brings its own.
+    """
+    is_excluded = wiring.is_excluded_from_inspect
+    wiring.is_excluded_from_inspect = lambda obj: _is_model_or_error(obj) or is_excluded(obj)
+    try:
+        yield
+    finally:
+        wiring.is_excluded_from_inspect = is_excluded
+
+
+def _is_model_or_error(member: Any) -> bool:
+    return isinstance(member, type) and issubclass(member, (BaseModel, BaseException))
 
 
 def unwire(container: Container) -> None:

@@ -3,7 +3,7 @@
 import unicodedata
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, GetJsonSchemaHandler, StringConstraints
+from pydantic import AfterValidator, GetJsonSchemaHandler, StringConstraints, validate_email
 from pydantic_core import CoreSchema
 
 
@@ -46,7 +46,9 @@ def _without_nul_and_surrogates(text: str) -> str:
     return text
 
 
-NO_CONTROLS = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
+NO_CONTROLS = r"^(?:[^\x00-\x1f\x7f-\x9f\u2027-\u202a]|[\u2027\u202a])*$"
+"""U+2028 and U+2029 lie between others here, as generators that write `\\u2028` as the character itself would end the
+line in the midst of a regular expression of JavaScript."""
 
 Text = Annotated[
     str, AfterValidator(_of_sane_length), AfterValidator(_without_control_characters), Described(pattern=NO_CONTROLS)
@@ -55,6 +57,9 @@ Text = Annotated[
 
 Prose = Annotated[str, AfterValidator(_without_nul_and_surrogates), Described(pattern=r"^[^\x00]*$")]
 """Text of any number of lines: all that both databases can store."""
+
+EmailAddress = Annotated[str, AfterValidator(lambda text: validate_email(text)[1]), Described(format="email")]
+"""What pydantic's `EmailStr` takes. That one looks up which email-validator is installed for each field."""
 
 Search = Annotated[Text, StringConstraints(min_length=1, max_length=100)]
 """Text to look for."""
