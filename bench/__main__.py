@@ -9,6 +9,7 @@ import os
 from typing import Any
 
 from bench.compare import AGAIN, Plan, compare
+from bench.domains import measure_domains
 from bench.endurance import measure_memory, measure_workers
 from bench.growth import measure_growth
 from bench.jobs import JOBS
@@ -56,13 +57,12 @@ def main() -> None:
         raise SystemExit("BENCH_PEERS: carboy must be among them, as all others are compared with it.")
     kinds = chosen("BENCH_DB", ["sqlite", "postgresql"], quick=["sqlite"])
     servers = chosen("BENCH_SERVERS", ["hypercorn", "uvicorn"], quick=["hypercorn"])
-    pieces = chosen("BENCH_PIECES", ["compare", "growth", "memory", "workers"], quick=["compare"])
+    pieces = chosen("BENCH_PIECES", ["compare", "growth", "domains", "memory", "workers"], quick=["compare"])
     cores, number = Cores.found(), rounds()
     if "postgresql" in kinds and cores.load is not None:
         pin_postgresql(cores.load)
     report = _read() | {"machine": describe_machine()}
-    for piece in pieces:
-        report[piece] = []
+    report |= {piece: measure_domains() if piece == "domains" else [] for piece in pieces}
     for kind in kinds:
         if "compare" in pieces:
             for server in servers:
@@ -81,7 +81,7 @@ def main() -> None:
 def _read() -> dict[str, Any]:
     """Return what was measured before, so that pieces can be measured one at a time."""
     report: dict[str, Any] = json.loads(OUTPUT.read_text(encoding="utf-8")) if OUTPUT.exists() and not QUICK else {}
-    return {piece: report[piece] for piece in ("compare", "growth", "memory", "workers") if piece in report}
+    return {piece: report[piece] for piece in ("compare", "growth", "domains", "memory", "workers") if piece in report}
 
 
 if __name__ == "__main__":

@@ -52,7 +52,7 @@ def tables(report: dict[str, Any]) -> Iterator[Table]:
         yield _comparison(result)
     for result in report.get("growth", []):
         yield _growth(result)
-    for piece, make in (("memory", _memory), ("workers", _workers)):
+    for piece, make in (("domains", _domains), ("memory", _memory), ("workers", _workers)):
         if report.get(piece):
             yield make(report[piece])
     for kind in dict.fromkeys(result["database"] for result in report.get("compare", [])):
@@ -119,6 +119,17 @@ def _growth(result: dict[str, Any]) -> Table:
     headings = ("µs CPU by users", *(f"{int(size):,}" for size in sizes),
                 *(f"{int(size):,} / {base_name}" for size in sizes[1:]))  # fmt: skip
     return Table(f"Growth, {result['database']}", headings, rows, ["A ratio of at most 1.20 is wanted."])
+
+
+def _domains(results: list[dict[str, float]]) -> Table:
+    first, last = results[0], results[-1]
+    columns = (("start_ms", 1.0), ("document", 1e3), ("memory", MEGABYTE), ("request_us", 1.0))
+    rows = [(f"{one['domains']}", *(f"{one[name] / unit:.0f}" for name, unit in columns)) for one in results]
+    further = last["domains"] - first["domains"]
+    each = (f"{(last[name] - first[name]) / further / unit:.1f}" for name, unit in columns)
+    notes = ["At most 12 ms, 15 KB and 1 MB for each further domain are wanted, and nothing for a request."]
+    headings = ("domains", "start, ms CPU", "document, KB", "memory, MB", "a request, µs CPU")
+    return Table("Growth in domains", headings, [*rows, ("each further one", *each)], notes)
 
 
 def _memory(results: list[dict[str, Any]]) -> Table:

@@ -14,6 +14,7 @@ from schemathesis.generation.meta import TestPhase
 from schemathesis.openapi.checks import EnsureResourceAvailability, RejectedPositiveData
 
 from app.users.schemas import UNSEEN
+from carboy.api.compatibility.schemas import resolve
 
 Case: TypeAlias = schemathesis.Case[Any]
 
@@ -177,4 +178,5 @@ def every_problem_is_documented(_context: schemathesis.CheckContext, response: R
     assert [problem["request_id"]] == response.headers["x-request-id"]
     documented = case.operation.definition.raw["responses"].get(str(response.status_code))
     if documented is not None:
+        documented = resolve(case.operation.schema.raw_schema, documented)
         assert problem["code"] in documented["content"][PROBLEM]["examples"], f"{problem['code']} is not documented"

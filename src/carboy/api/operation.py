@@ -1,10 +1,12 @@
 """What a view's signature declares, found out once at start."""
 
 import inspect
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Annotated, Any, get_args, get_origin
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
@@ -152,9 +154,23 @@ def _result_of(view: View, annotation: Any) -> tuple[Any, bool]:
 
 def _lists_in(query: type[Query]) -> list[str]:
     """Return the parameters of a query that want several values."""
-    described = query.model_json_schema().get("properties", {})
-    options = {name: (schema, *schema.get("anyOf", ())) for name, schema in described.items()}
-    return [name for name, schemas in options.items() if any(schema.get("type") == "array" for schema in schemas)]
+    return [name for name, field in query.model_fields.items() if any(map(_is_list, _options(field.annotation)))]
+
+
+def _options(annotation: Any) -> Iterator[Any]:
+    """Yield the types that an annotation allows. To ask pydantic for their schema would take as long as the start."""
+    if get_origin(annotation) is Annotated:
+        yield from _options(get_args(annotation)[0])
+    elif get_origin(annotation) in {Union, UnionType}:
+        for option in get_args(annotation):
+            yield from _options(option)
+    else:
+        yield annotation
+
+
+def _is_list(annotation: Any) -> bool:
+    kind = get_origin(annotation) or annotation
+    return isinstance(kind, type) and issubclass(kind, (Sequence, AbstractSet)) and not issubclass(kind, (str, bytes))
 
 
 def _is_model(annotation: Any) -> bool:

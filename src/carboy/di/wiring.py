@@ -8,13 +8,15 @@ import inspect
 import sys
 import warnings
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
 from dependency_injector import wiring
 from dependency_injector.containers import Container
 from flask import Flask, current_app
+from pydantic import BaseModel
 
 from carboy.di.checks import check_providers, check_views
 from carboy.di.provider_types import marker_of
@@ -43,7 +45,7 @@ def wire(container: Container, app: Flask) -> None:
         owner = getattr(module, OWNER, lambda: None)()
         if owner is not None and owner is not container:
             raise WiringError(f"Another container is wired to {module.__name__}: call unwire() on that one first.")
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _passing_over_models():
         warnings.simplefilter("error", wiring.UnresolvedMarkerWarning)
         try:
             container.wire(modules=modules, warn_unresolved=True, keep_cache=True)
@@ -62,6 +64,24 @@ def current_container() -> Container:
     """Return the container of the current application. Hooks and commands use it; a view has its markers."""
     container: Container = current_app.extensions["container"]
     return container
+
+
+@contextmanager
+def _passing_over_models() -> Iterator[None]:
+    """Keep the library from going through the methods of the models and errors that a module imports.
+
+    They are dozens each, nothing is ever injected into them, and each domain brings its own.
+    """
+    is_excluded = wiring.is_excluded_from_inspect
+    wiring.is_excluded_from_inspect = lambda obj: _is_model_or_error(obj) or is_excluded(obj)
+    try:
+        yield
+    finally:
+        wiring.is_excluded_from_inspect = is_excluded
+
+
+def _is_model_or_error(member: Any) -> bool:
+    return isinstance(member, type) and issubclass(member, (BaseModel, BaseException))
 
 
 def unwire(container: Container) -> None:

@@ -13,7 +13,7 @@ from urllib.parse import quote
 from flask import Blueprint, Response, abort, current_app, render_template, request, send_file, url_for
 
 from carboy.api.answers import content_tag, json_answer
-from carboy.api.openapi.document import TITLE, describe, spell
+from carboy.api.openapi.document import TITLE, describe, pack
 from carboy.web.application import current_request
 
 docs = Blueprint("docs", __name__, url_prefix="/api", template_folder="templates")
@@ -47,7 +47,7 @@ def send_document() -> Response:
     root = quote(request.root_path.rstrip("/"))
     documents: dict[str, bytes] = current_app.extensions.setdefault("openapi", {})
     if root not in documents:
-        documents[root] = spell(describe(current_app) | {"servers": [{"url": root or "/"}]}).encode()
+        documents[root] = pack(describe(current_app) | {"servers": [{"url": root or "/"}]})
     return json_answer(documents[root], content_tag(documents[root]), current_request())
 
 

@@ -130,13 +130,10 @@ class PageQuery(Query):
 class Page(BaseModel, Generic[RecordT]):
     """Some items of a list, and the cursors of those that follow and precede them; null at the list's ends."""
 
-    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
+    # Described here and not by text below them: pydantic would read this file again for each kind of item.
+    model_config = ConfigDict(frozen=True)
 
-    items: list[RecordT]
-    """The items, in the order that was asked for."""
-    next_cursor: str | None
-    """Where the next page begins; null on the last one."""
-    previous_cursor: str | None
-    """Where the page before ends; null on the first one."""
-    total: int | None
-    """The number of items on all pages, if it was asked for."""
+    items: list[RecordT] = Field(description="The items, in the order that was asked for.")
+    next_cursor: str | None = Field(description="Where the next page begins; null on the last one.")
+    previous_cursor: str | None = Field(description="Where the page before ends; null on the first one.")
+    total: int | None = Field(description="The number of items on all pages, if it was asked for.")

@@ -46,7 +46,9 @@ def _without_nul_and_surrogates(text: str) -> str:
     return text
 
 
-NO_CONTROLS = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
+NO_CONTROLS = r"^(?:[^\x00-\x1f\x7f-\x9f\u2027-\u202a]|[\u2027\u202a])*$"
+"""U+2028 and U+2029 lie between others here, as generators that write `\\u2028` as the character itself would end the
+line in the midst of a regular expression of JavaScript."""
 
 Text = Annotated[
     str, AfterValidator(of_sane_length), AfterValidator(without_control_characters), Described(pattern=NO_CONTROLS)

@@ -4,6 +4,7 @@ What it does is written in tests/clients/users.ts. Nothing that is generated is 
 """
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -18,6 +19,17 @@ CLIENTS = PROJECT / "tests" / "clients"
 REQUIRED = "CARBOY_TEST_REQUIRE_NODE"
 # Neither is a registry asked for news, nor anyone told what is run.
 QUIET = {"REDOCLY_TELEMETRY": "off", "REDOCLY_SUPPRESS_UPDATE_NOTICE": "true", "NO_UPDATE_NOTIFIER": "1"}
+
+COMPARE_PATTERNS = r"""
+for (const pattern of JSON.parse(process.env.PATTERNS)) {
+  const spelt = pattern.replace(/\\u([0-9a-f]{4})/gi, (_, code) => String.fromCharCode(parseInt(code, 16)));
+  const literal = new Function(`return /${spelt}/`)(), meant = new RegExp(pattern, "u");
+  for (let code = 0; code < 0xd800; code++) {
+    const character = String.fromCharCode(code);
+    if (literal.test(character) !== meant.test(character)) throw new Error(`${pattern}: ${code}`);
+  }
+}
+"""
 
 # Packages may have to be downloaded, and the compiler takes its time.
 pytestmark = pytest.mark.timeout(300)
@@ -63,6 +75,13 @@ def test_the_lock_names_no_download_address() -> None:
 
 def test_the_document_passes_a_strict_lint(node: Path) -> None:
     run(node, "npx", "redocly", "lint", "--config", "redocly.yaml", str(DOCUMENT))
+
+
+def test_patterns_can_stand_in_a_program_with_their_characters_spelt_out(node: Path) -> None:
+    # As hey-api's zod plugin writes them: a line separator would end the line within the expression.
+    patterns = re.findall(r'"pattern": (".*")', DOCUMENT.read_text(encoding="utf-8"))
+    assert patterns
+    run(node, "node", "--eval", COMPARE_PATTERNS, PATTERNS=f"[{','.join(patterns)}]")
 
 
 def test_the_types_of_the_document_fit_a_program(program: Path) -> None:

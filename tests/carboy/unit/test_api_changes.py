@@ -254,6 +254,15 @@ def test_references_are_followed_where_anything_may_be_one() -> None:
     assert breaking_changes(current, released) == []
 
 
+def test_a_pattern_that_is_spelt_otherwise_is_no_change() -> None:
+    one = {"pattern": r"^[^\x00-\x1f\u2028\u2029]*$"}
+    same = {"pattern": r"^(?:[^\x00-\x1f\u2027-\u202a]|[\u2027\u202a])*$"}
+    assert breaking_changes(an_api(sent=TEXT | one), an_api(sent=TEXT | same)) == []
+    assert breaking_changes(an_api(answered=TEXT | one), an_api(answered=TEXT | same)) == []
+    other = {"pattern": r"^(?:[^\x00-\x1f\u2027-\u202a]|[\u2027])*$"}
+    assert breaking_changes(an_api(sent=TEXT | one), an_api(sent=TEXT | other)) != []
+
+
 def both(one: str, other: str) -> dict[str, Any]:
     return {"allOf": [{"pattern": one}, {"pattern": other}]}
 

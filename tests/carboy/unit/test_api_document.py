@@ -10,6 +10,8 @@ from flask import Blueprint, Flask
 from pydantic import BaseModel
 
 from carboy.api import ApiBlueprint, Created
+from carboy.api.compatibility.schemas import resolve
+from carboy.api.openapi.components import Components
 from carboy.api.openapi.document import describe
 from carboy.api.operation import DeclarationError
 from carboy.schemas.base import Input, Query
@@ -69,8 +71,8 @@ def test_only_what_is_read_can_be_unchanged(document: dict[str, Any]) -> None:
     read, polish = document["paths"]["/v1/things/{name}"]["get"], document["paths"]["/v1/things/{name}/polish"]["post"]
     assert "304" in read["responses"]
     assert "304" not in polish["responses"]
-    assert [parameter["name"] for parameter in read["parameters"]] == ["name", "If-None-Match"]
-    assert [parameter["name"] for parameter in polish["parameters"]] == ["name"]
+    assert [one["name"] for one in parameters_of(document, read)] == ["name", "If-None-Match"]
+    assert [one["name"] for one in parameters_of(document, polish)] == ["name"]
 
 
 def test_a_view_that_nothing_is_injected_into_needs_no_database(document: dict[str, Any]) -> None:
@@ -78,29 +80,51 @@ def test_a_view_that_nothing_is_injected_into_needs_no_database(document: dict[s
 
 
 def test_an_error_that_passes_says_when_to_try_again(document: dict[str, Any]) -> None:
-    responses = document["paths"]["/v1/things"]["post"]["responses"]
+    responses = responses_of(document, "/v1/things", "post")
     assert {status for status, answer in responses.items() if "Retry-After" in answer["headers"]} == {"409", "503"}
     assert "Retry-After" in document["components"]["headers"]
 
 
 def test_each_reference_leads_somewhere(document: dict[str, Any]) -> None:
-    [parameter] = [one for one in document["paths"]["/v1/things"]["get"]["parameters"] if one["name"] == "colour"]
+    operation = document["paths"]["/v1/things"]["get"]
+    [parameter] = [one for one in parameters_of(document, operation) if one["name"] == "colour"]
     assert parameter["schema"] == {"$ref": "#/components/schemas/Colour"}
-    references = set(re.findall(r'"\$ref": "#/components/(\w+)/([\w-]+)"', json.dumps(document)))
+    references = set(re.findall(r'"\$ref": "#/components/(\w+)/([^"]+)"', json.dumps(document)))
     assert {name for kind, name in references if name not in document["components"][kind]} == set()
 
 
 def test_a_default_of_a_rule_is_no_parameter(document: dict[str, Any]) -> None:
-    parameters = document["paths"]["/v1/things"]["get"]["parameters"]
+    parameters = parameters_of(document, document["paths"]["/v1/things"]["get"])
     assert [parameter["name"] for parameter in parameters] == ["colour", "If-None-Match"]
     assert "404" not in document["paths"]["/v1/things"]["get"]["responses"]
 
 
 def test_every_error_is_explained(document: dict[str, Any]) -> None:
-    responses = document["paths"]["/v1/things"]["post"]["responses"]
-    examples = [example for answer in responses.values() for example in _examples_of(answer)]
+    responses = responses_of(document, "/v1/things", "post")
+    examples = [resolve(document, example) for answer in responses.values() for example in _examples_of(answer)]
     assert examples
     assert all(example["summary"] and example["value"]["detail"] for example in examples)
+
+
+def test_what_operations_share_stands_in_the_document_once(document: dict[str, Any]) -> None:
+    operations = [operation for path in document["paths"].values() for operation in path.values()]
+    failures = [answer for one in operations for status, answer in one["responses"].items() if status >= "300"]
+    assert failures
+    assert all(answer.keys() == {"$ref"} for answer in failures)
+    components = document["components"]
+    assert all(
+        example.keys() == {"$ref"} for answer in components["responses"].values() for example in _examples_of(answer)
+    )
+    repeated = [one["name"] for operation in operations for one in operation.get("parameters", ()) if "name" in one]
+    assert repeated == ["colour", "Idempotency-Key"]
+    assert set(components["parameters"]) == {"name", "If-None-Match"}
+
+
+def test_different_parts_of_one_name_get_names_of_their_own() -> None:
+    shared = Components()
+    first, second = {"description": "one"}, {"description": "other"}
+    references = [shared.refer("headers", "A", part)["$ref"] for part in (first, second, first, second)]
+    assert references == ["#/components/headers/A", "#/components/headers/A_2"] * 2
 
 
 def test_two_operations_of_one_name_are_an_error() -> None:
@@ -117,5 +141,14 @@ def test_two_operations_of_one_name_are_an_error() -> None:
         describe(app)
 
 
+def parameters_of(document: dict[str, Any], operation: dict[str, Any]) -> list[Any]:
+    return [resolve(document, one) for one in operation["parameters"]]
+
+
+def responses_of(document: dict[str, Any], path: str, method: str) -> dict[str, Any]:
+    responses = document["paths"][path][method]["responses"]
+    return {status: resolve(document, answer) for status, answer in responses.items()}
+
+
 def _examples_of(answer: dict[str, Any]) -> list[dict[str, Any]]:
-    return list(answer["content"].get("application/problem+json", {}).get("examples", {}).values())
+    return list(answer.get("content", {}).get("application/problem+json", {}).get("examples", {}).values())

@@ -40,11 +40,11 @@ def test_the_document_of_the_api_is_the_one_in_the_file(app: Flask) -> None:
 
 def test_each_problem_is_documented_with_its_detail_and_whether_to_try_again(app: Flask) -> None:
     passing = {kind.code for kind in all_errors() if kind.retry_after is not None}
-    operations = [operation for path in describe(app)["paths"].values() for operation in path.values()]
-    answers = [answer for operation in operations for answer in operation["responses"].values()]
-    for answer in answers:
+    components = describe(app)["components"]
+    assert passing & set(components["examples"])
+    assert all(example["value"]["detail"] for example in components["examples"].values())
+    for answer in components["responses"].values():
         examples = answer.get("content", {}).get("application/problem+json", {}).get("examples", {})
-        assert all(example["value"]["detail"] for example in examples.values())
         assert bool(passing & set(examples)) == ("Retry-After" in answer["headers"])
 
 

@@ -13,7 +13,8 @@ from werkzeug.routing import Rule
 
 from carboy.api.blueprint import ApiBlueprint, declared
 from carboy.api.idempotency import KEY_PATTERN
-from carboy.api.openapi.responses import HEADERS, responses_of
+from carboy.api.openapi.components import Components
+from carboy.api.openapi.responses import responses_of
 from carboy.api.openapi.schemas import Json, Models
 from carboy.api.operation import DeclarationError, Operation
 from carboy.api.requests import JSON, MERGE_PATCH
@@ -59,10 +60,12 @@ def describe(app: Flask) -> Json:
     if twice:
         raise DeclarationError(f"Generated clients need one name for each operation: rename one {twice[0]}.")
     models = Models(operation for _, _, operation in routes)
+    shared = Components()
     paths: dict[str, Json] = {}
     for rule, method, operation in routes:
         path = re.sub(r"<(?:[^:<>]+:)?([^<>]+)>", r"{\1}", rule.rule)
-        paths.setdefault(path, {})[method.lower()] = _operation(rule, method, operation, models)
+        paths.setdefault(path, {})[method.lower()] = _operation(rule, method, operation, models, shared)
+    shared.share_parameters(paths)
     used = {_tag_and_name(rule)[0] for rule, _, _ in routes}
     tags = [
         {"name": name, "description": blueprint.description}
@@ -82,18 +85,13 @@ def describe(app: Flask) -> Json:
         "security": [],
         "tags": tags,
         "paths": paths,
-        "components": {"schemas": models.components, "headers": _used(HEADERS, paths)},
+        "components": {"schemas": models.components} | shared.sections(),
     }
 
 
 def _tag_and_name(rule: Rule) -> tuple[str, str]:
     tag, _, name = str(rule.endpoint).rpartition(".")
     return tag, name
-
-
-def _used(headers: Json, paths: Json) -> Json:
-    names = re.findall(r'"#/components/headers/([^"]+)"', json.dumps(paths))
-    return {name: header for name, header in headers.items() if name in names}
 
 
 def _routes(app: Flask) -> Iterator[tuple[Rule, str, Operation]]:
@@ -104,7 +102,7 @@ def _routes(app: Flask) -> Iterator[tuple[Rule, str, Operation]]:
             yield from ((rule, method, operation) for method in METHODS if method in (rule.methods or ()))
 
 
-def _operation(rule: Rule, method: str, operation: Operation, models: Models) -> Json:
+def _operation(rule: Rule, method: str, operation: Operation, models: Models, shared: Components) -> Json:
     tag, name = _tag_and_name(rule)
     summary, _, description = (getdoc(operation.view) or name).partition("\n")
     described: Json = {"operationId": name, "summary": summary.rstrip("."), "tags": [tag]}
@@ -123,7 +121,8 @@ def _operation(rule: Rule, method: str, operation: Operation, models: Models) ->
         content = {"schema": models.reference(operation.body[1])}
         kinds = [JSON, MERGE_PATCH] if operation.changes else [JSON]
         described["requestBody"] = {"required": True, "content": dict.fromkeys(kinds, content)}
-    described["responses"] = responses_of(operation, method, models, has_path=bool(_path_arguments(rule)))
+    has_path = bool(_path_arguments(rule))
+    described["responses"] = responses_of(operation, method, models, shared, has_path=has_path)
     return described
 
 
@@ -180,6 +179,11 @@ def _parameter(place: str, name: str, schema: Json, *, required: bool) -> Json:
     if "description" in schema:
         parameter["description"] = schema.pop("description")
     return parameter
+
+
+def pack(document: Json) -> bytes:
+    """Return a document as it is sent: without the blanks, which would be half of it."""
+    return json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def spell(document: Json) -> str:

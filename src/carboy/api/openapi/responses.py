@@ -5,6 +5,7 @@ from http import HTTPStatus
 from typing import NamedTuple
 
 from carboy import errors
+from carboy.api.openapi.components import Components
 from carboy.api.openapi.schemas import Json, Models
 from carboy.api.operation import Operation
 from carboy.api.requests import JSON
@@ -45,31 +46,37 @@ HEADERS: Json = {
 }
 
 
-def responses_of(operation: Operation, method: str, models: Models, *, has_path: bool) -> Json:
+REQUEST_ID = "0f5c55d63bde4d6581c346b872021d74"
+"""That of the examples."""
+
+
+def responses_of(operation: Operation, method: str, models: Models, shared: Components, *, has_path: bool) -> Json:
     """Return all answers of an operation by their status.
 
     Args:
         operation: What the route takes and gives.
         method: The HTTP method.
         models: The schemas of the document.
+        shared: Takes the answers that other operations may have too.
         has_path: Whether a part of the path is a parameter, so that there may be nothing at the address.
     """
-    responses: Json = {str(operation.status.value): _success(operation, models)}
+    responses: Json = {str(operation.status.value): _success(operation, models, shared)}
     if operation.has_etag and method == "GET":
         description = "The client has it already: see If-None-Match."
-        responses["304"] = {"description": description, "headers": _headers("ETag", "X-Request-ID")}
+        unchanged = {"description": description, "headers": _headers(shared, "ETag", "X-Request-ID")}
+        responses["304"] = shared.refer("responses", "not_modified", unchanged)
     by_status: dict[HTTPStatus, list[Failure]] = {}
     for failure in dict.fromkeys(_failures(operation, has_path=has_path)):
         by_status.setdefault(failure.status, []).append(failure)
-    return responses | {str(status.value): _failed(found) for status, found in sorted(by_status.items())}
+    return responses | {str(status.value): _failed(found, shared) for status, found in sorted(by_status.items())}
 
 
-def _success(operation: Operation, models: Models) -> Json:
+def _success(operation: Operation, models: Models, shared: Components) -> Json:
     headers = ["X-Request-ID"]
     if operation.deprecation is not None:
         headers += ["Deprecation", *(["Sunset"] if operation.deprecation.sunset else [])]
     if operation.result is None:
-        return {"description": "Done; there is nothing to say.", "headers": _headers(*headers)}
+        return {"description": "Done; there is nothing to say.", "headers": _headers(shared, *headers)}
     if operation.has_etag:
         headers.append("ETag")
     schema = models.reference(operation.result)
@@ -80,13 +87,13 @@ def _success(operation: Operation, models: Models) -> Json:
         headers += ["Location", "Idempotency-Replayed"]
     return {
         "description": operation.status.phrase,
-        "headers": _headers(*headers),
+        "headers": _headers(shared, *headers),
         "content": {JSON: {"schema": schema}},
     }
 
 
-def _headers(*names: str) -> Json:
-    return {name: {"$ref": f"#/components/headers/{name}"} for name in sorted(names)}
+def _headers(shared: Components, *names: str) -> Json:
+    return {name: shared.refer("headers", name, HEADERS[name]) for name in sorted(names)}
 
 
 def _failures(operation: Operation, *, has_path: bool) -> Iterator[Failure]:
@@ -119,18 +126,20 @@ def _failure_of_flask(status: HTTPStatus, retry_after: int | None = None) -> Fai
     return Failure(status, code_of(status), DETAILS[status], retry_after)
 
 
-def _failed(failures: list[Failure]) -> Json:
+def _failed(failures: list[Failure], shared: Components) -> Json:
     failures = sorted(failures, key=lambda failure: failure.code)
-    request_id = "0f5c55d63bde4d6581c346b872021d74"
-    examples = {
-        code: {"summary": detail, "value": problem_content(status, code, detail, request_id)}
-        for status, code, detail, _ in failures
-    }
     names = ["X-Request-ID"]
     if any(failure.retry_after is not None for failure in failures):
         names.append("Retry-After")
-    return {
+    examples = {failure.code: shared.refer("examples", failure.code, _example(failure)) for failure in failures}
+    answer = {
         "description": " ".join(f"`{failure.code}`: {failure.detail}" for failure in failures),
-        "headers": _headers(*names),
+        "headers": _headers(shared, *names),
         "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": examples}},
     }
+    return shared.refer("responses", ".".join(failure.code for failure in failures), answer)
+
+
+def _example(failure: Failure) -> Json:
+    status, code, detail, _ = failure
+    return {"summary": detail, "value": problem_content(status, code, detail, REQUEST_ID)}

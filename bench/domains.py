@@ -1,0 +1,97 @@
+"""Writes projects with many domains, each of which is `users` under another name, and measures what they cost."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from statistics import median
+
+ROOT = Path(__file__).resolve().parents[1]
+DOMAIN = Path("src", "app", "users")
+COPIED = ("asgi.py", "containers.py", "config.yaml")
+NUMBERS = (1, 10, 50, 200)
+ROUNDS = 3
+PROVIDERS = """\
+    {one}_dao = providers.Singleton({One}Dao, database=database)
+    {one}_service = providers.Singleton({One}Service, unit_of_work=database, {one}s={one}_dao, cursors=cursors)
+"""
+
+
+def write_project(folder: Path, number: int) -> Path:
+    """Copy the application into a folder, with as many domains besides `users`; the kit is the one that is installed.
+
+    Args:
+        folder: Where to; it is made. To start the project its ``src`` has to be on Python's path, first.
+        number: How many domains to add.
+    """
+    shutil.copytree(ROOT / "src" / "app", folder / "src" / "app", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in COPIED:
+        shutil.copy(ROOT / name, folder)
+    names = [f"thing{index:03}" for index in range(number)]
+    for name in names:
+        _write_domain(folder, name)
+    _insert(
+        folder / "containers.py",
+        [line for one in names for line in (_import(one, "daos", "Dao"), _import(one, "services", "Service"))],
+        "".join(PROVIDERS.format(one=one, One=one.title()) for one in names),
+        before="    idempotency_service =",
+    )
+    _insert(
+        folder / "src" / "app" / "__init__.py",
+        [f"from app.{one}s.routes import {one}s as {one}s_routes\n" for one in names],
+        "".join(f"    app.register_blueprint({one}s_routes)\n" for one in names),
+        before="\n    wire(container, app)",
+    )
+    return folder
+
+
+def _write_domain(folder: Path, name: str) -> None:
+    target = folder / DOMAIN.with_name(f"{name}s")
+    target.mkdir()
+    for source in (ROOT / DOMAIN).glob("*.py"):
+        text = source.read_text(encoding="utf-8")
+        # Neither part of `username` nor of another word.
+        for old, new in (("user", name), ("User", name.title())):
+            text = re.sub(rf"(?<![a-zA-Z]){old}(?!name)", new, text)
+        text = re.sub('code = "(email|username)_', rf'code = "{name}_\1_', text)
+        (target / source.name).write_text(text, encoding="utf-8")
+
+
+def _import(one: str, module: str, suffix: str) -> str:
+    return f"from app.{one}s.{module} import {one.title()}{suffix}\n"
+
+
+def _insert(file: Path, imports: list[str], lines: str, before: str) -> None:
+    text = file.read_text(encoding="utf-8")
+    first = text.index("\nfrom app.") + 1
+    place = text.index(before)
+    file.write_text(text[:first] + "".join(imports) + text[first:place] + lines + text[place:], encoding="utf-8")
+
+
+def probe(folder: Path, *options: str) -> dict[str, float]:
+    """Return what `bench.domain_probe` says of a project."""
+    path = os.pathsep.join(map(str, (folder / "src", folder, ROOT)))
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.domain_probe", *options],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": path, "CARBOY_ENV": "testing", "CARBOY_LOGGING__LEVEL": "ERROR"},
+        check=True,
+        stdout=subprocess.PIPE,
+    )
+    figures: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return figures
+
+
+def measure_domains() -> list[dict[str, float]]:
+    """Return the medians of what projects of 1, 10, 50 and 200 domains cost."""
+    results: list[dict[str, float]] = []
+    with tempfile.TemporaryDirectory() as folder:
+        for number in NUMBERS:
+            project = write_project(Path(folder, str(number)), number - 1)
+            runs = [probe(project) for _ in range(ROUNDS + 1)][1:]  # The first one compiles.
+            results.append({"domains": number} | {name: median(run[name] for run in runs) for name in runs[0]})
+    return results

@@ -1,0 +1,42 @@
+"""What each further domain costs, told by counts that are the same on every machine. `make bench` measures times."""
+
+import pytest
+
+from bench.domains import probe, write_project
+
+MANY = 50
+
+pytestmark = pytest.mark.timeout(120)
+
+
+@pytest.fixture(scope="module")
+def figures(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, float]]:
+    """What a project of one domain costs, and one of 51."""
+    folder = tmp_path_factory.mktemp("growth")
+    return [probe(write_project(folder / str(number), number), "count") for number in (0, MANY)]
+
+
+def a_domain(figures: list[dict[str, float]], name: str) -> float:
+    one, many = figures
+    return (many[name] - one[name]) / MANY
+
+
+def test_a_domain_adds_at_most_15_kilobytes_to_the_document(figures: list[dict[str, float]]) -> None:
+    assert a_domain(figures, "document") <= 15_000
+
+
+def test_a_domain_has_its_sources_read_for_its_own_descriptions_alone(figures: list[dict[str, float]]) -> None:
+    # Once for its record and once for its query, not for each page of them.
+    assert a_domain(figures, "findsource") <= 2
+
+
+def test_a_domain_has_each_of_its_models_built_once(figures: list[dict[str, float]]) -> None:
+    assert a_domain(figures, "complete_model_class") == 5
+
+
+def test_no_model_of_a_domain_is_searched_for_what_is_injected(figures: list[dict[str, float]]) -> None:
+    assert a_domain(figures, "_patch_method") <= 70
+
+
+def test_a_request_does_as_much_with_many_domains_as_with_one(figures: list[dict[str, float]]) -> None:
+    assert a_domain(figures, "calls") == 0
