@@ -31,6 +31,8 @@ def write_project(folder: Path, number: int) -> Path:
     shutil.copytree(ROOT / "src" / "app", folder / "src" / "app", ignore=shutil.ignore_patterns("__pycache__"))
     for name in COPIED:
         shutil.copy(ROOT / name, folder)
+    # Where the database is to be.
+    (folder / "var").mkdir()
     names = [f"thing{index:03}" for index in range(number)]
     for name in names:
         _write_domain(folder, name)
@@ -38,7 +40,7 @@ def write_project(folder: Path, number: int) -> Path:
         folder / "containers.py",
         [line for one in names for line in (_import(one, "daos", "Dao"), _import(one, "services", "Service"))],
         "".join(PROVIDERS.format(one=one, One=one.title()) for one in names),
-        before="    idempotency_service =",
+        before="",
     )
     _insert(
         folder / "src" / "app" / "__init__.py",
@@ -68,7 +70,7 @@ def _import(one: str, module: str, suffix: str) -> str:
 def _insert(file: Path, imports: list[str], lines: str, before: str) -> None:
     text = file.read_text(encoding="utf-8")
     first = text.index("\nfrom app.") + 1
-    place = text.index(before)
+    place = text.index(before) if before else len(text)
     file.write_text(text[:first] + "".join(imports) + text[first:place] + lines + text[place:], encoding="utf-8")
 
 
