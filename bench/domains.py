@@ -77,10 +77,12 @@ def _insert(file: Path, imports: list[str], lines: str, before: str) -> None:
 def probe(folder: Path, *options: str) -> dict[str, float]:
     """Return what `bench.domain_probe` says of a project."""
     path = os.pathsep.join(map(str, (folder / "src", folder, ROOT)))
+    # Their coverage is not the project's.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
     done = subprocess.run(
         [sys.executable, "-m", "bench.domain_probe", *options],
         cwd=folder,
-        env=os.environ | {"PYTHONPATH": path, "CARBOY_ENV": "testing", "CARBOY_LOGGING__LEVEL": "ERROR"},
+        env=environment | {"PYTHONPATH": path, "CARBOY_ENV": "testing", "CARBOY_LOGGING__LEVEL": "ERROR"},
         check=True,
         stdout=subprocess.PIPE,
     )
