@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from grimp import ImportGraph
 from importlinter.cli import lint_imports
 
 import carboy
+from carboy.testing.contracts import DomainsContract
 from containers import CONFIG_FILE
 
 PACKAGE = Path(carboy.__file__).parent
@@ -63,3 +65,20 @@ def test_the_contracts_of_the_import_linter_hold(
     said = capsys.readouterr().out
     assert status == 0, said
     assert " kept, 0 broken." in said
+
+
+@pytest.mark.parametrize(
+    ("importer", "imported", "is_kept"),
+    [
+        ("shop.orders.services", "shop.users.daos", False),
+        ("shop.orders.services", "shop.users.daos.archive", False),
+        ("shop.orders.services", "shop.users.services", True),
+        ("shop.users.services", "shop.users.daos", True),
+        ("shop", "shop.users.daos", True),
+    ],
+)
+def test_a_domain_must_not_use_what_is_private_to_another(importer: str, imported: str, is_kept: bool) -> None:  # noqa: FBT001 - a case.
+    graph = ImportGraph()
+    graph.add_import(importer=importer, imported=imported)
+    contract = DomainsContract("domains", {}, {"package": "shop", "private": ["daos"]})
+    assert contract.check(graph, verbose=False).kept == is_kept
