@@ -141,7 +141,7 @@ def start(
 def _environment(database_url: str, source: Path | None) -> dict[str, str]:
     """Give every contender the same database and pool, and Carboy its production defaults for all else."""
     return os.environ | {
-        "PYTHONPATH": os.pathsep.join(str(path) for path in (source, ROOT) if path is not None),
+        "PYTHONPATH": f"{source or ROOT / 'src'}{os.pathsep}{ROOT}",
         "BENCH_DATABASE_URL": database_url,
         "BENCH_POOL_SIZE": str(POOL_SIZE),
         "CARBOY_ENV": "production",

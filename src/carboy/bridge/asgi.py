@@ -145,8 +145,12 @@ class FlaskASGI:
     ) -> None:
         task = asyncio.current_task()
         try:
-            body, length = await self._read_body(scope, receive, task)
-            if isinstance(body, RefusedBody) and not body.is_read:
+            self._reading.add(task)
+            try:
+                body, length = await self._bodies.read(scope, receive, self.app.config["MAX_CONTENT_LENGTH"])
+            finally:
+                self._reading.discard(task)
+            if type(body) is RefusedBody and not body.is_read:
                 refusal = Refusal(scope, receive, send)
                 receive, send = refusal.receive, refusal.send
             with body:
@@ -168,10 +172,8 @@ class FlaskASGI:
     ) -> None:
         environ = build_environ(scope, body, length)
         match = self._views.find_async(environ)
-        here = Exchange(client, match, refusal=body.error if isinstance(body, RefusedBody) else None)
-        context.run(exchange.current.set, here)
-        # Else asgiref has one thread for the sync functions of all requests.
-        context.run(SyncToAsync.thread_sensitive_context.set, ThreadSensitiveContext())
+        here = Exchange(client, match, refusal=body.error if type(body) is RefusedBody else None)
+        context.run(_enter, here)
         place = (OnWorker if match is None else OnLoop)(self._loops, context)
         try:
             answer = await place.begin(self.app, environ, client)
@@ -179,20 +181,11 @@ class FlaskASGI:
                 await stream(place, answer, client)
         except TooManyStreamsError as error:
             here.refusal = error
-            if not isinstance(body, RefusedBody):
+            if type(body) is not RefusedBody:
                 body.seek(0)
             answer = await place.begin(self.app, build_environ(scope, body, length), client)
             if answer is not None:
                 await stream(place, answer, client)
-
-    async def _read_body(
-        self, scope: HTTPScope, receive: ASGIReceiveCallable, task: asyncio.Task[Any] | None
-    ) -> tuple[RequestBody, int | None]:
-        self._reading.add(task)
-        try:
-            return await self._bodies.read(scope, receive, self.app.config["MAX_CONTENT_LENGTH"])
-        finally:
-            self._reading.discard(task)
 
     async def _live(self, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         _mend_server()
@@ -232,6 +225,12 @@ class FlaskASGI:
         for task in self.requests:
             # Documented for those who extend asyncio: whoever ends the loop waits for all tasks that are registered.
             _unregister_task(task)
+
+
+def _enter(here: Exchange) -> None:
+    exchange.current.set(here)
+    # Else asgiref has one thread for the sync functions of all requests.
+    SyncToAsync.thread_sensitive_context.set(ThreadSensitiveContext())
 
 
 def _mend_server() -> None:

@@ -104,9 +104,9 @@ class BodyReader:
             return RefusedBody(RequestEntityTooLarge()), declared
         pace = Pace(receive, self._bytes_per_second, self._stall_seconds)
         try:
-            first = await _next_chunk(pace)
-        except RequestTimeout as error:
-            return RefusedBody(error), declared
+            first = await pace.next_chunk()
+        except TimeoutError:
+            return RefusedBody(RequestTimeout()), declared
         if not (first or pace.more or declared):
             return io.BytesIO(), declared
         storage = Storage(self.memory, self._spool_bytes, self._run_in_thread)

@@ -167,9 +167,12 @@ class _Waiting(partial[Any]):
 
 
 def _is_async(func: Function) -> bool:
-    if type(func) is FunctionType and not func.__dict__:
+    if type(func) is FunctionType:
         # What inspect would say in the end, asked for each function in each request.
-        return bool(func.__code__.co_flags & inspect.CO_COROUTINE)
+        if func.__code__.co_flags & inspect.CO_COROUTINE:
+            return True
+        if not func.__dict__:
+            return False
     return inspect.iscoroutinefunction(func)
 
 

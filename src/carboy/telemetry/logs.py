@@ -2,9 +2,13 @@
 
 import logging
 import logging.config
+import os
 import sys
+import threading
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from json import JSONEncoder
 from json.encoder import encode_basestring_ascii as _quote
 
@@ -85,15 +89,25 @@ class _JsonFormatter(structlog.stdlib.ProcessorFormatter):
         told = getattr(record, "request", None)
         if told is None:
             return super().format(record)
-        bound = {name: value for name, value in get_contextvars().items() if name not in OWN}
-        moment = datetime.now(UTC).isoformat(timespec="microseconds")
         line = (
             f'{{"method": {_quote(told["method"])}, "route": {_quote(told["route"]) if told["route"] else "null"}, '
             f'"status": {told["status"]}, "duration_ms": {told["duration_ms"]}, "client": {_quote(told["client"])}, '
             f'"event": {_quote(record.getMessage())}, "request_id": "{told["request_id"]}", '
-            f'"level": "{record.levelname.lower()}", "logger": "{record.name}", "timestamp": "{moment[:-6]}Z"'
+            f'"level": "{record.levelname.lower()}", "logger": "{record.name}", '
+            f'"timestamp": "{_moment(record.created)}"'
         )
+        bound = {name: value for name, value in get_contextvars().items() if name not in OWN}
         return f"{line}, {_encode(bound)[1:]}" if bound else f"{line}}}"
+
+
+def _moment(seconds: float) -> str:
+    """Spell a moment as `isoformat` does, in a third of the time."""
+    return f"{_second(int(seconds))}.{int(seconds % 1 * 1e6):06d}Z"
+
+
+@lru_cache(maxsize=2)
+def _second(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def flush() -> None:
@@ -148,5 +162,39 @@ def _log_request(request: Request, status: int) -> None:
         "client": request.remote_addr or "",
         "request_id": request.id,
     }
-    # As `info` does it, but for the place of this line, which takes as long to find as all else.
-    _log.handle(_log.makeRecord(_log.name, logging.INFO, __file__, 0, "request", (), None, extra={"request": fields}))
+    if logging.getLogRecordFactory() is logging.LogRecord:
+        record = _sample.copy(fields)
+    else:
+        record = _log.makeRecord(_log.name, logging.INFO, __file__, 0, "request", (), None, extra={"request": fields})
+    _log.handle(record)
+
+
+class _Sample(threading.local):
+    """What the records of all requests that end in one thread have in common.
+
+    To find out anew where a record is made, and in which thread and process, takes longer than all else about a line.
+    """
+
+    def __init__(self) -> None:
+        self.take()
+
+    def take(self) -> None:
+        self.record = logging.LogRecord(_log.name, logging.INFO, __file__, 0, "request", (), None)
+        # Of a server's tasks it is a number.
+        self.record.__dict__["taskName"] = None
+
+    def copy(self, fields: Mapping[str, object]) -> logging.LogRecord:
+        """Make the record of a request's end."""
+        if self.record.process != os.getpid():
+            # The sample was taken before a fork.
+            self.take()
+        now, sample = time.time(), self.record
+        since_start = sample.relativeCreated + (now - sample.created) * 1000
+        record = logging.LogRecord.__new__(logging.LogRecord)
+        record.__dict__.update(
+            sample.__dict__, request=fields, created=now, msecs=now % 1 * 1000 // 1, relativeCreated=since_start
+        )
+        return record
+
+
+_sample = _Sample()

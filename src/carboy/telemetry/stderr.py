@@ -5,6 +5,7 @@ Standard error may be a pipe whose reader has stopped or died, or a file on a fu
 
 import logging
 import os
+import stat
 import sys
 import threading
 import time
@@ -27,9 +28,12 @@ FLUSH_SECONDS = 2.0
 RETRY_SECONDS = 0.05
 """The pause before the next attempt where standard error is full and does not block."""
 
-WRITTEN_WHOLE = 4096
+PIPE_BYTES = 4096
 """Bytes that a pipe takes in one piece (PIPE_BUF on Linux), so that processes which share it cut no line of each other.
 Only a longer line may be cut."""
+
+FILE_BYTES = 64 * 1024
+"""Bytes to write to a regular file at once, which takes any number in one piece."""
 
 
 class Stderr(logging.Handler):
@@ -104,9 +108,13 @@ class _Writer:
     def __init__(self, stream: TextIO | None, tell: Callable[[int], str]) -> None:
         self.process: int | None = None
         self._write_some = _writing_to(stream)
+        self._most_at_once = FILE_BYTES if _is_file(stream) else PIPE_BYTES
         self._encoding = getattr(stream, "encoding", None) or "utf-8"
         self._tell = tell
-        self._queue: SimpleQueue[bytes | threading.Event | None] = SimpleQueue()
+        self._lines: list[bytes] = []
+        # Wakes the thread: there is a line, or one waits until what was logged so far is written.
+        self._calls: SimpleQueue[threading.Event | None] = SimpleQueue()
+        self._has_ended = False
         self._hurry = threading.Event()
         # It may be taken again by a signal handler or a finalizer that logs.
         self._lock = threading.RLock()
@@ -126,36 +134,38 @@ class _Writer:
                 self._dropped += 1
                 return
             self._waiting += len(data)
-        self._queue.put(data)
+            self._lines.append(data)
+            is_first = len(self._lines) == 1
+        if is_first:
+            self._calls.put(None)
 
     def flush(self) -> None:
         done = threading.Event()
-        self._queue.put(done)
+        self._calls.put(done)
         self._hurry.set()
         done.wait(FLUSH_SECONDS)
 
     def end(self) -> None:
-        self._queue.put(None)
+        self._has_ended = True
+        self._calls.put(None)
         self._hurry.set()
 
     def _run(self) -> None:
-        ended = False
-        while not ended:
-            batch = self._take()
-            for lines in _groups(item for item in batch if isinstance(item, bytes)):
-                self._write_lines(lines)
-            for item in batch:
-                if isinstance(item, threading.Event):
-                    item.set()
-            ended = None in batch
-
-    def _take(self) -> list[bytes | threading.Event | None]:
-        batch = [self._queue.get()]
-        self._hurry.wait(GATHER_SECONDS)
-        self._hurry.clear()
-        while not self._queue.empty():
-            batch.append(self._queue.get())
-        return batch
+        has_ended = False
+        while not has_ended:
+            calls = [self._calls.get()]
+            self._hurry.wait(GATHER_SECONDS)
+            self._hurry.clear()
+            while not self._calls.empty():
+                calls.append(self._calls.get())
+            has_ended = self._has_ended
+            with self._lock:
+                lines, self._lines = self._lines, []
+            for group in _groups(lines, self._most_at_once):
+                self._write_lines(group)
+            for done in calls:
+                if done is not None:
+                    done.set()
 
     def _write_lines(self, lines: list[bytes]) -> None:
         dropped = self._dropped
@@ -184,16 +194,25 @@ class _Writer:
         return sum(end <= done for end in accumulate(map(len, lines), initial=len(start))) - 1 if done else 0
 
 
-def _groups(lines: Iterable[bytes]) -> Iterator[list[bytes]]:
-    """Put together lines that may be written at once."""
+def _groups(lines: Iterable[bytes], most: int) -> Iterator[list[bytes]]:
+    """Put together lines that may be written at once: each write lets the event loop's thread wait for this one."""
     group: list[bytes] = []
+    size = 0
     for line in lines:
-        if group and sum(map(len, group)) + len(line) > WRITTEN_WHOLE:
+        size += len(line)
+        if group and size > most:
             yield group
-            group = []
+            group, size = [], len(line)
         group.append(line)
     if group:
         yield group
+
+
+def _is_file(stream: TextIO | None) -> bool:
+    try:
+        return stream is not None and stat.S_ISREG(os.fstat(stream.fileno()).st_mode)
+    except (OSError, ValueError):
+        return False
 
 
 def _writing_to(stream: TextIO | None) -> Callable[[bytes], int]:

@@ -4,6 +4,8 @@ import asyncio
 import io
 import json
 import logging
+import os
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -304,3 +306,71 @@ async def test_there_is_one_way_to_a_request_s_line(
         with structlog.contextvars.bound_contextvars(**bound):
             await client.get("/health/live")
     assert [record.getMessage() for record in records if record.name == "carboy.request"] == ["request", "request"]
+
+
+class Listener(logging.Handler):
+    """Keeps records with what the process and the thread were at that moment."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard: list[tuple[logging.LogRecord, logging.LogRecord]] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        usual = logging.LogRecord(record.name, record.levelno, record.pathname, record.lineno, "request", (), None)
+        self.heard.append((record, usual))
+
+
+@pytest.fixture
+def listener() -> Iterator[Listener]:
+    listener = Listener()
+    logging.getLogger("carboy.request").addHandler(listener)
+    yield listener
+    logging.getLogger("carboy.request").removeHandler(listener)
+
+
+def ask_in_threads(app: Flask) -> None:
+    def ask() -> None:
+        app.test_client().get("/health/live")
+
+    ask()
+    for name in ("first", "second"):
+        (thread := threading.Thread(target=ask, name=name)).start()
+        thread.join()
+
+
+def test_the_record_of_a_request_has_what_any_record_has(app: Flask, listener: Listener) -> None:
+    ask_in_threads(app)
+    assert [record.threadName for record, _ in listener.heard] == ["MainThread", "first", "second"]
+    moments = {"created", "msecs", "relativeCreated"}
+    for record, usual in listener.heard:
+        assert vars(record).keys() - {"request"} >= vars(usual).keys()
+        for name in vars(usual).keys() - moments - {"taskName"}:
+            assert vars(record)[name] == vars(usual)[name], name
+        assert 0 <= usual.created - record.created < 1
+        assert abs((usual.relativeCreated - record.relativeCreated) / 1000 - (usual.created - record.created)) < 0.001
+        assert record.msecs == int(record.created % 1 * 1000)
+
+
+def test_the_record_of_a_request_in_a_forked_child_names_the_child(
+    app: Flask, listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask_in_threads(app)
+    listener.heard.clear()
+    monkeypatch.setattr(os, "getpid", lambda: 7)
+    app.test_client().get("/health/live")
+    assert [record.process for record, _ in listener.heard] == [7]
+
+
+def test_a_record_factory_of_the_application_s_own_makes_the_records_of_requests_too(
+    app: Flask, listener: Listener
+) -> None:
+    class Traced(logging.LogRecord):
+        trace = "4bf92f35"
+
+    before = logging.getLogRecordFactory()
+    logging.setLogRecordFactory(Traced)
+    try:
+        app.test_client().get("/health/live")
+    finally:
+        logging.setLogRecordFactory(before)
+    assert [getattr(record, "trace", None) for record, _ in listener.heard] == ["4bf92f35"]
