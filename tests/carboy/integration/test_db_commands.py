@@ -10,7 +10,7 @@ from sqlalchemy import make_url
 from support.databases import database_settings, new_postgresql_database
 
 from carboy.config.settings import Settings
-from carboy.db import migrate
+from carboy.db import histories
 from carboy.models import Base
 from carboy.testing import override
 from containers import Container
@@ -31,9 +31,9 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
 def migrations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the migrations, so that a new one is not written into the project."""
     copy = tmp_path / "migrations"
-    original = migrate.folder_of
+    original = histories.folder_of
     shutil.copytree(original("app"), copy, ignore=shutil.ignore_patterns("__pycache__"))
-    monkeypatch.setattr(migrate, "folder_of", lambda package: copy if package == "app" else original(package))
+    monkeypatch.setattr(histories, "folder_of", lambda package: copy if package == "app" else original(package))
     return copy
 
 

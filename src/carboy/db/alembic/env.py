@@ -1,13 +1,16 @@
 """What Alembic runs; `carboy.db.migrate` gives it the connection, which has a transaction under way."""
 
+from functools import partial
 from typing import Any, Literal
 
 from alembic import context
 
+from carboy.db import autogenerate, offline
 from carboy.models import Base
 from carboy.models.base import UtcDateTime
 
 attributes = context.config.attributes
+connection = attributes["connection"]
 
 
 def _render(kind: str, item: Any, _context: object) -> str | Literal[False]:
@@ -20,14 +23,27 @@ def _is_of_this_history(_item: object, name: str | None, kind: str, *_others: ob
 
 
 context.configure(
-    connection=attributes["connection"],
+    connection=connection,
+    dialect_name=attributes.get("dialect"),
+    literal_binds=connection is None,
     target_metadata=Base.metadata,
     version_table=attributes["version_table"],
     include_object=_is_of_this_history,
     render_item=_render,
+    process_revision_directives=partial(
+        autogenerate.make_safe, renames=attributes.get("renames", ()), notes=attributes["notes"]
+    ),
+    autogenerate_plugins=autogenerate.PLUGINS,
     # SQLite can change little of a table in place, so that Alembic copies the table there.
     render_as_batch=True,
     # SQLite too takes back its DDL when a transaction fails.
     transactional_ddl=True,
 )
-context.run_migrations()
+migration = context.get_context()
+if connection is None:
+    offline.pretend_to_have_rows_of_none(migration)
+else:
+    # Alembic takes a transaction that is under way for none of its business, and its autocommit_block then fails.
+    migration._transaction = connection.get_transaction()  # noqa: SLF001 - there is no public way to hand it over.
+with context.begin_transaction():
+    context.run_migrations()
