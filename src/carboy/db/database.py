@@ -122,10 +122,10 @@ class Database:
         return unit is not None and unit.writes
 
     async def ping(self) -> None:
-        """Ask the database whether it answers, has been migrated and could be written to. Nothing in it is written."""
+        """Ask the database whether it answers and could be written to. Nothing in it is written."""
 
         async def probe() -> None:
-            [_] = await self.execute(text("SELECT 1 FROM alembic_version, carboy_version"))
+            await self.execute(text("SELECT 1"))
             if self._engines.reader.dialect.name == "sqlite":
                 await self._with_connection(self._unit(writes=False), sqlite.probe_disk)
             else:

@@ -57,6 +57,14 @@ def histories_of(package: str, connection: Connection | None = None, **attribute
     )
 
 
+def files_of(package: str) -> Histories:
+    """Return both histories of an application as far as their files tell, without its models."""
+    return Histories(
+        _config(KIT, {"version_table": VERSION_TABLES["kit"]}),
+        _config(package, {"version_table": VERSION_TABLES["app"]}),
+    )
+
+
 def _config(package: str, attributes: dict[str, Any]) -> Config:
     # Alembic's own defaults are what stdout was when it was imported.
     config = Config(stdout=sys.stdout, output_buffer=sys.stdout)

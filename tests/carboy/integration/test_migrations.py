@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -13,9 +13,9 @@ import pytest
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
 from sqlalchemy import Column, Connection, ForeignKey, Integer, String, inspect, make_url, text
-from support.databases import database_settings, new_postgresql_database
+from support.databases import database_settings
 
-from carboy.db import Database, Engines, create_engines, create_session_factory, migrate
+from carboy.db import Database, Engines, Migrations, create_engines, create_session_factory, migrate
 from carboy.db.histories import Histories, MigrationError
 from carboy.health.services import HealthService
 from carboy.models import Base
@@ -32,17 +32,6 @@ print("ready", flush=True)
 sys.stdin.readline()
 asyncio.run(migrate.run(create_engines(database_settings(sys.argv[1])), "app", migrate.upgrade, "head"))
 """
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """A database without any table; on SQLite there is no file yet, nor its folder."""
-    if request.param == "sqlite":
-        yield f"sqlite+aiosqlite:///{tmp_path}/var/new.db"
-    else:
-        request.getfixturevalue("postgresql_database")
-        with new_postgresql_database() as url:
-            yield url
 
 
 @pytest.fixture
@@ -77,7 +66,8 @@ def sleep_half_a_second(connection: Connection) -> None:
 
 
 async def is_ready(engines: Engines) -> bool:
-    service = HealthService({"database": Database(engines, create_session_factory())})
+    database = Database(engines, create_session_factory())
+    service = HealthService({"database": database, "migrations": Migrations(database, "app")})
     try:
         return (await service.check()).status == "ok"
     finally:
