@@ -30,7 +30,7 @@ Command = Callable[..., None]
 async def run(engines: Engines, package: str, command: Command, *args: Any, **attributes: Any) -> None:
     """Run a command of this module in one transaction on the database, then close all connections.
 
-    A revision that has an ``autocommit_block`` ends that transaction before the block and begins another after it.
+    On PostgreSQL, a revision's ``autocommit_block`` ends that transaction before the block and begins another after it.
 
     Args:
         engines: Those of the database.
@@ -137,6 +137,7 @@ def show_history(histories: Histories) -> None:
 def check(histories: Histories) -> None:
     for history in histories:
         require_one_head(history)
+    for history in histories:
         alembic.check(history)
 
 

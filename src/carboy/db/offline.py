@@ -8,12 +8,18 @@ from sqlalchemy.engine.mock import MockConnection
 from sqlalchemy.engine.result import SimpleResultMetaData
 
 
+class _Nothing(IteratorResult[Any]):
+    """What a statement finds and changes in an empty database."""
+
+    rowcount = 0
+
+
 def pretend_to_have_rows_of_none(migration: MigrationContext) -> None:
     """Give a migration that changes rows a connection to an empty database; what it asks there becomes a comment."""
 
-    def execute(statement: Any, _parameters: object) -> IteratorResult[Any]:
+    def execute(statement: Any, _parameters: object) -> _Nothing:
         asked = " ".join(str(statement.compile(dialect=migration.dialect)).split())
         migration.impl.static_output(f"-- By rows, so that it is not in this text: {asked}\n")
-        return IteratorResult(SimpleResultMetaData([]), iter(()))
+        return _Nothing(SimpleResultMetaData([]), iter(()))
 
     migration.impl.connection = MockConnection(migration.dialect, execute)  # type: ignore[assignment]

@@ -1,5 +1,6 @@
 """What Alembic runs; `carboy.db.migrate` gives it the connection, which has a transaction under way."""
 
+from contextlib import nullcontext
 from functools import partial
 from typing import Any, Literal
 
@@ -42,6 +43,9 @@ context.configure(
 migration = context.get_context()
 if connection is None:
     offline.pretend_to_have_rows_of_none(migration)
+elif migration.dialect.name == "sqlite":
+    # The transaction is the lock that keeps others out; what SQLite can do, it can do within one.
+    migration.autocommit_block = nullcontext  # type: ignore[method-assign, assignment]
 else:
     # Alembic takes a transaction that is under way for none of its business, and its autocommit_block then fails.
     migration._transaction = connection.get_transaction()  # noqa: SLF001 - there is no public way to hand it over.
