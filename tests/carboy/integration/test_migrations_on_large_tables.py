@@ -130,6 +130,13 @@ def test_squawk_warns_of_what_locks_a_large_table(app: Flask, migrations: Path, 
     assert (rule in warned) if rule else "warning" not in warned, warned
 
 
+def test_the_type_of_an_enum_stands_in_the_sql(app: Flask, migrations: Path) -> None:
+    kind = 'sa.Enum("draft", "sent", name="status")'
+    write_revision(migrations, "aaaa", PARENT, f"{kind}.create(op.get_bind(), checkfirst=True)")
+    sql = flask_db(app, "sql", "--dialect", "postgresql", f"{PARENT}:head")
+    assert "CREATE TYPE status AS ENUM ('draft', 'sent');" in sql
+
+
 def test_what_the_guide_says_of_large_tables_works_and_squawk_agrees(app: Flask, migrations: Path) -> None:
     steps = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "migrations.md").read_text(), flags=re.DOTALL)
     assert len(steps) == 3
