@@ -5,13 +5,14 @@ import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextvars import ContextVar
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, TypeVar, TypeVarTuple, overload
 
 from sqlalchemy import Connection, Executable, Row, event, text
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker
+from sqlalchemy.sql.selectable import TypedReturnsRows
 
 from carboy.db import postgresql, sqlite
 from carboy.db.connection_cache import rows
@@ -22,6 +23,7 @@ from carboy.db.units import Unit, check_outcome, end, require_open
 from carboy.errors import DatabaseUnavailableError
 
 T = TypeVar("T")
+Columns = TypeVarTuple("Columns")
 SessionFactory = async_sessionmaker[AsyncSession]
 
 MAX_ATTEMPTS = 5
@@ -67,9 +69,23 @@ class Database:
         """
         return await self._join_or_run(work, writes=True)
 
+    @overload
+    async def execute(
+        self,
+        statement: TypedReturnsRows[*Columns],
+        parameters: Mapping[str, object] | None = None,
+        *,
+        writes: bool = False,
+    ) -> Sequence[Row[*Columns]]: ...
+
+    @overload
     async def execute(
         self, statement: Executable, parameters: Mapping[str, object] | None = None, *, writes: bool = False
-    ) -> Sequence[Row[Any]]:
+    ) -> Sequence[Row[*tuple[Any, ...]]]: ...
+
+    async def execute(
+        self, statement: Executable, parameters: Mapping[str, object] | None = None, *, writes: bool = False
+    ) -> Sequence[Row[*tuple[Any, ...]]]:
         """Run a statement in the current unit and return its rows.
 
         A statement that is built once and given its values as parameters costs less than half of one built each time.
