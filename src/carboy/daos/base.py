@@ -9,6 +9,7 @@ from pydantic import ConfigDict, TypeAdapter
 from sqlalchemy import Insert, Row, Table, Update
 from sqlalchemy.exc import IntegrityError
 
+from carboy.daos.declarations import check_record, require_declared
 from carboy.daos.keyset import Place, Slice, key_parameters, text_parameters
 from carboy.daos.statements import Statements, possible_id, row_parameters, shape_of
 from carboy.db import Database
@@ -50,7 +51,12 @@ class Dao(Generic[RecordT]):
     sorts: ClassVar[Mapping[str, str]] = {}
     searched: ClassVar[Sequence[str]] = ()
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        check_record(cls)
+
     def __init__(self, database: Database) -> None:
+        require_declared(type(self))
         self._database = database
         # A statement is built once for each of its shapes and given its values as parameters: to build it, and to look
         # up what that compiles to, would cost more than to run it.
