@@ -86,15 +86,14 @@ def _modified(modified: ops.ModifyTableOps, renames: Sequence[Rename]) -> Operat
     for rename in renames:
         yield from _rename(modified, rename)
     yield from _notes(modified)
-    required = [
-        operation
-        for operation in modified.ops
-        if isinstance(operation, ops.AddColumnOp) and _is_left_empty(operation.column)
-    ]
-    added = [operation.column for operation in modified.ops if isinstance(operation, ops.AddColumnOp)]
+    adding = [operation for operation in modified.ops if isinstance(operation, ops.AddColumnOp)]
     dropped = [operation.to_column() for operation in modified.ops if isinstance(operation, ops.DropColumnOp)]
-    afterwards = [step for operation in required for step in _fill(modified.table_name, operation)]
-    yield from (EnumOp(kind, "create") for kind in _enums(added))
+    left_empty = [operation for operation in adding if _is_left_empty(operation.column)]
+    yield from _give_defaults(modified.table_name, left_empty)
+    afterwards = [
+        step for operation in left_empty if operation.column.nullable for step in _fill(modified.table_name, operation)
+    ]
+    yield from (EnumOp(kind, "create") for kind in _enums(operation.column for operation in adding))
     if modified.ops:
         yield modified
     yield from afterwards
@@ -148,21 +147,22 @@ def _is_left_empty(column: Column[Any]) -> bool:
     return not column.nullable and column.server_default is None and column.computed is None
 
 
+def _give_defaults(table: str, operations: Iterable[ops.AddColumnOp]) -> Operations:
+    """Give required columns the default of their model in the database, or let them be null at first."""
+    for operation in operations:
+        column, default = operation.column, _default_of(operation.column)
+        operation.column = Column(column.name, column.type, nullable=default is None, server_default=default)
+        if default is not None:
+            yield NoteOp(migration_notes.WITH_DEFAULT.format(column=f"{table}.{column.name}"))
+
+
 def _fill(table: str, operation: ops.AddColumnOp) -> Operations:
-    """Add the column so that rows which are there bear it, and return what makes it as the model has it."""
-    column = operation.column
-    default = _default_of(column)
-    operation.column = column = Column(column.name, column.type, nullable=default is None, server_default=default)
-    change: dict[str, Any] = {"existing_type": column.type}
-    if default is None:
-        name = f"{table}.{column.name}"
-        statement = f'op.execute("UPDATE {table} SET {column.name} = ... WHERE {column.name} IS NULL")'  # noqa: S608 - it is for its author to read.
-        yield NoteOp(migration_notes.REQUIRED.format(column=name), statement)
-        change |= {"existing_nullable": True, "modify_nullable": False}
-    else:
-        yield NoteOp(migration_notes.WITH_DEFAULT.format(column=f"{table}.{column.name}"))
-        change |= {"existing_nullable": False, "existing_server_default": default, "modify_server_default": None}
-    yield ops.ModifyTableOps(table, [ops.AlterColumnOp(table, column.name, **change)])
+    """Return what forbids null in a column, once its author has said what the rows that are there get."""
+    name, kind = operation.column.name, operation.column.type
+    statement = f'op.execute("UPDATE {table} SET {name} = ... WHERE {name} IS NULL")'  # noqa: S608 - it is to be read.
+    yield NoteOp(migration_notes.REQUIRED.format(column=f"{table}.{name}"), statement)
+    forbid = ops.AlterColumnOp(table, name, existing_type=kind, existing_nullable=True, modify_nullable=False)
+    yield ops.ModifyTableOps(table, [forbid])
 
 
 def _default_of(column: Column[Any]) -> str | TextClause | None:

@@ -14,7 +14,10 @@ REQUIRED = (
     "{column} must not be null, and its model has no default that could be written here. Say below what the rows that"
     f" are there get; without it the migration fails where there are any. On a large table of PostgreSQL see {PAGE}."
 )
-WITH_DEFAULT = "{column}: the rows that are there get the default of the model, which the database then forgets."
+WITH_DEFAULT = (
+    "{column}: the rows that are there get the default of the model. The database keeps it for processes of the"
+    " version before, which do not know the column."
+)
 PERHAPS_RENAMED = (
     "{table}: {old} is dropped and {new} is added, so that the values of {old} are lost. If it has a new name only,"
     " delete this file and write it anew with --rename {table}.{old}={new}"
