@@ -64,9 +64,7 @@ async def run(engines: Engines) -> AsyncIterator[Run]:
 
 
 @pytest.mark.parametrize("statements", CHANGES.values(), ids=CHANGES.keys())
-async def test_statements_go_on_after_a_change_of_the_schema(
-    engines: Engines, run: Run, statements: list[str]
-) -> None:
+async def test_statements_go_on_after_a_change_of_the_schema(engines: Engines, run: Run, statements: list[str]) -> None:
     database = Database(engines, create_session_factory())
 
     async def read() -> None:
