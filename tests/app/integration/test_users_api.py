@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 from sqlalchemy import text
-from support.requests import registration
+from support.users import registration
 
 from carboy.db import Engines
 

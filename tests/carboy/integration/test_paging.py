@@ -4,7 +4,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 from sqlalchemy import text
-from support.requests import registration
+from support.users import registration
 
 from app.users.schemas import UserQuery
 from carboy.db import Database
