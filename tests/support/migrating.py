@@ -30,6 +30,12 @@ def downgrade() -> None:
 '''
 
 
+def newest() -> str:
+    """Return the newest revision of the application."""
+    [head] = histories.heads_of(histories.files_of("app").app)
+    return head.revision
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """A database without any table; on SQLite there is no file yet, nor its folder."""

@@ -24,7 +24,7 @@ from sqlalchemy import (
     text,
 )
 from support.databases import database_settings
-from support.migrating import change_models, drop_column, flask_db
+from support.migrating import change_models, drop_column, flask_db, newest
 
 from carboy.db import Database, create_engines, create_session_factory
 
@@ -102,11 +102,11 @@ def add(column: Column[Any], models: MetaData) -> None:
 def test_a_new_required_column_gives_its_default_to_the_rows_that_are_there(
     app: Flask, revise: Any, rows: Any, column: Callable[[], Column[Any]], value: object
 ) -> None:
-    name = column().name
+    name, before = column().name, newest()
     file, said = revise(lambda models: add(column(), models))
     assert f"users.{name}: the rows that are there get the default" in said
     assert "server_default" in file.read_text()
-    assert "DROP" not in flask_db(app, "sql", "--dialect", "postgresql", "8c1f04e27d3b:head")
+    assert "DROP" not in flask_db(app, "sql", "--dialect", "postgresql", f"{before}:head")
     there_and_back(app)
     # A process of the version before, which does not know the column, goes on inserting.
     rows(INSERT.replace("ada", "bob").replace("a@", "b@"))

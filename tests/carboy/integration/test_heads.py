@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from flask import Flask
 from sqlalchemy import Column, MetaData, Text
-from support.migrating import change_models, flask_db, write_revision
+from support.migrating import change_models, flask_db, newest, write_revision
 
 LONG = "add a column for the name that somebody is"
-PARENT = "8c1f04e27d3b"
+PARENT = newest()
 
 
 @pytest.fixture

@@ -13,13 +13,13 @@ import pytest
 from flask import Flask
 from sqlalchemy import inspect, text
 from support.databases import database_settings
-from support.migrating import flask_db, write_revision
+from support.migrating import flask_db, newest, write_revision
 
 from carboy.db import create_engines, migrate
 from carboy.db.histories import MigrationError
 
 ROOT = Path(__file__).parents[3]
-PARENT = "8c1f04e27d3b"
+PARENT = newest()
 CONCURRENTLY = """with op.get_context().autocommit_block():
         op.create_index("ix_users_version", "users", ["version"], postgresql_concurrently=True)"""
 DROP = 'op.drop_index("ix_users_version", "users")'

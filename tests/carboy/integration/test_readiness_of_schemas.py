@@ -7,11 +7,10 @@ import pytest
 from flask import Flask
 from sqlalchemy import text
 from support.databases import database_settings
-from support.migrating import write_revision
+from support.migrating import newest, write_revision
 
 from carboy.config.settings import Settings
 from carboy.db import Database, create_engines, create_session_factory, migrate
-from carboy.db.histories import heads_of, histories_of
 from carboy.server import create_asgi
 from carboy.testing import override
 from carboy.testing.client import client_of
@@ -32,11 +31,6 @@ async def execute(url: str, statement: str) -> None:
     database = Database(create_engines(database_settings(url)), create_session_factory())
     await database.write(lambda: database.execute(text(statement), writes=True))
     await database.close()
-
-
-def head() -> str:
-    [head] = heads_of(histories_of("app").app)
-    return head.revision
 
 
 async def readiness(container: Container, app: Flask) -> tuple[int, dict[str, str]]:
@@ -82,7 +76,7 @@ async def test_a_database_that_was_never_migrated_is_behind(
 async def test_two_heads_are_told_as_such(
     container: Container, app: Flask, database_url: str, migrations: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    parent = head()
+    parent = newest()
     write_revision(migrations, "aaaa", parent)
     write_revision(migrations, "bbbb", parent)
     await upgrade(database_url, "heads")
@@ -96,7 +90,8 @@ async def test_two_heads_are_told_as_such(
 async def test_a_version_before_stays_ready_while_a_later_one_migrates(
     container: Container, app: Flask, database_url: str, migrations: Path
 ) -> None:
-    one, other = (write_revision(migrations, name, head()) for name in ("aaaa", "bbbb"))
+    parent = newest()
+    one, other = (write_revision(migrations, name, parent) for name in ("aaaa", "bbbb"))
     await upgrade(database_url, "heads")
     one.unlink()
     other.unlink()
