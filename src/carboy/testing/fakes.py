@@ -10,8 +10,9 @@ from dependency_injector.providers import Provider, Singleton
 from sqlalchemy import UniqueConstraint
 from sqlalchemy.exc import IntegrityError
 
-from carboy.daos.base import Dao, stamped
+from carboy.daos.base import Dao
 from carboy.daos.keyset import Key, Order, Place, Slice
+from carboy.daos.statements import stamped
 from carboy.di.paths import providers_of
 from carboy.errors import StaleVersionError
 from carboy.idempotency.daos import IdempotencyKeyDao
