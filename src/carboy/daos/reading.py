@@ -31,6 +31,8 @@ class Reading(Generic[RecordT]):
     """
 
     def __init__(self, model: type[Base], record: type[RecordT]) -> None:
+        # What it names may have been defined after it.
+        record.model_rebuild()
         self._record = record
         columns = table_of(model).c
         self.nested = [_Nested(model, record, name) for name in record.model_fields if name not in columns]
