@@ -13,7 +13,7 @@ from carboy.daos.reading import Reading
 from carboy.daos.related import Related
 from carboy.daos.statements import Statements, possible_id, row_parameters, shape_of, stamped
 from carboy.db import Database
-from carboy.db.failures import violated_columns
+from carboy.db.failures import TransactionConflictError, violated_columns
 from carboy.errors import ConflictError, NotFoundError, StaleVersionError
 from carboy.models.base import Base
 from carboy.schemas.base import Record, Versions
@@ -126,6 +126,26 @@ class Dao(Generic[RecordT]):
             await self._related.save(self._database, rows[0].id, related, is_new=True)
             await self._related.touch(self._database, rows[0].id)
         return (await self._reading.records(self._database, rows))[0]
+
+    async def get_or_add(self, **equal: object) -> RecordT:
+        """Return the row in which these fields have these values; it is inserted if it is not there.
+
+        One of the values must be unique, or all of them together. Of many who do this at once one inserts the row, and
+        all get it.
+
+        Raises:
+            TransactionConflictError: Another row keeps it from being inserted, in every attempt of the unit.
+        """
+        found = await self._find_by(**equal)
+        if found is None:
+            rows = await self._write(
+                self._prepared(self._statements.insert_unless_there), stamped(self._complete(equal))
+            )
+            inserted = await self._reading.records(self._database, rows)
+            found = inserted[0] if inserted else await self._find_by(**equal)
+        if found is None:
+            raise TransactionConflictError
+        return found
 
     async def update(self, identity: int, values: Mapping[str, object], *, versions: Versions = None) -> RecordT:
         """Change some columns of a row, count its version up, and return it; without any value nothing is changed.

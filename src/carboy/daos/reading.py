@@ -1,7 +1,7 @@
 """Makes records of rows, and reads what is nested in them: one statement a relationship, for all rows together."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from types import NoneType, UnionType
 from typing import Annotated, Any, Generic, TypeVar, Union, get_args, get_origin
@@ -64,7 +64,12 @@ class _Nested:
             table = model.__tablename__
             raise TypeError(f"{record.__name__}.{name}: {table} has neither a column nor a relationship of this name.")
         self.relation: Relation = relation
-        self._record = _record_in(record.model_fields[name].annotation)
+        kinds = [*_kinds_in(record.model_fields[name].annotation)]
+        if (list in kinds) != relation.many:
+            raise TypeError(f"{record.__name__}.{name}: {'list[...]' if relation.many else 'one'} is what it must be.")
+        if relation.is_parent and relation.key.nullable and NoneType not in kinds:
+            raise TypeError(f"{record.__name__}.{name}: add | None, as {relation.key} may be null.")
+        self._record = next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
 
     async def fill(self, database: Database, rows: list[dict[str, Any]]) -> None:
         key, name = self.relation.key.name, self.relation.name
@@ -110,15 +115,16 @@ def _parts(keys: list[Any]) -> Iterator[list[Any]]:
         yield part + part[-1:] * (length - len(part))
 
 
-def _record_in(annotation: Any) -> type[BaseModel] | None:
-    """Return the record in a type such as ``list[LineRead]`` or ``OwnerBrief | None``; None for plain values."""
-    return next((kind for kind in _kinds_in(annotation) if issubclass(kind, BaseModel)), None)
-
-
-def _kinds_in(annotation: Any) -> Iterable[type]:
+def _kinds_in(annotation: Any) -> Iterator[Any]:
+    """Yield the types in one such as ``list[LineRead]`` or ``Annotated[OwnerBrief | None, ...]``."""
     origin = get_origin(annotation)
-    if origin is Annotated:
-        return _kinds_in(get_args(annotation)[0])
     if origin in {list, Union, UnionType}:
-        return (kind for argument in get_args(annotation) for kind in _kinds_in(argument))
-    return [annotation] if isinstance(annotation, type) and annotation is not NoneType else []
+        yield origin
+        annotations = get_args(annotation)
+    elif origin is Annotated:
+        annotations = get_args(annotation)[:1]
+    else:
+        yield annotation
+        annotations = ()
+    for inner in annotations:
+        yield from _kinds_in(inner)

@@ -5,10 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Column, bindparam, delete, insert, select, update
-from sqlalchemy.dialects import postgresql
 
 from carboy.daos.relations import Relation, relations_of
-from carboy.daos.statements import possible_id, removal, stamped
+from carboy.daos.statements import insert_unless_there, possible_id, removal, stamped
 from carboy.db import Database
 from carboy.db.failures import TransactionConflictError
 from carboy.errors import FieldProblem, InvalidInputError
@@ -35,6 +34,9 @@ class Related:
             for name, each in relations.items()
             if each.many
         }
+        unknown = sorted({*touches} - relations.keys())
+        if unknown:
+            raise TypeError(f"touches = {unknown}: {model.__name__} has no relationship of this name.")
         self._touches = [(relations[name].key.name, relations[name].touch()) for name in touches]
 
     def divide(self, values: Row) -> tuple[Row, dict[str, Any]]:
@@ -71,9 +73,10 @@ class _Links:
         self._relation, self._far, near = relation, far, relation.near
         table, named_by = relation.table, relation.table.c[relation.value]
         one_of = named_by.in_(bindparam("row_values", expanding=True))
-        self._find = select(named_by, table.c.id).where(one_of, *living(table))
-        # Compiles to the same for SQLite. In the order of the values, so that no two transactions wait for each other.
-        self._make = postgresql.insert(table).on_conflict_do_nothing().returning(named_by, table.c.id)
+        # They stay until the links are there. SQLite knows no such clause and needs none, as it has one writer.
+        find = select(named_by, table.c.id).where(one_of, *living(table))
+        self._find = find.with_for_update(read=True, key_share=True)
+        self._make = insert_unless_there(table).returning(named_by, table.c.id)
         self._present = select(far).where(near == bindparam("row_id"))
         of_these = far.in_(bindparam("row_values", expanding=True))
         self._remove = delete(near.table).where(near == bindparam("row_id"), of_these)
@@ -97,6 +100,7 @@ class _Links:
         if missing and by_id:
             raise _unknown(self._relation, [index for index, value in enumerate(wanted) if value not in ids], "")
         if missing:
+            # In the order of the values, so that no two transactions wait for each other.
             rows = [stamped({self._relation.value: value}) for value in missing]
             ids |= _pairs(await database.execute(self._make, rows, writes=True))
             # The others have been made by transactions that have committed since we looked.

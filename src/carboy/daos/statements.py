@@ -21,6 +21,7 @@ from sqlalchemy import (
     select,
     update,
 )
+from sqlalchemy.dialects import postgresql
 
 from carboy.daos.keyset import Direction, Order, has_text, order_of, paged
 from carboy.models.base import MAX_ID, MAX_VERSION
@@ -68,6 +69,9 @@ class Statements:
     def insert(self) -> Insert:
         return insert(self.table).returning(*self._columns())
 
+    def insert_unless_there(self) -> Insert:
+        return insert_unless_there(self.table).returning(*self._columns())
+
     def update(self, checks_version: bool) -> Update:
         statement = update(self.table).where(*self._row_is(checks_version))
         # What else is set follows from the parameters.
@@ -100,6 +104,15 @@ def removal(table: Table) -> Delete | Update:
         return delete(table)
     moment = bindparam("row_moment", callable_=lambda: datetime.now(UTC), type_=table.c.deleted_at.type)
     return update(table).values(deleted_at=moment, version=table.c.version + 1)
+
+
+def insert_unless_there(table: Table) -> Insert:
+    """Return the statement that inserts a row unless another one has a unique value of it.
+
+    It waits for a transaction that is just inserting such a row, so that a look finds what it has committed.
+    """
+    # That of PostgreSQL compiles to what SQLite understands too.
+    return postgresql.insert(table).on_conflict_do_nothing()
 
 
 def stamped(values: Mapping[str, object]) -> Mapping[str, object]:

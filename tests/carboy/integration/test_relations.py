@@ -1,5 +1,6 @@
 """Parents, children and tags, read with a row and written with it, on both databases."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -22,7 +23,7 @@ from support.invoices import (
 )
 
 from carboy.db import Database, Engines
-from carboy.errors import InvalidInputError
+from carboy.errors import DatabaseBusyError, InvalidInputError
 
 
 @pytest_asyncio.fixture
@@ -70,18 +71,15 @@ def domain(tables: None, database: Database) -> Domain:
 
 @pytest.fixture
 def statements(engines: Engines) -> Iterator[list[str]]:
-    """Every statement that is run."""
+    """Every statement that is run to read."""
     seen: list[str] = []
 
     def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
         seen.append(statement)
 
-    both = {engines.reader.sync_engine, engines.writer.sync_engine}
-    for engine in both:
-        event.listen(engine, "before_cursor_execute", note)
+    event.listen(engines.reader.sync_engine, "before_cursor_execute", note)
     yield seen
-    for engine in both:
-        event.remove(engine, "before_cursor_execute", note)
+    event.remove(engines.reader.sync_engine, "before_cursor_execute", note)
 
 
 def texts(invoice: Any) -> list[str]:
@@ -240,6 +238,20 @@ async def test_the_name_of_a_row_that_was_deleted_softly_is_free_again(domain: D
         await domain.write(domain.suppliers, "add", {"name": "acme"})
     await domain.write(domain.suppliers, "delete", supplier.id)
     assert (await domain.write(domain.suppliers, "add", {"name": "acme"})).id != supplier.id
+
+
+async def test_a_row_is_got_or_added_by_many_at_once(domain: Domain) -> None:
+    names = [f"{number // 10}" for number in range(50)]
+    found = await asyncio.gather(*(domain.write(domain.tags, "get_or_add", name=name) for name in names))
+    assert [tag.name for tag in found] == names
+    assert len({tag.id for tag in found}) == await domain.read(domain.tags, "count") == 5
+
+
+async def test_a_row_that_others_keep_from_being_added_is_a_conflict(domain: Domain) -> None:
+    """As one that has a unique value in common with what is to be added, and is not it."""
+    supplier = await domain.write(domain.suppliers, "add", {"name": "acme"})
+    with pytest.raises(DatabaseBusyError):
+        await domain.write(domain.suppliers, "get_or_add", name="acme", id=supplier.id + 1)
 
 
 async def test_children_may_be_deleted_softly_too(domain: Domain) -> None:
