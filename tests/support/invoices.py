@@ -6,13 +6,13 @@ from dependency_injector import providers
 from dependency_injector.wiring import Provide, inject
 from flask import url_for
 from pydantic import MISSING
-from sqlalchemy import ForeignKey, MetaData, Text
+from sqlalchemy import MetaData, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from carboy.api import ApiBlueprint, Created, Expected
 from carboy.daos.base import Dao
 from carboy.errors import ConflictError, NotFoundError
-from carboy.models import Base, SoftDeleted, link_table, unique_unless_deleted
+from carboy.models import Base, SoftDeleted, link_table, reference, unique_unless_deleted
 from carboy.models.base import KeyText
 from carboy.schemas.base import Change, Input, Page, PageQuery, Record, Versions
 from carboy.services import Cursors, Service, UnitOfWork, read_only, transactional
@@ -38,7 +38,7 @@ class Project(Apart):
     __tablename__ = "projects"
 
     name: Mapped[str] = mapped_column(Text)
-    parent_id: Mapped[int | None] = mapped_column(ForeignKey("projects.id"), index=True)
+    parent_id: Mapped[int | None] = reference("projects.id")
     parts: Mapped[list["Project"]] = relationship(lazy="raise")
 
 
@@ -53,14 +53,14 @@ class Supplier(SoftDeleted, Apart):
 class Contact(SoftDeleted, Apart):
     __tablename__ = "contacts"
 
-    supplier_id: Mapped[int] = mapped_column(ForeignKey("suppliers.id"), index=True)
+    supplier_id: Mapped[int] = reference("suppliers.id")
     name: Mapped[str] = mapped_column(Text)
 
 
 class Tag(Apart):
     __tablename__ = "tags"
 
-    name: Mapped[str] = mapped_column(KeyText, unique=True)
+    name: Mapped[str] = mapped_column(String(20, collation="C").with_variant(String(20), "sqlite"), unique=True)
     invoices: Mapped[list["Invoice"]] = relationship(secondary="invoice_tags", lazy="raise", back_populates="tags")
 
 
@@ -68,9 +68,9 @@ class Invoice(Apart):
     __tablename__ = "invoices"
 
     number: Mapped[str] = mapped_column(KeyText, unique=True)
-    owner_id: Mapped[int] = mapped_column(ForeignKey("owners.id"), index=True)
-    project_id: Mapped[int | None] = mapped_column(ForeignKey("projects.id", ondelete="SET NULL"), index=True)
-    supplier_id: Mapped[int | None] = mapped_column(ForeignKey("suppliers.id"), index=True)
+    owner_id: Mapped[int] = reference("owners.id")
+    project_id: Mapped[int | None] = reference("projects.id", ondelete="SET NULL")
+    supplier_id: Mapped[int | None] = reference("suppliers.id")
     owner: Mapped[Owner] = relationship(lazy="raise", info={"value": "name"})
     project: Mapped[Project | None] = relationship(lazy="raise")
     supplier: Mapped[Supplier | None] = relationship(lazy="raise")
@@ -83,11 +83,13 @@ class Invoice(Apart):
 
 class Line(Apart):
     __tablename__ = "lines"
+    __table_args__ = (UniqueConstraint("invoice_id", "text", name="uq_line"), Base.__table_args__)
 
-    invoice_id: Mapped[int] = mapped_column(ForeignKey("invoices.id", ondelete="CASCADE"), index=True)
+    invoice_id: Mapped[int] = reference("invoices.id", ondelete="CASCADE")
     position: Mapped[int] = mapped_column(default=0)
     text: Mapped[str] = mapped_column(Text)
-    note: Mapped[str | None] = mapped_column(Text)
+    note: Mapped[str | None] = mapped_column(String(20))
+    payer_id: Mapped[int | None] = reference("owners.id")
     invoice: Mapped[Invoice] = relationship(lazy="raise", back_populates="lines")
 
 
@@ -151,6 +153,7 @@ class LineCreate(Input):
     id: int | None = None
     text: str
     note: str | MISSING | None = MISSING
+    payer_id: int | MISSING | None = MISSING
 
 
 class InvoiceCreate(Input):
@@ -181,6 +184,10 @@ class NameTakenError(ConflictError):
     code, message = "name_taken", "Another supplier has this name."
 
 
+class LineTwiceError(ConflictError):
+    code, message = "line_twice", "Two lines of an invoice have the same text."
+
+
 class OwnerDao(Dao[OwnerBrief]):
     model, record, not_found = Owner, OwnerBrief, RowNotFoundError
     touches = ("invoices",)
@@ -207,6 +214,7 @@ class LineDao(Dao[LineRead]):
 
 class InvoiceDao(Dao[InvoiceRead]):
     model, record, not_found = Invoice, InvoiceRead, InvoiceNotFoundError
+    conflicts = {"uq_line": LineTwiceError}
 
 
 class InvoiceService(Service):

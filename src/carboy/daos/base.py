@@ -5,16 +5,18 @@ from dataclasses import replace
 from functools import cached_property, lru_cache
 from typing import Any, ClassVar, Generic, NoReturn, TypeVar, cast
 
-from sqlalchemy import Insert, Row, Table, Update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Executable, Row, Table
+from sqlalchemy.exc import DBAPIError
 
 from carboy.daos.keyset import Place, Slice, key_parameters, text_parameters
+from carboy.daos.limits import Limits
 from carboy.daos.reading import Reading
+from carboy.daos.refusals import Declared, Refusals
 from carboy.daos.related import Related
 from carboy.daos.statements import Statements, possible_id, row_parameters, shape_of, stamped
 from carboy.db import Database
-from carboy.db.failures import TransactionConflictError, violated_columns
-from carboy.errors import ConflictError, NotFoundError, StaleVersionError
+from carboy.db.failures import TransactionConflictError
+from carboy.errors import NotFoundError, StaleVersionError
 from carboy.models.base import Base
 from carboy.schemas.base import Record, Versions
 from carboy.schemas.text import fold
@@ -37,7 +39,10 @@ class Dao(Generic[RecordT]):
         folded: By field whose case makes no difference, the column of its case-folded spelling. It is filled here, and
             is what the field is compared by: databases disagree on what lower case is outside ASCII.
         folds: By such a field, what spells it so, where that is not `fold`.
-        conflicts: By column with a unique constraint, what to raise when a row has the value already.
+        conflicts: By what the database may refuse, what to raise: a column, a tuple of columns, or the name of a
+            constraint or unique index; for a deletion, the table whose rows refer to this one. Without it a reference
+            to nothing and a value that a column cannot hold are an `InvalidInputError`, a row that others refer to is
+            an `InUseError`, and a duplicate is a fault of ours, whose log names the constraint.
         sorts: By the names that lists can be sorted by besides ``id``, the columns: none is null, and each is the first
             of an index.
         searched: The columns in which lists look for text; they hold case-folded text.
@@ -49,7 +54,7 @@ class Dao(Generic[RecordT]):
     not_found: ClassVar[type[NotFoundError]]
     folded: ClassVar[Mapping[str, str]] = {}
     folds: ClassVar[Mapping[str, Callable[[str], str]]] = {}
-    conflicts: ClassVar[Mapping[str, type[ConflictError]]] = {}
+    conflicts: ClassVar[Declared] = {}
     sorts: ClassVar[Mapping[str, str]] = {}
     searched: ClassVar[Sequence[str]] = ()
     touches: ClassVar[Sequence[str]] = ()
@@ -119,9 +124,10 @@ class Dao(Generic[RecordT]):
         Raises:
             InvalidInputError: A collection has an id that is none of a row which it could have.
             ConflictError: Another row has a value that must be unique; the class is the DAO's own.
+            InvalidInputError: The row refers to one that is not there, or a column cannot hold its value.
         """
         own, related = self._related.divide(values)
-        rows = await self._write(self._prepared(self._statements.insert), stamped(self._complete(own)))
+        rows = await self._change(self._prepared(self._statements.insert), stamped(self._complete(own)))
         if related or self.touches:
             await self._related.save(self._database, rows[0].id, related, is_new=True)
             await self._related.touch(self._database, rows[0].id)
@@ -138,7 +144,7 @@ class Dao(Generic[RecordT]):
         """
         found = await self._find_by(**equal)
         if found is None:
-            rows = await self._write(
+            rows = await self._change(
                 self._prepared(self._statements.insert_unless_there), stamped(self._complete(equal))
             )
             inserted = await self._reading.records(self._database, rows)
@@ -158,7 +164,7 @@ class Dao(Generic[RecordT]):
         Raises:
             NotFoundError: There is no such row.
             StaleVersionError: The row has another version.
-            ConflictError: As for `add`.
+            ConflictError, InvalidInputError: As for `add`.
         """
         if not values:
             return await self._unchanged(identity, versions)
@@ -166,7 +172,7 @@ class Dao(Generic[RecordT]):
         own, related = self._related.divide(values)
         if self.touches:
             await self._related.touch(self._database, identity)
-        rows = await self._write(statement, {**self._complete(own), **row_parameters(identity, versions)})
+        rows = await self._change(statement, {**self._complete(own), **row_parameters(identity, versions)})
         if not rows:
             await self._explain_miss(identity)
         if related or self.touches:
@@ -184,11 +190,12 @@ class Dao(Generic[RecordT]):
         Raises:
             NotFoundError: There is no such row.
             StaleVersionError: The row has another version.
+            InUseError: Other rows refer to it, and must not be left without it.
         """
         if self.touches:
             await self._related.touch(self._database, identity)
         statement = self._prepared(self._statements.delete, versions is not None)
-        if not await self._database.execute(statement, row_parameters(identity, versions), writes=True):
+        if not await self._change(statement, row_parameters(identity, versions), deleted=identity):
             await self._explain_miss(identity)
 
     async def _unchanged(self, identity: int, versions: Versions) -> RecordT:
@@ -236,15 +243,27 @@ class Dao(Generic[RecordT]):
     def _folded(self, name: str, value: object) -> object:
         return self.folds.get(name, fold)(value) if name in self.folded and isinstance(value, str) else value
 
-    async def _write(self, statement: Insert | Update, values: Mapping[str, object]) -> Sequence[Row[Any]]:
+    async def _change(
+        self, statement: Executable, values: Mapping[str, object], *, deleted: int | None = None
+    ) -> Sequence[Row[Any]]:
+        """Run a statement that changes rows of this table; what the database refuses becomes an error for clients.
+
+        Args:
+            statement: The statement.
+            values: Its parameters.
+            deleted: The id of the row that it deletes.
+
+        Raises:
+            CarboyError: As `conflicts` says.
+        """
+        self._limits.require(values)
         try:
             return await self._database.execute(statement, values, writes=True)
-        except IntegrityError as error:
-            violated = violated_columns(error, self._table)
-            for column, conflict in self.conflicts.items():
-                if column in violated:
-                    raise conflict from error
-            raise
+        except DBAPIError as error:
+            meaning = await self._refusals.explain(error, values, deleted)
+            if meaning is None:
+                raise
+            raise meaning from error
 
     @property
     def name(self) -> str:
@@ -260,12 +279,20 @@ class Dao(Generic[RecordT]):
         return Statements(self._table, self._reading.names, self.sorts, self.searched)
 
     @cached_property
+    def _limits(self) -> Limits:
+        return Limits(self._table)
+
+    @cached_property
+    def _refusals(self) -> Refusals:
+        return Refusals(self._database, self._table, self.conflicts)
+
+    @cached_property
     def _reading(self) -> Reading[RecordT]:
         return Reading(self.model, self.record)
 
     @cached_property
     def _related(self) -> Related:
-        return Related(self.model, self.touches)
+        return Related(self.model, self.touches, self.conflicts)
 
 
 def _build(builder: Callable[..., T], *shape: object, **options: object) -> T:

@@ -41,11 +41,15 @@ class Reading(Generic[RecordT]):
 
     async def records(self, database: Database, rows: Sequence[Sequence[Any]]) -> list[RecordT]:
         """Return the records of rows that begin with the columns of `names`."""
-        return self._adapter.validate_python(await self.values(database, rows))
+        # A quarter of what it costs to have the record read its fields from each row.
+        values = [dict(zip(self.names, row, strict=False)) for row in rows]
+        for nested in self.nested:
+            await nested.fill(database, values)
+        return self._adapter.validate_python(values)
 
     async def values(self, database: Database, rows: Sequence[Sequence[Any]]) -> list[dict[str, Any]]:
-        """Return what `records` makes records of: this costs a quarter of having them read their fields from rows."""
-        values = [dict(zip(self.names, row, strict=False)) for row in rows]
+        """Return what `records` would make records of."""
+        values = [dict(zip(self.names, row, strict=True)) for row in rows]
         for nested in self.nested:
             await nested.fill(database, values)
         return values

@@ -1,10 +1,8 @@
 """Maps driver errors to Carboy's errors."""
 
-import re
 import sqlite3
 
-from sqlalchemy import Table, UniqueConstraint
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError
 
 from carboy.errors import CarboyError, DatabaseBusyError, DatabaseUnavailableError
 
@@ -82,16 +80,3 @@ def _codes(error: BaseException | None) -> tuple[str, int]:
     """Return PostgreSQL's code and SQLite's, empty and 0 if the error has none."""
     original = getattr(error, "orig", None)
     return getattr(original, "sqlstate", None) or "", getattr(original, "sqlite_errorcode", 0) & PRIMARY_CODE
-
-
-def violated_columns(error: IntegrityError, table: Table) -> frozenset[str]:
-    """Return the columns of the unique constraint that a statement would have violated; none for other constraints."""
-    # PostgreSQL names the constraint, SQLite the columns.
-    name = getattr(error.driver_exception, "constraint_name", None)
-    if name is None:
-        match = re.search(r"UNIQUE constraint failed: (.+)", str(error.orig))
-        return frozenset(column.partition(".")[2] for column in match[1].split(", ")) if match else frozenset()
-    for constraint in table.constraints:
-        if isinstance(constraint, UniqueConstraint) and constraint.name == name:
-            return frozenset(column.name for column in constraint.columns)
-    return frozenset()

@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, FromClause, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from carboy.models.base import UtcDateTime
+from carboy.models.moments import UtcDateTime
 
 MARK = "carboy_soft_deleted"
 STAYS = "deleted_at IS NULL"

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from sqlalchemy import event
-from sqlalchemy.exc import IntegrityError
 from support.invoices import (
     Credentials,
     InvoiceDao,
     InvoiceIds,
     LineDao,
+    LineTwiceError,
     NameTakenError,
     OwnerDao,
     ProjectDao,
@@ -23,7 +23,7 @@ from support.invoices import (
 )
 
 from carboy.db import Database, Engines
-from carboy.errors import DatabaseBusyError, InvalidInputError
+from carboy.errors import DatabaseBusyError, InUseError, InvalidInputError
 
 
 @pytest_asyncio.fixture
@@ -159,9 +159,13 @@ async def test_a_change_of_children_or_tags_alone_counts_the_version_up(domain: 
     [
         ({"reviewers": [7, 2**70]}, "#/reviewers/0"),
         ({"lines": [{"text": "a"}, {"id": 7, "text": "b"}]}, "#/lines/1/id"),
+        ({"lines": [{"text": "a", "payer_id": 9}]}, "#/lines/0/payer_id"),
+        ({"lines": [{"text": "a", "payer_id": 1}, {"text": "b", "payer_id": 9}]}, "#/lines/1/payer_id"),
+        ({"lines": [{"text": "a"}, {"text": "b", "note": "n" * 21}]}, "#/lines/1/note"),
+        ({"tags": ["a", "n" * 21, "a"]}, "#/tags/1"),
     ],
 )
-async def test_an_id_of_nothing_is_an_error_at_its_place(domain: Domain, values: Any, pointer: str) -> None:
+async def test_what_is_wrong_with_an_item_is_told_at_its_place(domain: Domain, values: Any, pointer: str) -> None:
     made = await domain.invoice()
     with pytest.raises(InvalidInputError) as raised:
         await domain.change(made.id, **values)
@@ -175,6 +179,11 @@ async def test_a_child_of_another_parent_cannot_be_taken(domain: Domain) -> None
         with pytest.raises(InvalidInputError):
             await domain.change(made.id, lines=values)
     assert texts(await domain.get(other.id)) == ["a"]
+
+
+async def test_a_constraint_of_children_may_be_declared(domain: Domain) -> None:
+    with pytest.raises(LineTwiceError):
+        await domain.invoice(lines=[{"text": "a"}, {"text": "a"}])
 
 
 async def test_a_child_is_named_once(domain: Domain) -> None:
@@ -210,7 +219,7 @@ async def test_a_tag_or_owner_that_changes_counts_up_the_versions_of_what_shows_
 async def test_deleting_restricts_cascades_or_nulls_as_declared(domain: Domain) -> None:
     project = await domain.write(domain.projects, "add", {"name": "moon"})
     made = await domain.invoice(tags=["red"], lines=[{"text": "a"}], project_id=project.id)
-    with pytest.raises(IntegrityError):
+    with pytest.raises(InUseError, match=r"invoices refer to this one"):
         await domain.write(domain.owners, "delete", made.owner.id)
     await domain.write(domain.projects, "delete", project.id)
     assert (await domain.get(made.id)).project is None

@@ -69,7 +69,7 @@ def test_a_value_that_is_no_column_is_told() -> None:
 
 def test_what_is_touched_must_be_a_relationship() -> None:
     with pytest.raises(TypeError, match=r"touches = \['payer'\]: Invoice has no relationship of this name"):
-        Related(Invoice, ["owner", "payer"])
+        Related(Invoice, ["owner", "payer"], {})
 
 
 def test_a_link_goes_with_either_row_and_is_found_by_either() -> None:
