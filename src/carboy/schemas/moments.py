@@ -14,6 +14,7 @@ MOMENT = re.compile(rf"{DATE.pattern}[Tt ][0-9].*", re.DOTALL)
 """The beginning of a moment. The library, which reads the rest, also takes numbers: seconds since 1970."""
 
 
+FIRST, LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 RANGE = "Must lie in the years 1 to 9999 in UTC."
 
 
@@ -37,7 +38,7 @@ def is_in_range(moment: datetime) -> bool:
     asyncpg takes the first and the last one that Python has for PostgreSQL's infinities.
     """
     try:
-        return datetime.min < moment.astimezone(UTC).replace(tzinfo=None) < datetime.max
+        return FIRST < moment.astimezone(UTC) < LAST
     except OverflowError:
         return False
 
