@@ -6,7 +6,7 @@ from dependency_injector import providers
 from dependency_injector.wiring import Provide, inject
 from flask import url_for
 from pydantic import MISSING
-from sqlalchemy import MetaData, String, Text, UniqueConstraint
+from sqlalchemy import CheckConstraint, MetaData, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from carboy.api import ApiBlueprint, Created, Expected
@@ -83,7 +83,11 @@ class Invoice(Apart):
 
 class Line(Apart):
     __tablename__ = "lines"
-    __table_args__ = (UniqueConstraint("invoice_id", "text", name="uq_line"), Base.__table_args__)
+    __table_args__ = (
+        UniqueConstraint("invoice_id", "text", name="uq_line"),
+        CheckConstraint("text <> ''", "text"),
+        Base.__table_args__,
+    )
 
     invoice_id: Mapped[int] = reference("invoices.id", ondelete="CASCADE")
     position: Mapped[int] = mapped_column(default=0)

@@ -22,7 +22,7 @@ from support.invoices import (
     metadata,
 )
 
-from carboy.db import Database, Engines
+from carboy.db import Database, Engines, create_session_factory
 from carboy.errors import DatabaseBusyError, InUseError, InvalidInputError
 
 
@@ -162,6 +162,8 @@ async def test_a_change_of_children_or_tags_alone_counts_the_version_up(domain: 
         ({"lines": [{"text": "a", "payer_id": 9}]}, "#/lines/0/payer_id"),
         ({"lines": [{"text": "a", "payer_id": 1}, {"text": "b", "payer_id": 9}]}, "#/lines/1/payer_id"),
         ({"lines": [{"text": "a"}, {"text": "b", "note": "n" * 21}]}, "#/lines/1/note"),
+        ({"lines": [{"text": ""}]}, "#/lines/0/text"),
+        ({"lines": [{"text": "a"}, {"text": ""}]}, "#/lines"),
         ({"tags": ["a", "n" * 21, "a"]}, "#/tags/1"),
     ],
 )
@@ -179,6 +181,21 @@ async def test_a_child_of_another_parent_cannot_be_taken(domain: Domain) -> None
         with pytest.raises(InvalidInputError):
             await domain.change(made.id, lines=values)
     assert texts(await domain.get(other.id)) == ["a"]
+
+
+async def test_a_row_that_goes_while_it_is_read_is_not_found(domain: Domain, engines: Engines) -> None:
+    made = await domain.invoice()
+
+    class Slow(Database):
+        async def execute(self, *arguments: Any, **options: Any) -> Any:
+            rows = await super().execute(*arguments, **options)
+            if await domain.read(domain.invoices, "count"):
+                await domain.write(domain.invoices, "delete", made.id)
+                await domain.write(domain.owners, "delete", made.owner.id)
+            return rows
+
+    slow = Slow(engines, create_session_factory())
+    assert await slow.read(lambda: InvoiceDao(slow).find(made.id)) is None
 
 
 async def test_a_constraint_of_children_may_be_declared(domain: Domain) -> None:
