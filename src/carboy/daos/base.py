@@ -147,8 +147,9 @@ class Dao(Generic[RecordT]):
             rows = await self._change(
                 self._prepared(self._statements.insert_unless_there), stamped(self._complete(equal))
             )
-            inserted = await self._reading.records(self._database, rows)
-            found = inserted[0] if inserted else await self._find_by(**equal)
+            if rows and self.touches:
+                await self._related.touch(self._database, rows[0].id)
+            found = await self._find_by(**equal)
         if found is None:
             raise TransactionConflictError
         return found

@@ -214,11 +214,12 @@ async def test_a_child_that_changes_by_itself_counts_its_parents_version_up(doma
     [line] = made.lines
     await domain.write(domain.lines, "add", {"invoice_id": made.id, "text": "b"})
     await domain.write(domain.lines, "update", line.id, {"text": "A"})
-    assert (await domain.get(made.id)).version == 3
+    await domain.write(domain.lines, "get_or_add", invoice_id=made.id, text="c")
+    assert (await domain.get(made.id)).version == 4
     await domain.write(domain.lines, "update", line.id, {"invoice_id": other.id})
-    assert ((await domain.get(made.id)).version, (await domain.get(other.id)).version) == (4, 2)
+    assert ((await domain.get(made.id)).version, (await domain.get(other.id)).version) == (5, 2)
     await domain.write(domain.lines, "delete", line.id)
-    assert ((await domain.get(made.id)).version, (await domain.get(other.id)).version) == (4, 3)
+    assert ((await domain.get(made.id)).version, (await domain.get(other.id)).version) == (5, 3)
 
 
 async def test_a_tag_or_owner_that_changes_counts_up_the_versions_of_what_shows_it(domain: Domain) -> None:
