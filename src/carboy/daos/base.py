@@ -81,8 +81,7 @@ class Dao(Generic[RecordT]):
 
         As for any look-up, the values must be unique together.
         """
-        reading = self._prepared(Reading, self.model, record)
-        return await self._find(reading, self._prepared(replace, self._statements, names=reading.names), equal)
+        return cast("OtherT | None", await self._find_by(record, **equal))
 
     async def page(
         self, *, limit: int, sort: str = "id", place: Place | None = None, search: str | None = None, **equal: object
@@ -210,16 +209,15 @@ class Dao(Generic[RecordT]):
         await self.get(identity)
         raise StaleVersionError
 
-    async def _find_by(self, **equal: object) -> RecordT | None:
+    async def _find_by(self, record: type[Record] | None = None, /, **equal: object) -> RecordT | None:
         """Return the row in which these fields have these values; they must be unique together.
 
         Within a transaction the row is locked until its end, so that what is worked out from it is not overtaken.
         """
-        return await self._find(self._reading, self._statements, equal)
-
-    async def _find(
-        self, reading: Reading[OtherT], statements: Statements, equal: Mapping[str, object]
-    ) -> OtherT | None:
+        reading, statements = self._reading, self._statements
+        if record is not None:
+            reading = self._prepared(Reading, self.model, record)
+            statements = self._prepared(replace, statements, names=reading.names)
         equal = self._compared(equal)
         statement = self._prepared(statements.one, shape_of(equal), self._database.is_writing)
         records = await reading.records(self._database, await self._database.execute(statement, equal))
