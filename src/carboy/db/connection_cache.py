@@ -7,6 +7,8 @@ from sqlalchemy import Connection, CursorResult, Engine, Executable, QueuePool, 
 
 from carboy.db.connection_queue import Turns
 
+Parameters = Mapping[str, object] | Sequence[Mapping[str, object]] | None
+
 
 class Connections:
     """The connections of an engine that reads in AUTOCOMMIT and of one that writes, which may share a pool.
@@ -33,7 +35,7 @@ class Connections:
         """
         return self._turns[self._engine(writes=writes)].take()
 
-    def read(self, statement: Executable, parameters: Mapping[str, object] | None) -> Sequence[Row[Any]]:
+    def read(self, statement: Executable, parameters: Parameters) -> Sequence[Row[Any]]:
         """Run a statement on a connection that reads, and return its rows. This ends the turn."""
         connection = self._take(self._reader)
         is_clean = False

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextvars import ContextVar
 from functools import partial
 from typing import Any, TypeVar
@@ -14,7 +14,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker
 
 from carboy.db import postgresql, sqlite
-from carboy.db.connection_cache import rows
+from carboy.db.connection_cache import Parameters, rows
 from carboy.db.engines import Engines
 from carboy.db.failures import ConnectionLostError, TransactionConflictError, is_lost, is_spoilt, translate
 from carboy.db.greenlets import spawn
@@ -68,11 +68,12 @@ class Database:
         return await self._join_or_run(work, writes=True)
 
     async def execute(
-        self, statement: Executable, parameters: Mapping[str, object] | None = None, *, writes: bool = False
+        self, statement: Executable, parameters: Parameters = None, *, writes: bool = False
     ) -> Sequence[Row[Any]]:
         """Run a statement in the current unit and return its rows.
 
         A statement that is built once and given its values as parameters costs less than half of one built each time.
+        With a list of them it writes a row for each.
 
         Raises:
             RuntimeError: There is no unit, it has ended, or it only reads and the statement writes.
