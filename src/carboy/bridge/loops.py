@@ -22,7 +22,7 @@ _all: "weakref.WeakSet[Loops]" = weakref.WeakSet()
 
 
 class Loops:
-    """Runs a coroutine for whoever cannot await it, and knows the threads of the loop that serves.
+    """Runs coroutines for synchronous code, and holds the worker threads of the serving loop.
 
     Args:
         threads: The most requests to run on workers at once.
