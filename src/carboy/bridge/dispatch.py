@@ -16,8 +16,9 @@ from werkzeug.routing import MapAdapter
 from carboy.bridge import exchange
 from carboy.bridge.exchange import Exchange
 from carboy.bridge.greenlets import await_here, current_context, in_bridge, tame
+from carboy.bridge.loop_iterator import LoopIterator
 from carboy.bridge.loops import Loops, adopt_asgiref
-from carboy.bridge.streaming import LoopIterator, adapt_body, end_with_client
+from carboy.bridge.streaming import adapt_body, end_with_client
 from carboy.bridge.urls import UrlBinding
 from carboy.bridge.views import Views
 

@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 from asgiref.sync import AsyncToSync
 
 from carboy.bridge.greenlets import await_here, current_context, greenlets, in_bridge
-from carboy.bridge.workers import Workers, current_worker
+from carboy.bridge.worker import current_worker
+from carboy.bridge.workers import Workers
 
 T = TypeVar("T")
 
