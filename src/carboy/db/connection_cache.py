@@ -28,7 +28,7 @@ class Connections:
             self._turns[reader] = self._turns[writer]
 
     def take_turn(self, *, writes: bool) -> Coroutine[Any, Any, None]:
-        """Wait until there is a connection for `read` or `begin`, one of which is to follow.
+        """Wait for a connection; the caller must then call `read` or `begin`.
 
         Raises:
             sqlalchemy.exc.TimeoutError: All were in use for too long.
@@ -69,7 +69,7 @@ class Connections:
             self._turns[connection.engine].give()
 
     def drop(self, connection: Connection) -> None:
-        """End a turn without a word to the database, which breaks the connection off. It needs no greenlet."""
+        """End a turn and break the connection off, without telling the database. It needs no greenlet."""
         try:
             connection.invalidate()
             connection.close()
@@ -108,7 +108,7 @@ class Connections:
         is_broken = connection.invalidated
         connection.close()
         if is_broken:
-            # What has broken this one may have broken all, and only the pool knows which it has to replace.
+            # Whatever broke this connection may have broken all; only the pool knows which to replace.
             self.close_idle()
 
 
