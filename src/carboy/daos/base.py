@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Generic, NoReturn, TypeVar, cast
 from sqlalchemy import Executable, Row, Table
 from sqlalchemy.exc import DBAPIError
 
-from carboy.daos.declarations import check_record, require_declared
+from carboy.daos.declarations import check_declaration
 from carboy.daos.keyset import Place, Slice, key_parameters, text_parameters
 from carboy.daos.limits import Limits
 from carboy.daos.reading import Reading
@@ -60,12 +60,8 @@ class Dao(Generic[RecordT]):
     searched: ClassVar[Sequence[str]] = ()
     touches: ClassVar[Sequence[str]] = ()
 
-    def __init_subclass__(cls, **options: Any) -> None:
-        super().__init_subclass__(**options)
-        check_record(cls)
-
     def __init__(self, database: Database) -> None:
-        require_declared(type(self))
+        check_declaration(type(self))
         self._database = database
         # A statement is built once for each of its shapes and given its values as parameters: to build it, and to look
         # up what that compiles to, would cost more than to run it.

@@ -24,9 +24,10 @@ class NoErrorDao(Dao[UserRead]):
     model, record = User, UserRead
 
 
-def test_a_field_without_a_column_is_told_when_the_dao_is_declared() -> None:
+def test_a_field_without_a_column_is_told_when_the_dao_is_made() -> None:
+    dao = type("MisspeltDao", (UserDao,), {"record": Misspelt, "__module__": __name__})
     with pytest.raises(DeclarationError) as raised:
-        type("MisspeltDao", (UserDao,), {"record": Misspelt, "__module__": __name__})
+        dao(FakeDatabase())
     assert "MisspeltDao: Misspelt.usernam is nothing that User has." in str(raised.value)
     assert "username" in str(raised.value)
 
