@@ -9,7 +9,7 @@ class DeclarationError(TypeError):
 
 
 def check_declaration(dao: type[Any]) -> None:
-    """Raise a `DeclarationError` if a DAO has no model, no record or no error, or its record a field that is nowhere."""
+    """Raise a `DeclarationError` if a DAO lacks its model, record or error, or its record has a field of its own."""
     for name, example in (("model", "Note"), ("record", "NoteRead"), ("not_found", "NoteNotFoundError")):
         if not hasattr(dao, name):
             raise DeclarationError(f"{_place(dao)} has no {name}. Write in it, for example: {name} = {example}")
