@@ -5,8 +5,10 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import update
 
-from containers import Container
+from app.users.models import User
+from carboy.testing import MemoryDatabase
 
 ADA = {"username": "Ada", "email": "ada@example.org"}
 
@@ -30,10 +32,10 @@ async def test_a_user_is_created_with_an_address(client: httpx.AsyncClient) -> N
     assert (await client.get("/api/users/1")).json() == answer.json()
 
 
-async def test_a_full_second_is_told_with_six_decimals(client: httpx.AsyncClient, container: Container) -> None:
+async def test_a_full_second_is_told_with_six_decimals(client: httpx.AsyncClient, database: MemoryDatabase) -> None:
     await create(client)
-    database: Any = container.database()
-    database.rows("users")[1]["created_at"] = datetime(2026, 11, 23, 12, tzinfo=UTC)
+    statement = update(User).values(created_at=datetime(2026, 11, 23, 12, tzinfo=UTC))
+    await database.write(lambda: database.execute(statement, writes=True))
     user = (await client.get("/api/users/1")).json()
     [listed] = (await client.get("/api/users?fields=created_at")).json()["items"]
     assert user["created_at"] == listed["created_at"] == "2026-11-23T12:00:00.000000Z"
