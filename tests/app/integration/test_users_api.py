@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
-from support.requests import registration
+from support.users import registration
 
 RACES: dict[str, Callable[[int], dict[str, Any]]] = {
     "the same": lambda number: registration("ada"),

@@ -6,11 +6,12 @@ from typing import Any
 import httpx
 import pytest
 from sqlalchemy import update
+from support.users import registration
 
 from app.users.models import User
 from carboy.testing import MemoryDatabase
 
-ADA = {"username": "Ada", "email": "ada@example.org"}
+ADA = registration("Ada", email="ada@example.org")
 
 
 async def create(client: httpx.AsyncClient, **changes: Any) -> dict[str, Any]:

@@ -13,13 +13,19 @@ from support.integration import REQUIRED_VARIABLE
 ROOT = Path(__file__).parents[3]
 GUIDE = ROOT / "docs" / "adding-a-domain.md"
 COPIED = ["asgi.py", "containers.py", "config.yaml", "pyproject.toml", "src", "tests"]
+INSERTED = {"containers.py": "", "src/app/__init__.py": "\n    wire(container, app)"}
+"""Files that get lines, by what they stand before; nothing is the end."""
 
 
-def code_in(guide: str) -> list[tuple[list[str], str]]:
-    """Return the blocks of code, each with the files that the text since the block before names."""
-    texts_and_code = re.split(r"```python\n(.*?)```\n", guide, flags=re.DOTALL)
-    pairs = zip(texts_and_code[::2], texts_and_code[1::2], strict=False)
-    return [(re.findall(r"`((?:src|tests)?[\w/]*\.py)`", text), code) for text, code in pairs]
+def code_in(guide: str) -> list[tuple[str, str]]:
+    """Return what the guide's code writes: the file that a comment names, and the lines up to the next such comment."""
+    code = "".join(re.findall(r"```python\n(.*?)```\n", guide, flags=re.DOTALL))
+    nothing, *parts = re.split(r"^# ([\w/]+\.py)(?=[:,\n])", code, flags=re.MULTILINE)
+    assert not nothing
+    # What stands between two files is one blank line, which no file ends with.
+    return [
+        (file, text.partition("\n")[2].rstrip("\n") + "\n") for file, text in zip(parts[::2], parts[1::2], strict=True)
+    ]
 
 
 def insert(file: Path, lines: str, before: str) -> None:
@@ -62,17 +68,13 @@ def project(tmp_path: Path) -> Path:
 
 @pytest.mark.timeout(120)
 def test_the_guide_leads_to_a_domain_that_works_on_both_databases(project: Path) -> None:
-    for files, code in code_in(GUIDE.read_text()):
-        if "containers.py" in files:
-            insert(project / "containers.py", code, before="")
-        elif "src/app/__init__.py" in files or "register_blueprint" in code:
-            insert(project / "src/app/__init__.py", code, before="\n    wire(container, app)")
+    (project / "src/app/notes").mkdir()
+    (project / "src/app/notes/__init__.py").touch()
+    for file, code in code_in(GUIDE.read_text()):
+        if file in INSERTED:
+            insert(project / file, code, before=INSERTED[file])
         else:
-            *empty, file = (project / name for name in files)
-            file.parent.mkdir(parents=True, exist_ok=True)
-            for each in empty:
-                each.touch()
-            file.write_text(code)
+            (project / file).write_text(code)
     run(project, "ruff", "check", "--fix-only", "src/app", "containers.py")
     shutil.copy(project / "tests/app/unit/test_notes.py", project / "tests/app/integration/test_notes.py")
 

@@ -3,7 +3,7 @@
 import httpx
 import pytest
 from pydantic import SecretStr
-from support.requests import registration
+from support.users import registration
 
 from app.users.schemas import UserQuery
 from carboy.services import Cursors

@@ -12,7 +12,8 @@ import pytest
 from sqlalchemy import CheckConstraint, Column, ForeignKey, Integer, MetaData, Table, Text, event, insert, text
 from sqlalchemy.exc import IntegrityError
 from support.databases import rows_of
-from support.requests import assert_unavailable, registration
+from support.requests import assert_unavailable
+from support.users import registration
 
 from carboy.db.failures import ConnectionLostError
 from carboy.errors import DatabaseUnavailableError

@@ -16,6 +16,7 @@ from dependency_injector import providers
 from flask import Flask
 from sqlalchemy import text
 from support.asgi import Conversation, http_scope, within
+from support.users import registration
 
 from app.users.services import UserService
 from carboy.config.settings import LoggingSettings, Settings
@@ -217,7 +218,7 @@ async def test_neither_body_nor_query_nor_headers_are_logged(client: httpx.Async
 async def test_a_record_that_does_not_validate_is_logged_without_its_values(
     client: httpx.AsyncClient, database: MemoryDatabase, lines: Lines
 ) -> None:
-    await client.post("/api/users", json={"username": "ada", "email": "ada@example.org"})
+    await client.post("/api/users", json=registration("ada"))
     # A column of SQLite's takes values of any type.
     statement = text("UPDATE users SET version = :value")
     await database.write(lambda: database.execute(statement, {"value": SECRET}, writes=True))
