@@ -9,7 +9,9 @@ from sqlalchemy import update
 from support.users import registration
 
 from app.users.models import User
-from carboy.testing import MemoryDatabase
+from app.users.schemas import UserRead
+from carboy.testing import MemoryDatabase, override
+from containers import Container
 
 ADA = registration("Ada", email="ada@example.org")
 
@@ -157,3 +159,16 @@ async def test_a_trailing_slash_makes_another_address(client: httpx.AsyncClient)
     await create(client)
     for path in ("/api/users/", "/api/users/1/", "/health/live/"):
         assert (await client.get(path)).status_code == 404
+
+
+async def test_a_service_written_by_hand_takes_the_place_of_the_real_one(
+    client: httpx.AsyncClient, container: Container
+) -> None:
+    class Everybody:
+        async def get_user(self, user_id: int) -> UserRead:
+            return ada.model_copy(update={"id": user_id})
+
+    ada = UserRead.model_validate(await create(client))
+    with override(container, user_service=Everybody()):
+        assert (await client.get("/api/users/77")).json()["id"] == 77
+    assert (await client.get("/api/users/77")).status_code == 404
