@@ -175,6 +175,7 @@ async def test_one_that_cannot_be_reached_is_unavailable(family: MemoryDatabase)
         await number(family)
     with pytest.raises(DatabaseUnavailableError):
         await run(family, PARENT)
+    assert not family.is_reachable
     family.is_reachable = True
     assert await number(family) == 0
 
