@@ -83,6 +83,12 @@ async def test_what_is_attached_to_the_tables_comes_along() -> None:
     assert await number(database, own.tables["notes"]) == 2
 
 
+async def test_one_without_tables_answers() -> None:
+    database = MemoryDatabase(MetaData())
+    await database.ping()
+    await run(database, text("SELECT 1"))
+
+
 async def test_a_table_that_is_added_later_is_in_the_next_database() -> None:
     own = MetaData()
     Table("first", own, Column("id", Integer, primary_key=True))
