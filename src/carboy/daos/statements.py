@@ -2,11 +2,14 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import (
     Column,
     ColumnElement,
+    Delete,
+    Executable,
     Insert,
     Select,
     Table,
@@ -18,10 +21,11 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.sql.dml import ReturningDelete
+from sqlalchemy.dialects import postgresql
 
 from carboy.daos.keyset import Direction, Order, has_text, order_of, paged
 from carboy.models.base import MAX_ID, MAX_VERSION
+from carboy.models.soft_deletion import is_soft_deleted, living
 from carboy.schemas.base import Versions
 
 Shape = tuple[tuple[str, bool], ...]
@@ -65,18 +69,22 @@ class Statements:
     def insert(self) -> Insert:
         return insert(self.table).returning(*self._columns())
 
+    def insert_unless_there(self) -> Insert:
+        return insert_unless_there(self.table).returning(*self._columns())
+
     def update(self, checks_version: bool) -> Update:
         statement = update(self.table).where(*self._row_is(checks_version))
         # What else is set follows from the parameters.
         return statement.values(version=self.table.c.version + 1).returning(*self._columns())
 
-    def delete(self, checks_version: bool) -> ReturningDelete[Any]:
-        return delete(self.table).where(*self._row_is(checks_version)).returning(self.table.c.id)
+    def delete(self, checks_version: bool) -> Executable:
+        return removal(self.table).where(*self._row_is(checks_version)).returning(self.table.c.id)
 
     def _columns(self) -> Iterable[Column[Any]]:
         return (self.table.c[name] for name in self.names)
 
     def _where(self, statement: Select[Any], shape: Shape, patterns: int = 0) -> Select[Any]:
+        statement = statement.where(*living(self.table))
         for name, is_null in shape:
             column = self.table.c[name]
             statement = statement.where(column.is_(None) if is_null else column == bindparam(name))
@@ -85,8 +93,32 @@ class Statements:
 
     def _row_is(self, checks_version: bool) -> Iterator[ColumnElement[bool]]:
         yield self.table.c.id == bindparam("row_id")
+        yield from living(self.table)
         if checks_version:
             yield self.table.c.version.in_(bindparam("row_versions", expanding=True))
+
+
+def removal(table: Table) -> Delete | Update:
+    """Return the statement that deletes rows of a table, or marks them as deleted where the table keeps them."""
+    if not is_soft_deleted(table):
+        return delete(table)
+    moment = bindparam("row_moment", callable_=lambda: datetime.now(UTC), type_=table.c.deleted_at.type)
+    return update(table).values(deleted_at=moment, version=table.c.version + 1)
+
+
+def insert_unless_there(table: Table) -> Insert:
+    """Return the statement that inserts a row unless another one has a unique value of it.
+
+    It waits for a transaction that is just inserting such a row, so that a look finds what it has committed.
+    """
+    # That of PostgreSQL compiles to what SQLite understands too.
+    return postgresql.insert(table).on_conflict_do_nothing()
+
+
+def stamped(values: Mapping[str, object]) -> Mapping[str, object]:
+    """Return the values of a new row with its two timestamps, which are the same moment."""
+    now = datetime.now(UTC)
+    return {"created_at": now, "updated_at": now, **values}
 
 
 def shape_of(equal: Mapping[str, object]) -> Shape:
