@@ -1,4 +1,4 @@
-"""What DAOs do: on real databases, and the fake that stands in for them."""
+"""What DAOs do: on real databases, and on the one in memory that unit tests have."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta

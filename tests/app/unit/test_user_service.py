@@ -1,9 +1,10 @@
-"""The rules for users, without HTTP and without SQL."""
+"""The rules for users, without HTTP."""
 
 import unicodedata
 
 import pytest
 from pydantic import MISSING, ValidationError
+from support.databases import rows_of
 from support.users import registration
 
 from app.users.errors import EmailTakenError, UsernameTakenError, UserNotFoundError
@@ -11,7 +12,7 @@ from app.users.schemas import UserCreate, UserQuery, UserUpdate
 from app.users.services import UserService
 from carboy.errors import ConflictError
 from carboy.schemas.text import fold
-from carboy.testing import FakeDatabase
+from carboy.testing import MemoryDatabase
 from containers import Container
 
 
@@ -147,14 +148,12 @@ def test_a_change_distinguishes_omitted_fields_from_null() -> None:
     assert change.model_dump() == {"full_name": None}
 
 
-async def test_a_refused_change_leaves_no_trace(service: UserService, container: Container) -> None:
+async def test_a_refused_change_leaves_no_trace(service: UserService, database: MemoryDatabase) -> None:
     await service.create_user(new("ada"))
     await service.create_user(new("bob"))
-    database = container.database()
-    assert isinstance(database, FakeDatabase)
-    before = dict(database.rows("users"))
+    before = await rows_of(database, "users")
     with pytest.raises(ConflictError):
         await service.update_user(2, UserUpdate(username="Bobby", email="ADA@example.org"))
     with pytest.raises(ConflictError):
         await service.create_user(new("carol", "ada@example.org"))
-    assert database.rows("users") == before
+    assert await rows_of(database, "users") == before

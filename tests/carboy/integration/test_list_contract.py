@@ -1,4 +1,4 @@
-"""Lists page by page, on databases and on the fake: in order, there and back, whatever comes and goes meanwhile."""
+"""Lists page by page, on databases, real and in memory: in order, there and back, whatever comes and goes meanwhile."""
 
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator

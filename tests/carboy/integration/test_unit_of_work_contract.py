@@ -1,4 +1,4 @@
-"""One service call is one transaction: on real databases, and on the fake that stands in for them."""
+"""One service call is one transaction: on real databases, and on the one in memory that unit tests have."""
 
 import asyncio
 import inspect

@@ -9,7 +9,7 @@ from app.users.schemas import UserRead
 from carboy.daos.base import Dao
 from carboy.daos.declarations import DeclarationError
 from carboy.schemas.base import Record
-from carboy.testing import FakeDatabase
+from carboy.testing import MemoryDatabase
 
 
 class Misspelt(Record):
@@ -27,7 +27,7 @@ class NoErrorDao(Dao[UserRead]):
 def test_a_field_without_a_column_is_told_when_the_dao_is_made() -> None:
     dao = type("MisspeltDao", (UserDao,), {"record": Misspelt, "__module__": __name__})
     with pytest.raises(DeclarationError) as raised:
-        dao(FakeDatabase())
+        dao(MemoryDatabase())
     assert "MisspeltDao: Misspelt.usernam is nothing that User has." in str(raised.value)
     assert "username" in str(raised.value)
 
@@ -35,6 +35,6 @@ def test_a_field_without_a_column_is_told_when_the_dao_is_made() -> None:
 @pytest.mark.parametrize(("dao", "missing"), [(NoModelDao, "model = Note"), (NoErrorDao, "not_found = Note")])
 def test_what_a_dao_lacks_is_told_when_it_is_made(dao: type[Dao[UserRead]], missing: str) -> None:
     with pytest.raises(DeclarationError) as raised:
-        dao(FakeDatabase())
+        dao(MemoryDatabase())
     assert str(raised.value).startswith(f"{__file__}: {dao.__name__} has no {missing.split(maxsplit=1)[0]}.")
     assert missing in str(raised.value)

@@ -1,4 +1,4 @@
-"""A large domain has a container of its own: checks, views, overrides, fakes and the drawing go through it."""
+"""A large domain has a container of its own: checks, views, overrides and the drawing go through it."""
 
 from collections.abc import Callable
 from types import ModuleType
@@ -12,7 +12,7 @@ from app.users.daos import UserDao
 from carboy.di.checks import check_providers
 from carboy.di.graph import draw_graph
 from carboy.di.wiring import WiringError, unwire, wire
-from carboy.testing import FakeDatabase, fakes_of, override
+from carboy.testing import MemoryDatabase, override
 
 
 class Database:
@@ -221,19 +221,16 @@ def test_an_unknown_path_is_an_error(name: str) -> None:
         pytest.fail("The block ran.")
 
 
-async def test_the_fakes_of_a_container_stand_in_for_the_daos_of_its_sub_containers() -> None:
+async def test_a_database_in_memory_serves_the_daos_of_sub_containers(database: MemoryDatabase) -> None:
     class People(containers.DeclarativeContainer):
         database: Any = providers.Dependency()
         user_dao = providers.Singleton(UserDao, database=database)
 
     container: Any = containers.DynamicContainer()
-    database = providers.Singleton(Database)
-    container.set_providers(database=database, people=providers.Container(People, database=database))
-    with override(container, **fakes_of(container)):
-        dao, fake = container.people.user_dao(), container.database()
-        assert isinstance(fake, FakeDatabase)
-        assert type(dao).__name__ == "FakeUserDao"
-        assert await fake.read(dao.count) == 0
+    real = providers.Singleton(Database)
+    container.set_providers(database=real, people=providers.Container(People, database=real))
+    with override(container, database=database):
+        assert await database.read(container.people.user_dao().count) == 0
 
 
 def test_a_sub_container_is_drawn_as_a_box(serve: Serve) -> None:

@@ -11,7 +11,7 @@ from dependency_injector import containers, providers
 from carboy.di.checks import check_providers
 from carboy.di.provider_types import accepts
 from carboy.services import UnitOfWork
-from carboy.testing import FakeDatabase
+from carboy.testing import MemoryDatabase
 
 T = TypeVar("T")
 UserId = NewType("UserId", int)
@@ -97,7 +97,7 @@ class Wrong:
         ("Base", Right),
         (Pinged, Right),
         (Pinged | None, Right),
-        (UnitOfWork, FakeDatabase),
+        (UnitOfWork, MemoryDatabase),
     ],
 )
 def test_a_fitting_or_unknown_type_is_accepted(annotation: Any, product: Any) -> None:
