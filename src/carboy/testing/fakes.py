@@ -10,13 +10,14 @@ from dependency_injector.providers import Provider, Singleton
 from sqlalchemy import UniqueConstraint
 from sqlalchemy.exc import IntegrityError
 
-from carboy.daos.base import Dao, stamped
-from carboy.daos.keyset import Key, Order, Place, Slice
+from carboy.daos.base import NOTHING, Dao, stamped
+from carboy.daos.keyset import Key, Order, Place, Slice, order_of
 from carboy.di.paths import providers_of
 from carboy.errors import StaleVersionError
 from carboy.idempotency.daos import IdempotencyKeyDao
 from carboy.idempotency.schemas import IdempotencyKeyRead
 from carboy.schemas.base import Record, Versions
+from carboy.schemas.filters import Where
 from carboy.schemas.text import spellings
 from carboy.testing.database import FakeDatabase, Row
 
@@ -39,11 +40,17 @@ class FakeDao(Dao[RecordT]):
         super().__init__(database)
 
     async def page(
-        self, *, limit: int, sort: str = "id", place: Place | None = None, search: str | None = None, **equal: object
+        self,
+        *,
+        limit: int,
+        sort: str = "id",
+        place: Place | None = None,
+        search: str | None = None,
+        where: Where = NOTHING,
     ) -> Slice[RecordT]:
         self._database.touch()
-        order = self._statements.order(sort)
-        keyed = [(tuple(row[column.name] for column, _ in order), row) for row in self._matching(equal, search)]
+        order = order_of(self._table, self.sorts, sort)
+        keyed = [(tuple(row[column.name] for column, _, _ in order), row) for row in self._matching(where, search)]
         keyed.sort(key=lambda pair: cmp_to_key(partial(_compare, order))(pair[0]))
         backward = False
         if place is not None:
@@ -53,9 +60,9 @@ class FakeDao(Dao[RecordT]):
         first, last = (near[0][0], near[-1][0]) if near else ((), ())
         return Slice([self._record(row) for _, row in near], first, last, more=len(keyed) > limit)
 
-    async def count(self, *, search: str | None = None, **equal: object) -> int:
+    async def count(self, *, search: str | None = None, where: Where = NOTHING) -> int:
         self._database.touch()
-        return len(self._matching(equal, search))
+        return len(self._matching(where, search))
 
     async def add(self, values: Mapping[str, object]) -> RecordT:
         self._database.touch(writes=True)
@@ -96,8 +103,9 @@ class FakeDao(Dao[RecordT]):
             raise StaleVersionError
         return row
 
-    def _matching(self, equal: Mapping[str, object], search: str | None = None) -> list[Row]:
-        equal, texts = self._compared(equal), spellings(search) if search is not None else None
+    def _matching(self, where: Where, search: str | None = None) -> list[Row]:
+        texts = spellings(search) if search is not None else None
+        equal = {one.column: value for one, value in self._asked(where).items()}
         for name in equal:
             self._table.c[name]  # Fails for a column that is not there, as the real one does.
         rows = [row for row in self._all().values() if all(row[name] == equal[name] for name in equal)]
@@ -136,7 +144,7 @@ class FakeDao(Dao[RecordT]):
 
 def _compare(order: Order, one: Key, other: Key) -> int:
     """Return a negative number if the row with one key stands before that with the other, and 0 if it is the same."""
-    for (_, descends), value, against in zip(order, one, other, strict=True):
+    for (_, descends, _), value, against in zip(order, one, other, strict=True):
         if value != against:
             return 1 if (value > against) != descends else -1
     return 0

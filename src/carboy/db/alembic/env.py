@@ -6,6 +6,7 @@ from alembic import context
 
 from carboy.models import Base
 from carboy.models.base import UtcDateTime
+from carboy.models.search import index_name
 
 attributes = context.config.attributes
 
@@ -15,8 +16,10 @@ def _render(kind: str, item: Any, _context: object) -> str | Literal[False]:
     return "sa.DateTime(timezone=True)" if kind == "type" and isinstance(item, UtcDateTime) else False
 
 
-def _is_of_this_history(_item: object, name: str | None, kind: str, *_others: object) -> bool:
-    return kind != "table" or attributes["owns"](name)
+def _is_of_this_history(item: Any, name: str | None, kind: str, *_others: object) -> bool:
+    # No model names what a search index is made of.
+    is_search = kind == "index" and name == index_name(item.table.name)
+    return not is_search and (kind != "table" or attributes["owns"](name))
 
 
 context.configure(
