@@ -1,7 +1,7 @@
 """index users for search
 
 Revision ID: 3b9e5a0c74f1
-Revises: 8c1f04e27d3b
+Revises: 3e7b52d90c61
 """
 
 from alembic import op
@@ -9,7 +9,7 @@ from alembic import op
 from carboy.models.search import create_search_index, drop_search_index
 
 revision = "3b9e5a0c74f1"
-down_revision = "8c1f04e27d3b"
+down_revision = "3e7b52d90c61"
 branch_labels = None
 depends_on = None
 

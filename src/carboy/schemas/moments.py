@@ -1,9 +1,53 @@
-"""Spells moments in JSON with six decimals, so that all have the same length and sort as text."""
+"""Dates and moments: which are taken, and how moments are spelled in answers."""
 
-from datetime import datetime
-from typing import Any
+import re
+from datetime import UTC, date, datetime
+from typing import Annotated, Any
 
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Strict
 from pydantic_core import CoreSchema, core_schema
+
+from carboy.schemas.text import Described
+
+DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+MOMENT = re.compile(rf"{DATE.pattern}[Tt ][0-9].*", re.DOTALL)
+"""The beginning of a moment. The library, which reads the rest, also takes numbers: seconds since 1970."""
+
+
+def _like_a_moment(value: object) -> object:
+    if not isinstance(value, datetime) and not (isinstance(value, str) and MOMENT.fullmatch(value)):
+        raise ValueError("must be a date, a time and a zone, such as 2026-11-25T14:30:00Z")
+    return value
+
+
+def _like_a_date(value: object) -> object:
+    if isinstance(value, datetime) or not (
+        isinstance(value, date) or (isinstance(value, str) and DATE.fullmatch(value))
+    ):
+        raise ValueError("must be a date, such as 2026-11-25")
+    return value
+
+
+def _in_utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("must lie in the years 1 to 9999 in UTC") from None
+
+
+Moment = Annotated[
+    AwareDatetime,
+    Strict(strict=False),
+    BeforeValidator(_like_a_moment),
+    AfterValidator(_in_utc),
+    Described(description="A moment (RFC 3339) with its zone.", examples=["2026-11-25T14:30:00Z"]),
+]
+"""A moment with a zone, which becomes UTC."""
+
+Date = Annotated[
+    date, Strict(strict=False), BeforeValidator(_like_a_date), Described(format="date", examples=["2026-11-25"])
+]
+"""A calendar date."""
 
 
 def _with_decimals(moment: datetime) -> datetime | str:

@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql
 
 from app.users.schemas import UserQuery, UserRead
 from carboy.daos.base import Dao
-from carboy.models.base import UtcDateTime
+from carboy.models.moments import UtcDateTime
 from carboy.schemas.base import Names, PageQuery, Record, fields_of, sort_by
 from containers import Container
 

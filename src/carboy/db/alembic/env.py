@@ -5,7 +5,9 @@ from typing import Any, Literal
 from alembic import context
 
 from carboy.models import Base
-from carboy.models.base import UtcDateTime
+from carboy.models.choices import Choice
+from carboy.models.moments import UtcDateTime
+from carboy.models.numbers import Amount
 from carboy.models.search import index_name
 
 attributes = context.config.attributes
@@ -13,7 +15,13 @@ attributes = context.config.attributes
 
 def _render(kind: str, item: Any, _context: object) -> str | Literal[False]:
     """Spell a type of ours as the one below it: migrations are history and must not change when models do."""
-    return "sa.DateTime(timezone=True)" if kind == "type" and isinstance(item, UtcDateTime) else False
+    if kind == "type" and isinstance(item, UtcDateTime):
+        return "sa.DateTime(timezone=True)"
+    if kind == "type" and isinstance(item, Amount):
+        return f'sa.Numeric({item.digits}, {item.scale}).with_variant(sa.BigInteger(), "sqlite")'
+    if kind == "type" and isinstance(item, Choice):
+        return 'sa.Text().with_variant(sa.Text(collation="C"), "postgresql")'
+    return False
 
 
 def _is_of_this_history(item: Any, name: str | None, kind: str, *_others: object) -> bool:
