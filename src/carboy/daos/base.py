@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from carboy.daos.filters import filter_parameters, shape_of
 from carboy.daos.keyset import Key, Place, Slice, key_parameters
-from carboy.daos.searches import index_parameters, text_parameters
+from carboy.daos.searches import WINDOWS, index_parameters, text_parameters
 from carboy.daos.statements import Statements, possible_id, row_parameters
 from carboy.db import Database
 from carboy.db.failures import violated_columns
@@ -99,15 +99,16 @@ class Dao(Generic[RecordT]):
             KeyError: There is no such sort, column or relationship.
         """
         asked, direction = self._asked(where), place and place.direction
-        patterns, index = text_parameters(search), self._index_parameters(search, limit + 1)
+        patterns, index = text_parameters(search), self._index_parameters(search)
         parameters = filter_parameters(asked) | patterns | index | {"row_limit": limit + 1}
         if place is not None:
             parameters |= key_parameters(place.key)
         statements = self._statements
+        ways = [(statements.page_nearby, {"row_window": size * (limit + 1)}) for size in WINDOWS] if index else []
         rows: Sequence[Row[Any]] = ()
-        for build in (statements.page_nearby, statements.page_found) if index else (statements.page,):
+        for build, window in (*ways, (statements.page_found if index else statements.page, {})):
             statement = self._prepared(build, shape_of(asked), len(patterns), sort, direction)
-            rows = await self._database.execute(statement, parameters)
+            rows = await self._database.execute(statement, parameters | window)
             if len(rows) > limit:
                 break
         near = rows[:limit][::-1] if place is not None and place.backward else rows[:limit]
@@ -118,7 +119,7 @@ class Dao(Generic[RecordT]):
     async def count(self, *, search: str | None = None, where: Where = NOTHING) -> int:
         """Return the number of rows that `page` would go through."""
         asked = self._asked(where)
-        patterns, index = text_parameters(search), self._index_parameters(search, 0)
+        patterns, index = text_parameters(search), self._index_parameters(search)
         build = self._statements.count_found if index else self._statements.count
         statement = self._prepared(build, shape_of(asked), len(patterns))
         [(number,)] = await self._database.execute(statement, filter_parameters(asked) | patterns | index)
@@ -227,9 +228,9 @@ class Dao(Generic[RecordT]):
             return tuple(self._folded(name, one) for one in value)
         return self.folds.get(name, fold)(value) if name in self.folded and isinstance(value, str) else value
 
-    def _index_parameters(self, search: str | None, limit: int) -> dict[str, object]:
+    def _index_parameters(self, search: str | None) -> dict[str, object]:
         is_indexed = bool(self.searched) and {*self.searched} <= {*self.model.__search__}
-        return index_parameters(search, limit) if search is not None and is_indexed else {}
+        return index_parameters(search) if search is not None and is_indexed else {}
 
     async def _write(self, statement: Insert | Update, values: Mapping[str, object]) -> list[RecordT]:
         try:

@@ -9,9 +9,10 @@ from sqlalchemy import ColumnElement, bindparam, false, or_
 from carboy.models.search import TEXT_LENGTH, trigrams
 from carboy.schemas.text import spellings
 
-RARE = 80
-"""What one row in so many has is found by reading rows in order, anything else by the search index: to fill a page the
-one reads so many rows for each of the page's, and the other all that match. Measured in ADR 0009."""
+WINDOWS = (8, 80)
+"""How many rows are read in order for each row of a page, at first and then, before the search index is asked. A word
+that one row in eighty has fills its page by then; one that is rarer has so few rows that sorting them all costs
+no more. Measured in ADR 0009."""
 
 
 def has_text(columns: Iterable[ColumnElement[Any]], patterns: int) -> ColumnElement[bool]:
@@ -29,15 +30,13 @@ def text_parameters(search: str | None) -> dict[str, object]:
     return {f"row_pattern_{index}": f"%{text}%" for index, text in enumerate(texts)}
 
 
-def index_parameters(search: str, limit: int) -> dict[str, object]:
+def index_parameters(search: str) -> dict[str, object]:
     """Return the parameters of statements that use a search index; none for a text that it is no help with.
 
-    Args:
-        search: The text, of which three letters or digits must stand together.
-        limit: The rows that are wanted.
+    It helps with one in which three letters or digits stand together.
     """
     texts = spellings(search)
     if not all(re.search(rf"[^\W_]{{{TEXT_LENGTH}}}", text) for text in texts):
         return {}
     match = " OR ".join(f"({trigrams(text)})" for text in texts)
-    return {"row_match": match, "row_window": RARE * limit}
+    return {"row_match": match}

@@ -12,7 +12,6 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
-from sqlalchemy.types import Boolean
 
 TEXT_LENGTH = 3
 """Letters of the shortest text that an index of trigrams finds."""
@@ -116,10 +115,12 @@ def restore_triggers(connection: Connection) -> None:
 
 
 class _OnSqlite(FunctionElement[bool]):
-    """A condition that PostgreSQL needs not be told, as it finds an index by itself."""
+    """A condition that PostgreSQL needs not be told, as it finds an index by itself.
+
+    It has no type: of a Boolean SQLAlchemy would ask whether it is 1, for which SQLite uses no index.
+    """
 
     inherit_cache = True
-    type = Boolean()
 
 
 @compiles(_OnSqlite)
