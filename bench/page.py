@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from pathlib import Path
 
 from bench.__main__ import OUTPUT
 from bench.plot import save_plots
@@ -11,6 +12,7 @@ from bench.servers import ROOT
 
 DOCS = ROOT / "docs"
 PAGE = DOCS / "performance.md"
+FIGURES = DOCS / "performance-figures.md"
 MARKS = "<!-- measured -->", "<!-- /measured -->"
 
 
@@ -18,23 +20,31 @@ def main() -> None:
     report = json.loads(OUTPUT.read_text(encoding="utf-8"))
     machine = report["machine"]
     packages = ", ".join(f"{name} {number}" for name, number in machine["packages"].items())
-    lines = [
-        f"Measured on {machine['cores']} cores ({machine['processor']}), Python {machine['python']}, with {packages}.",
-        "",
-        "![CPU time per request of each contender](performance.svg)",
-    ]
+    said = (
+        f"Measured on {machine['cores']} cores ({machine['processor']}), Python {machine['python']}, with {packages}."
+    )
+    charts = ["", "![CPU time per request of each contender](performance.svg)"]
     if report.get("growth"):
-        lines += ["", "![CPU time per request by number of users](growth.svg)"]
-    for table in sorted(tables(report), key=lambda table: not table.title.startswith("Targets")):
+        charts += ["", "![CPU time per request by number of users](growth.svg)"]
+    targets: list[str] = []
+    others: list[str] = []
+    for table in tables(report):
+        lines = targets if table.title.startswith("Targets") else others
         lines += ["", f"### {table.title}", "", *_markdown(table)]
-    first, last = MARKS
-    page = PAGE.read_text(encoding="utf-8")
-    page = re.sub(f"{first}.*{last}", lambda _: "\n".join([first, *lines, last]), page, flags=re.DOTALL)
-    PAGE.write_text(page, encoding="utf-8")
+    _write(PAGE, [said, *charts, *targets])
+    _write(FIGURES, [said, *others])
     save_plots(report, OUTPUT.parent)
     for name in ("performance.svg", "growth.svg"):
         if (OUTPUT.parent / name).exists():
             shutil.copy(OUTPUT.parent / name, DOCS / name)
+
+
+def _write(page: Path, lines: list[str]) -> None:
+    """Replace what stands between the marks of a page."""
+    first, last = MARKS
+    text = page.read_text(encoding="utf-8")
+    text = re.sub(f"{first}.*{last}", lambda _: "\n".join([first, *lines, last]), text, flags=re.DOTALL)
+    page.write_text(text, encoding="utf-8")
 
 
 def _markdown(table: Table) -> list[str]:

@@ -43,7 +43,7 @@ LAYERS = {
 }
 THREADS = "threads of SQLite's connections"
 SERVER = "server and ASGI"
-ROOTS = ("FlaskASGI", "BridgeGreenlet.run", "_Greenlet.run")
+ROOTS = ("FlaskASGI", "PooledGreenlet.run")
 """Where the stack of a request begins: a greenlet's is its own, whoever switched to it."""
 WIDTH, ROW = 1400, 17
 

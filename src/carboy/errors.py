@@ -53,6 +53,14 @@ class ConflictError(CarboyError):
     message = "The request conflicts with the current state of the resource."
 
 
+class InUseError(ConflictError):
+    code = "in_use"
+    message = "Other resources refer to this one."
+
+    def __init__(self, message: str | None = None, *, used_by: list[str] | None = None) -> None:
+        super().__init__(message, **({"used_by": used_by} if used_by else {}))
+
+
 class PreconditionFailedError(CarboyError):
     status = HTTPStatus.PRECONDITION_FAILED
     code = "precondition_failed"

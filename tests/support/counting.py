@@ -5,6 +5,7 @@ import sys
 from collections.abc import Awaitable, Callable
 
 from support.databases import database_settings
+from support.users import registration
 
 from app.users.daos import UserDao
 from app.users.schemas import UserRead
@@ -14,11 +15,6 @@ from carboy.services.transactions import Service, UnitOfWork, read_only, transac
 
 CLIENTS = 10
 TIMES = 50
-
-
-def user_row(name: str = "ada", **changes: object) -> dict[str, object]:
-    """Return what a row of a user must have."""
-    return {"username": name, "username_key": name, "email": f"{name}@a.org", "email_key": f"{name}@a.org"} | changes
 
 
 class CountingService(Service):
@@ -31,7 +27,7 @@ class CountingService(Service):
 
     @transactional
     async def add(self, name: str = "ada") -> UserRead:
-        return await self.users.add(user_row(name, full_name="0"))
+        return await self.users.add(registration(name, full_name="0"))
 
     @read_only
     async def get(self, user_id: int) -> UserRead:

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 from pydantic import SecretStr
 from support.databases import database_settings
+from support.users import registration
 
 from app.users.daos import UserDao
 from app.users.schemas import UserCreate
@@ -32,7 +33,7 @@ class Process:
 
     async def create_user(self, key: str, username: str) -> Answer:
         async def create() -> StoredAnswer:
-            user = await self.users.create_user(UserCreate(username=username, email=f"{username}@example.org"))
+            user = await self.users.create_user(UserCreate(**registration(username)))
             return StoredAnswer(status=201, body=user.model_dump_json(), headers={"Location": f"/api/users/{user.id}"})
 
         return await self.idempotency.answer_once("create_user", key, "fingerprint", create)

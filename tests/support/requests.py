@@ -2,13 +2,8 @@
 
 import time
 from collections.abc import Awaitable
-from typing import Any
 
 import httpx
-
-
-def registration(name: str, **changes: Any) -> dict[str, Any]:
-    return {"username": name, "email": f"{name}@example.org"} | changes
 
 
 async def timed(asking: Awaitable[httpx.Response]) -> tuple[httpx.Response, float]:

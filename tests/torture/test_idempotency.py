@@ -8,7 +8,7 @@ from collections.abc import Callable
 import httpx
 import pytest
 from support.carboy_server import HYPERCORN_WORKERS, PRODUCTION, serve
-from support.requests import registration
+from support.users import registration
 
 KEYS = 1000
 CLIENTS = 10

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from support.balancer import Balancer, balance
 from support.carboy_server import HYPERCORN, PRODUCTION, CarboyServer, free_port, launch
-from support.requests import registration
+from support.users import registration
 
 REQUESTS = 10_000
 CLIENTS = 10

@@ -8,6 +8,7 @@ from app.users.errors import EmailTakenError, UsernameTakenError, UserNotFoundEr
 from app.users.schemas import UserCreate, UserQuery, UserRead, UserUpdate
 from app.users.services import UserService
 from carboy.api import ApiBlueprint, Created, Expected
+from carboy.errors import InUseError
 from carboy.schemas.base import Page
 
 users = ApiBlueprint(
@@ -63,8 +64,11 @@ async def update_user(user_id: UserId, change: UserUpdate, expected: Expected, s
     return await service.update_user(user_id, change, expected)
 
 
-@users.delete("/<int:user_id>", errors=[UserNotFoundError])
+@users.delete("/<int:user_id>", errors=[UserNotFoundError, InUseError])
 @inject
 async def delete_user(user_id: UserId, expected: Expected, service: Users) -> None:
-    """Delete a user."""
+    """Delete a user.
+
+    A user whom other resources refer to is kept.
+    """
     await service.delete_user(user_id, expected)

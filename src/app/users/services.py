@@ -58,5 +58,6 @@ class UserService(Service):
         Raises:
             StaleVersionError: The user has another version.
             UserNotFoundError: There is no such user.
+            InUseError: Other resources refer to the user.
         """
         await self._users.delete(user_id, versions=versions)

@@ -1,6 +1,6 @@
 """Lets synchronous code wait for asynchronous code on the same thread.
 
-The whole bridge rests on two functions. `Greenlets.run` runs a synchronous function as a coroutine; `await_here`,
+The whole bridge rests on two functions. `greenlets.run` runs a synchronous function as a coroutine; `await_here`,
 called anywhere below that function, waits for a coroutine. In between, synchronous and asynchronous frames may be
 nested to any depth: an async view may render a template whose async context processor waits in turn.
 
@@ -9,109 +9,39 @@ So everything belongs to one task: `asyncio.current_task`, `asyncio.timeout` and
 """
 
 import os
-import threading
 import types
 from asyncio import CancelledError
 from collections.abc import Callable, Coroutine, Generator
 from contextvars import Context, copy_context
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
-from greenlet import GreenletExit, getcurrent, greenlet
+from greenlet import getcurrent
+
+from carboy.greenlets import GreenletPool, Outcome, PooledGreenlet
 
 T = TypeVar("T")
 
 
-class BridgeGreenlet(greenlet):
-    """A greenlet whose synchronous code may call `await_here`. It runs one function after another.
-
-    A new one costs two system calls, for the memory of its stack, and more than a switch to one that is there.
-    """
+class BridgeGreenlet(PooledGreenlet):
+    """A greenlet whose synchronous code may call `await_here`."""
 
     parent = None
     """Hidden, as New Relic takes a greenlet with a parent for a thread.
 
     This one is part of a task, and serves many: New Relic would find the transaction of another request.
     """
-    driver: greenlet
-    """The parent, which takes what the function waits for."""
     is_forked = False
     """Whether this is a forked child's copy: whoever would drive it further lives in the parent process."""
-    outcome: tuple[Any, BaseException | None] | None = None
-    """What the function has returned or raised, once it has ended."""
 
-    def run(self) -> None:
-        """Run functions for ever, each as it is switched in with its arguments."""
-        function, args = self._next()
-        while True:
-            try:
-                self.outcome = function(*args), None
-            except GreenletExit:
-                # Nobody will ask for the outcome: the loop was closed meanwhile.
-                raise
-            except BaseException as error:  # noqa: BLE001 - whatever it is, it is the caller's.
-                self.outcome = None, error
-            del function, args
-            function, args = self._next()
-
-    def _next(self) -> tuple[Callable[..., Any], tuple[object, ...]]:
-        call: tuple[Callable[..., Any], tuple[object, ...]] = self.driver.switch()
-        return call
-
-
-_set_parent = vars(greenlet)["parent"].__set__
-
-MOST_IDLE = 64
-"""Greenlets of a thread to keep for what comes next; each holds some 16 KiB."""
-
-
-class Greenlets(threading.local):
-    """Runs functions that wait, in greenlets that have served before. Each thread has its own of them."""
-
-    def __init__(self) -> None:
-        self._idle: list[BridgeGreenlet] = []
-
-    async def run(self, context: Context, function: Callable[..., T], *args: object) -> T:
-        """Run a synchronous function that may call `await_here`, within the given contextvars context.
-
-        The context is switched to, not entered: while the greenlet waits, another thread may enter it.
-
-        Raises:
-            RuntimeError: The function raised what would end more than the task; see `tame`.
-        """
-        child = self._take()
-        child.gr_context = context
-        result, failure = await _drive(child, function, args)
-        self._put_back(child)
-        if failure is not None:
-            raise tame(failure)
-        return cast("T", result)
-
-    def _take(self) -> BridgeGreenlet:
-        driver = getcurrent()
-        if self._idle:
-            child = self._idle.pop()
-            _set_parent(child, driver)
-            child.driver = driver
-        else:
-            child = BridgeGreenlet()
-            child.driver = driver
-            child.switch()
-        return child
-
-    def _put_back(self, child: BridgeGreenlet) -> None:
-        child.outcome = None
-        # What a request has set goes with it.
-        child.gr_context = None
-        if len(self._idle) < MOST_IDLE:
-            self._idle.append(child)
-        else:
-            # It does not end by itself: its own stack refers to it, which the garbage collector cannot see.
-            _set_parent(child, getcurrent())
-            child.throw()
+    @staticmethod
+    def translate(error: BaseException) -> BaseException:
+        return tame(error)
 
 
 @types.coroutine
-def _drive(child: BridgeGreenlet, function: Callable[..., Any], args: tuple[object, ...]) -> Generator[Any, Any, Any]:
+def _drive(
+    child: BridgeGreenlet, function: Callable[..., Any], args: tuple[object, ...]
+) -> Generator[Any, Any, Outcome]:
     """Run a function in a greenlet, hand on what it waits for, and return its outcome."""
     awaited = child.switch(function, args)
     while child.outcome is None:
@@ -122,6 +52,10 @@ def _drive(child: BridgeGreenlet, function: Callable[..., Any], args: tuple[obje
         else:
             awaited = child.switch(value)
     return child.outcome
+
+
+greenlets = GreenletPool(BridgeGreenlet, _drive)
+"""Those of this process; each thread has its own of them."""
 
 
 def tame(error: BaseException) -> BaseException:
@@ -138,7 +72,7 @@ def tame(error: BaseException) -> BaseException:
 
 
 def in_bridge() -> bool:
-    """Tell whether `await_here` may be called, that is whether `Greenlets.run` stands below on this stack."""
+    """Tell whether `await_here` may be called, that is whether `greenlets.run` stands below on this stack."""
     current = getcurrent()
     return isinstance(current, BridgeGreenlet) and not current.is_forked
 
@@ -160,7 +94,7 @@ def current_context() -> Context:
 
 
 def await_here(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Wait for a coroutine from synchronous code inside `Greenlets.run`, without blocking the event loop."""
+    """Wait for a coroutine from synchronous code inside `greenlets.run`, without blocking the event loop."""
     current = getcurrent()
     assert isinstance(current, BridgeGreenlet)  # noqa: S101 - the caller has asked `in_bridge`, or knows.
     driver = current.driver

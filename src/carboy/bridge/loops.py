@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from asgiref.sync import AsyncToSync
 
-from carboy.bridge.greenlets import Greenlets, await_here, current_context, in_bridge
+from carboy.bridge.greenlets import await_here, current_context, greenlets, in_bridge
 from carboy.bridge.workers import Workers, current_worker
 
 T = TypeVar("T")
@@ -82,10 +82,6 @@ class Loops:
                 threading.Thread(target=_run_loop, args=[loop], name="carboy-loop", daemon=True).start()
                 weakref.finalize(self, loop.call_soon_threadsafe, loop.stop)
             return self._background
-
-
-greenlets = Greenlets()
-"""Those of this process; each thread has its own of them."""
 
 
 def _wait_for(coroutine: Coroutine[Any, Any, T], find_loop: Callable[[], asyncio.AbstractEventLoop]) -> T:

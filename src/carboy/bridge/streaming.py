@@ -11,8 +11,8 @@ from werkzeug.wsgi import FileWrapper
 
 from carboy.bridge import exchange
 from carboy.bridge.client import Client
-from carboy.bridge.greenlets import await_here, current_context, in_bridge
-from carboy.bridge.loops import Loops, greenlets
+from carboy.bridge.greenlets import await_here, current_context, greenlets, in_bridge
+from carboy.bridge.loops import Loops
 from carboy.bridge.workers import Worker, settle, tell
 
 Step = Callable[[AsyncIterator[Any]], Coroutine[Any, Any, Any]]

@@ -50,7 +50,8 @@ def options_of(kind: Any) -> Iterator[Any]:
         for option in get_args(kind):
             yield from options_of(option)
     else:
-        yield kind
+        # `None` in an annotation means its type.
+        yield NoneType if kind is None else kind
 
 
 def section_of(kind: Any) -> type[BaseModel] | None:

@@ -7,19 +7,20 @@ from functools import cached_property, lru_cache
 from typing import Any, ClassVar, Generic, NoReturn, TypeVar, cast
 
 from pydantic import ConfigDict, TypeAdapter
-from sqlalchemy import Insert, Row, Table, Update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Executable, Insert, Row, Table, Update
+from sqlalchemy.exc import DBAPIError
 
 from carboy.daos.filters import filter_parameters, shape_of
 from carboy.daos.keyset import Key, Place, Slice, key_parameters
+from carboy.daos.limits import Limits
+from carboy.daos.refusals import Declared, Refusals
 from carboy.daos.searches import WINDOWS, index_parameters, text_parameters
 from carboy.daos.statements import Statements, possible_id, row_parameters
 from carboy.db import Database
-from carboy.db.failures import violated_columns
-from carboy.errors import ConflictError, NotFoundError, StaleVersionError
+from carboy.errors import NotFoundError, StaleVersionError
 from carboy.models.base import Base
 from carboy.schemas.base import Record, Versions
-from carboy.schemas.filters import Equal, Filter, Where
+from carboy.schemas.filters import Equal, Filter, Related, Where
 from carboy.schemas.text import fold
 
 T = TypeVar("T")
@@ -40,7 +41,10 @@ class Dao(Generic[RecordT]):
         folded: By field whose case makes no difference, the column of its case-folded spelling. It is filled here, and
             is what the field is compared by: databases disagree on what lower case is outside ASCII.
         folds: By such a field, what spells it so, where that is not `fold`.
-        conflicts: By column with a unique constraint, what to raise when a row has the value already.
+        conflicts: By what the database may refuse, what to raise: a column, a tuple of columns, or the name of a
+            constraint or unique index; for a deletion, the table whose rows refer to this one. Without it a reference
+            to nothing and a value that a column cannot hold are an `InvalidInputError`, a row that others refer to is
+            an `InUseError`, and a duplicate is a fault of ours, whose log names the constraint.
         sorts: By the names that lists can be sorted by besides ``id``, the columns, each the first of an index, in
             which the id follows if its values may be equal.
         searched: The columns in which lists look for text; they hold case-folded text. If all stand in the model's
@@ -52,7 +56,7 @@ class Dao(Generic[RecordT]):
     not_found: ClassVar[type[NotFoundError]]
     folded: ClassVar[Mapping[str, str]] = {}
     folds: ClassVar[Mapping[str, Callable[[str], str]]] = {}
-    conflicts: ClassVar[Mapping[str, type[ConflictError]]] = {}
+    conflicts: ClassVar[Declared] = {}
     sorts: ClassVar[Mapping[str, str]] = {}
     searched: ClassVar[Sequence[str]] = ()
 
@@ -139,6 +143,7 @@ class Dao(Generic[RecordT]):
 
         Raises:
             ConflictError: Another row has a value that must be unique; the class is the DAO's own.
+            InvalidInputError: The row refers to one that is not there, or a column cannot hold its value.
         """
         [record] = await self._write(self._prepared(self._statements.insert), stamped(self._complete(values)))
         return record
@@ -154,7 +159,7 @@ class Dao(Generic[RecordT]):
         Raises:
             NotFoundError: There is no such row.
             StaleVersionError: The row has another version.
-            ConflictError: As for `add`.
+            ConflictError, InvalidInputError: As for `add`.
         """
         if not values:
             return await self._unchanged(identity, versions)
@@ -174,9 +179,10 @@ class Dao(Generic[RecordT]):
         Raises:
             NotFoundError: There is no such row.
             StaleVersionError: The row has another version.
+            InUseError: Other rows refer to it, and must not be left without it.
         """
         statement = self._prepared(self._statements.delete, versions is not None)
-        if not await self._database.execute(statement, row_parameters(identity, versions), writes=True):
+        if not await self._change(statement, row_parameters(identity, versions), deleted=identity):
             await self._explain_miss(identity)
 
     async def _unchanged(self, identity: int, versions: Versions) -> RecordT:
@@ -215,13 +221,14 @@ class Dao(Generic[RecordT]):
 
     def _asked(self, where: Where) -> dict[Filter, object]:
         """Return what to compare columns with, for what fields shall be."""
-        pairs = (((Equal(one) if isinstance(one, str) else one), value) for one, value in where.items())
-        return {
-            replace(one, column=self.folded[one.column]) if one.column in self.folded else one: self._folded(
-                one.column, value
-            )
-            for one, value in pairs
-        }
+        asked: dict[Filter, object] = {}
+        for one, value in where.items():
+            field = Equal(one) if isinstance(one, str) else one
+            if field.column in self.folded and not isinstance(field, Related):
+                asked[replace(field, column=self.folded[field.column])] = self._folded(field.column, value)
+            else:
+                asked[field] = value
+        return asked
 
     def _folded(self, name: str, value: object) -> object:
         if isinstance(value, tuple):
@@ -233,14 +240,29 @@ class Dao(Generic[RecordT]):
         return index_parameters(search) if search is not None and is_indexed else {}
 
     async def _write(self, statement: Insert | Update, values: Mapping[str, object]) -> list[RecordT]:
+        return self._records(await self._change(statement, values))
+
+    async def _change(
+        self, statement: Executable, values: Mapping[str, object], *, deleted: int | None = None
+    ) -> Sequence[Row[Any]]:
+        """Run a statement that changes rows of this table; what the database refuses becomes an error for clients.
+
+        Args:
+            statement: The statement.
+            values: Its parameters.
+            deleted: The id of the row that it deletes.
+
+        Raises:
+            CarboyError: As `conflicts` says.
+        """
+        self._limits.require(values)
         try:
-            return self._records(await self._database.execute(statement, values, writes=True))
-        except IntegrityError as error:
-            violated = violated_columns(error, self._table)
-            for column, conflict in self.conflicts.items():
-                if column in violated:
-                    raise conflict from error
-            raise
+            return await self._database.execute(statement, values, writes=True)
+        except DBAPIError as error:
+            meaning = await self._refusals.explain(error, values, deleted)
+            if meaning is None:
+                raise
+            raise meaning from error
 
     @property
     def name(self) -> str:
@@ -254,6 +276,14 @@ class Dao(Generic[RecordT]):
     @cached_property
     def _statements(self) -> Statements:
         return Statements(self.model, tuple(self.record.model_fields), self.sorts, self.searched)
+
+    @cached_property
+    def _limits(self) -> Limits:
+        return Limits(self._table)
+
+    @cached_property
+    def _refusals(self) -> Refusals:
+        return Refusals(self._database, self._table, self.conflicts)
 
     def _records(self, rows: Sequence[Row[Any]]) -> list[RecordT]:
         # A quarter of what it costs to have the record read its fields from each row. What else is selected comes last.

@@ -17,7 +17,7 @@ from carboy.db import postgresql, sqlite
 from carboy.db.connection_cache import rows
 from carboy.db.engines import Engines
 from carboy.db.failures import ConnectionLostError, TransactionConflictError, is_lost, is_spoilt, translate
-from carboy.db.greenlets import Greenlets
+from carboy.db.greenlets import spawn
 from carboy.db.units import Unit, check_outcome, end, require_open
 from carboy.errors import DatabaseUnavailableError
 
@@ -46,7 +46,6 @@ class Database:
         self._engines = engines
         self._connections = engines.connections
         self._session_factory = session_factory
-        self._spawn = Greenlets().run
         self._current: ContextVar[Unit | None] = ContextVar("carboy_unit", default=None)
         for engine in {engines.reader.sync_engine, engines.writer.sync_engine}:
             event.listen(engine, "handle_error", self._on_error)
@@ -82,7 +81,7 @@ class Database:
         if unit.connection is None and not unit.writes:
             # It stands alone, so that its connection is the next one's at once.
             await self._connections.take_turn(writes=False)
-            return await self._spawn(self._connections.read, statement, parameters)
+            return await spawn(self._connections.read, statement, parameters)
         return await self._with_connection(unit, lambda connection: rows(connection.execute(statement, parameters)))
 
     async def session(self, *, writes: bool = False) -> AsyncSession:
@@ -189,7 +188,7 @@ class Database:
         check_outcome(unit)
         unit.is_committing = True
         async with unit.lock:
-            await self._spawn(partial(end, unit, self._connections, commits=True))
+            await spawn(partial(end, unit, self._connections, commits=True))
 
     async def _release(self, unit: Unit) -> None:
         """Give the unit's connection back, rolled back if it was not committed, whoever is cancelled meanwhile."""
@@ -201,7 +200,7 @@ class Database:
 
     async def _roll_back(self, unit: Unit) -> None:
         async with unit.lock:
-            await self._spawn(partial(end, unit, self._connections, commits=False))
+            await spawn(partial(end, unit, self._connections, commits=False))
 
     def _drop(self, unit: Unit) -> None:
         """Break off the connection of a unit that could not even be rolled back, as its event loop ends."""
@@ -232,7 +231,7 @@ class Database:
             require_open(unit)
             if unit.connection is None:
                 await self._connections.take_turn(writes=unit.writes)
-            result = await self._spawn(run)
+            result = await spawn(run)
         require_open(unit)
         return result
 

@@ -1,9 +1,8 @@
 """Finds out, without calling a provider, what type of object it gives, and whether that fits where it is passed."""
 
 import inspect
-import types
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
-from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints, is_typeddict
+from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints, is_typeddict
 
 from dependency_injector.providers import (
     AttributeGetter,
@@ -21,6 +20,7 @@ from dependency_injector.providers import (
     Resource,
 )
 
+from carboy.config.keys import options_of
 from carboy.di.paths import current
 
 ANYTHING = inspect.signature(lambda *_args, **_kwargs: None)
@@ -143,18 +143,8 @@ def accepts(annotation: Any, product: Any) -> bool:
 
     What cannot be told at run time, such as the types inside a generic, is let pass.
     """
-    wanted = options_of(annotation)
+    wanted = list(options_of(annotation))
     return all(any(_accepts(option, given) for option in wanted) for given in options_of(product))
-
-
-def options_of(annotation: Any) -> list[Any]:
-    """Return the members of a union, or the annotation itself if it is none, without metadata."""
-    origin = get_origin(annotation)
-    if origin is Annotated:
-        return options_of(get_args(annotation)[0])
-    if origin is Union or origin is types.UnionType:
-        return [option for member in get_args(annotation) for option in options_of(member)]
-    return [type(None) if annotation is None else annotation]
 
 
 def _accepts(annotation: Any, product: Any) -> bool:

@@ -4,7 +4,11 @@ from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import CheckConstraint, Column, Dialect, Table, Text, TypeDecorator, event
+from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.orm import MappedColumn, mapped_column
+
+QUOTE = DefaultDialect().identifier_preparer.quote
+"""Quotes the name of a column that is a word of SQL, as every database takes it."""
 
 ChoiceT = TypeVar("ChoiceT", bound=StrEnum)
 
@@ -27,7 +31,7 @@ class Choice(TypeDecorator[ChoiceT], Generic[ChoiceT]):
         return self.kind
 
     def load_dialect_impl(self, dialect: Dialect) -> Any:
-        return dialect.type_descriptor(Text(collation="C") if dialect.name == "postgresql" else Text())
+        return Text(collation="C") if dialect.name == "postgresql" else Text()
 
     def process_bind_param(self, value: ChoiceT | str | None, dialect: Dialect) -> str | None:  # noqa: ARG002 - its signature is SQLAlchemy's.
         return None if value is None else self.kind(value).value
@@ -54,7 +58,7 @@ def choice(kind: type[ChoiceT], **options: Any) -> MappedColumn[Any]:
 def check_of(column: Column[Any], kind: type[StrEnum]) -> str:
     """Return the SQL of the condition that a column has one of the values of an enum."""
     values = ", ".join("'" + member.value.replace("'", "''") + "'" for member in kind)
-    return f"{column.name} IN ({values})"
+    return f"{QUOTE(column.name)} IN ({values})"
 
 
 def _add_check(column: Column[Any], table: Table) -> None:

@@ -33,7 +33,7 @@ class Amount(TypeDecorator[Decimal]):
         self.scale = scale
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        return dialect.type_descriptor(BigInteger() if dialect.name == "sqlite" else Numeric(self.digits, self.scale))
+        return BigInteger() if dialect.name == "sqlite" else Numeric(self.digits, self.scale)
 
     def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> Any:
         if value is None:

@@ -14,6 +14,10 @@ MOMENT = re.compile(rf"{DATE.pattern}[Tt ][0-9].*", re.DOTALL)
 """The beginning of a moment. The library, which reads the rest, also takes numbers: seconds since 1970."""
 
 
+FIRST, LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+RANGE = "Must lie in the years 1 to 9999 in UTC."
+
+
 def _like_a_moment(value: object) -> object:
     if not isinstance(value, datetime) and not (isinstance(value, str) and MOMENT.fullmatch(value)):
         raise ValueError("must be a date, a time and a zone, such as 2026-11-25T14:30:00Z")
@@ -28,11 +32,21 @@ def _like_a_date(value: object) -> object:
     return value
 
 
-def _in_utc(moment: datetime) -> datetime:
+def is_in_range(moment: datetime) -> bool:
+    """Tell whether both databases can store a moment, and give it back in UTC.
+
+    asyncpg takes the first and the last one that Python has for PostgreSQL's infinities.
+    """
     try:
-        return moment.astimezone(UTC)
+        return FIRST < moment.astimezone(UTC) < LAST
     except OverflowError:
-        raise ValueError("must lie in the years 1 to 9999 in UTC") from None
+        return False
+
+
+def _in_utc(moment: datetime) -> datetime:
+    if not is_in_range(moment):
+        raise ValueError(RANGE)
+    return moment.astimezone(UTC)
 
 
 Moment = Annotated[

@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 import flask
 from flask.json.provider import DefaultJSONProvider
+from flask.sessions import NullSession, SecureCookieSession, SecureCookieSessionInterface
 from werkzeug.datastructures import Headers
 from werkzeug.exceptions import RequestEntityTooLarge, SecurityError
 from werkzeug.formparser import FormDataParser
@@ -141,10 +142,21 @@ def current_request() -> Request:
     return cast("Request", flask.request._get_current_object())  # type: ignore[attr-defined]  # noqa: SLF001 - werkzeug documents it.
 
 
+class SessionInterface(SecureCookieSessionInterface):
+    """Gives all requests of an application without a secret key one null session, as nothing can be written to it."""
+
+    def __init__(self) -> None:
+        self._null = NullSession()
+
+    def open_session(self, app: flask.Flask, request: flask.Request) -> SecureCookieSession | None:
+        return super().open_session(app, request) if app.secret_key else self._null
+
+
 class Application(flask.Flask):
     """Flask with `Request`, and with a shorter way to a route."""
 
     request_class = Request
+    session_interface = SessionInterface()
     json_provider_class = JsonProvider
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -15,7 +15,7 @@ from support.carboy_server import (
     migrated_copy,
     serve,
 )
-from support.requests import registration
+from support.users import registration
 
 REGISTER = {"method": "POST", "url": "/api/users"}
 

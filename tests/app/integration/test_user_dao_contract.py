@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import pytest
-from support.counting import CLIENTS, CountingService, user_row
+from support.counting import CLIENTS, CountingService
 from support.databases import Write
+from support.users import registration
 
 from app.users.daos import UserDao
 from app.users.errors import EmailTakenError, UsernameTakenError, UserNotFoundError
@@ -21,7 +22,7 @@ def users(contract_users: UserDao) -> UserDao:
 
 async def test_a_new_row_has_the_defaults_of_its_table(users: UserDao, write: Write) -> None:
     before = datetime.now(UTC)
-    user = await write(lambda: users.add(user_row("ada")))
+    user = await write(lambda: users.add(registration("ada")))
     after = datetime.now(UTC)
     assert (user.id, user.active, user.full_name, user.version) == (1, True, None, 1)
     for moment in (user.created_at, user.updated_at):
@@ -31,12 +32,12 @@ async def test_a_new_row_has_the_defaults_of_its_table(users: UserDao, write: Wr
 
 
 async def test_given_values_take_the_place_of_defaults(users: UserDao, write: Write) -> None:
-    user = await write(lambda: users.add(user_row("ada", active=False, full_name="Ada \U0001f469\u200d\U0001f4bb")))
+    user = await write(lambda: users.add(registration("ada", active=False, full_name="Ada \U0001f469\u200d\U0001f4bb")))
     assert (user.active, user.full_name) == (False, "Ada \U0001f469\u200d\U0001f4bb")
 
 
 async def test_an_update_counts_the_version_and_renews_one_timestamp(users: UserDao, write: Write) -> None:
-    user = await write(lambda: users.add(user_row("ada")))
+    user = await write(lambda: users.add(registration("ada")))
     changed = await write(lambda: users.update(user.id, {"full_name": "Ada"}))
     assert (changed.full_name, changed.version) == ("Ada", 2)
     assert changed.created_at == user.created_at
@@ -47,7 +48,7 @@ async def test_an_update_counts_the_version_and_renews_one_timestamp(users: User
 
 
 async def test_an_update_of_nothing_changes_nothing(users: UserDao, write: Write) -> None:
-    user = await write(lambda: users.add(user_row("ada")))
+    user = await write(lambda: users.add(registration("ada")))
     assert await write(lambda: users.update(user.id, {})) == user
     assert await write(lambda: users.update(user.id, {}, versions=frozenset({1, 7}))) == user
     with pytest.raises(StaleVersionError):
@@ -57,7 +58,7 @@ async def test_an_update_of_nothing_changes_nothing(users: UserDao, write: Write
 
 
 async def test_an_update_from_another_version_is_stale(users: UserDao, write: Write) -> None:
-    user = await write(lambda: users.add(user_row("ada")))
+    user = await write(lambda: users.add(registration("ada")))
     for version in (0, 2, 99):
         with pytest.raises(StaleVersionError):
             await write(partial(users.update, user.id, {"full_name": "x"}, versions=frozenset({version})))
@@ -66,7 +67,7 @@ async def test_an_update_from_another_version_is_stale(users: UserDao, write: Wr
 
 @pytest.mark.parametrize("identity", [0, -1, 2, 2**31, 2**63 - 1, 2**63, 2**70, -(2**63), -(2**63) - 1, -(2**70)])
 async def test_a_row_that_is_not_there_is_not_found(users: UserDao, write: Write, identity: int) -> None:
-    user = await write(lambda: users.add(user_row("ada")))
+    user = await write(lambda: users.add(registration("ada")))
     assert await write(lambda: users.find(identity)) is None
     for step in (
         lambda: users.get(identity),
@@ -86,7 +87,7 @@ async def test_rows_are_found_in_whatever_case(users: UserDao, write: Write) -> 
         assert await write(partial(users.get_by_username, name)) == user
     assert await write(lambda: users.get_by_email("ADA@a.org")) == user
     with pytest.raises(UsernameTakenError):
-        await write(lambda: users.add(user_row("eve") | {"username": "STRASSE", "username_key": "strasse"}))
+        await write(lambda: users.add(registration("eve") | {"username": "STRASSE", "username_key": "strasse"}))
     assert await write(lambda: users.find_by_email("")) is None
     with pytest.raises(UserNotFoundError):
         await write(lambda: users.get_by_username("bob"))
@@ -95,12 +96,12 @@ async def test_rows_are_found_in_whatever_case(users: UserDao, write: Write) -> 
 
 
 async def test_unique_values_are_unique_in_new_and_in_changed_rows(users: UserDao, write: Write) -> None:
-    ada = await write(lambda: users.add(user_row("ada")))
-    bob = await write(lambda: users.add(user_row("bob")))
+    ada = await write(lambda: users.add(registration("ada")))
+    bob = await write(lambda: users.add(registration("bob")))
     with pytest.raises(UsernameTakenError):
-        await write(lambda: users.add(user_row("eve", username_key="ada")))
+        await write(lambda: users.add(registration("eve", username_key="ada")))
     with pytest.raises(EmailTakenError):
-        await write(lambda: users.add(user_row("eve", email_key=ada.email)))
+        await write(lambda: users.add(registration("eve", email_key=ada.email)))
     with pytest.raises(UsernameTakenError):
         await write(lambda: users.update(bob.id, {"username_key": "ada"}))
     with pytest.raises(EmailTakenError):
@@ -111,19 +112,19 @@ async def test_unique_values_are_unique_in_new_and_in_changed_rows(users: UserDa
 
 
 async def test_the_id_of_a_deleted_row_is_not_given_again(users: UserDao, write: Write) -> None:
-    first = await write(lambda: users.add(user_row("ada")))
-    last = await write(lambda: users.add(user_row("bob")))
+    first = await write(lambda: users.add(registration("ada")))
+    last = await write(lambda: users.add(registration("bob")))
     await write(lambda: users.delete(last.id))
-    again = await write(lambda: users.add(user_row("bob")))
+    again = await write(lambda: users.add(registration("bob")))
     assert first.id < last.id < again.id
     with pytest.raises(UserNotFoundError):
         await write(lambda: users.get(last.id))
 
 
 async def test_a_column_that_does_not_exist_is_a_mistake(users: UserDao, write: Write) -> None:
-    user = await write(lambda: users.add(user_row("ada")))
+    user = await write(lambda: users.add(registration("ada")))
     with pytest.raises(KeyError, match="nickname"):
-        await write(lambda: users.add(user_row("bob", nickname="bo")))
+        await write(lambda: users.add(registration("bob", nickname="bo")))
     with pytest.raises(KeyError, match="nickname"):
         await write(lambda: users.update(user.id, {"nickname": "ad"}))
     with pytest.raises(KeyError, match="nickname"):
@@ -141,9 +142,9 @@ async def test_writers_at_the_same_time_lose_nothing(contract_database: Database
 
 
 async def test_of_several_violated_constraints_one_is_reported(users: UserDao, write: Write) -> None:
-    await write(lambda: users.add(user_row("ada")))
+    await write(lambda: users.add(registration("ada")))
     with pytest.raises((UsernameTakenError, EmailTakenError)):
-        await write(lambda: users.add(user_row("ada")))
+        await write(lambda: users.add(registration("ada")))
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import unicodedata
 
 import pytest
 from pydantic import MISSING, ValidationError
+from support.users import registration
 
 from app.users.errors import EmailTakenError, UsernameTakenError, UserNotFoundError
 from app.users.schemas import UserCreate, UserQuery, UserUpdate
@@ -20,7 +21,7 @@ def service(container: Container) -> UserService:
 
 
 def new(username: str, email: str = "", **more: object) -> UserCreate:
-    return UserCreate.model_validate({"username": username, "email": email or f"{username}@example.org"} | more)
+    return UserCreate(**registration(username, **({"email": email} if email else {}), **more))
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from typing import Any
 
 import httpx
 import pytest
+from support.users import registration
 
 from carboy.config import load_settings
 from carboy.config.settings import Settings
@@ -13,7 +14,7 @@ DEPLOYED = {
     "CARBOY_DATABASE__URL": "postgresql+asyncpg://carboy@db.internal/carboy",
     "CARBOY_SECURITY__SECRET_KEY": "Zq7-a-key-that-is-long-enough-for-all",
 }
-RIGHT = {"username": "Ada", "email": "ada@example.org"}
+RIGHT = registration("Ada", email="ada@example.org")
 JSON = {"Content-Type": "application/json"}
 
 

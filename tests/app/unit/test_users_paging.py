@@ -8,8 +8,7 @@ import httpx
 import pytest
 from itsdangerous import URLSafeSerializer
 from pydantic import SecretStr
-from support.counting import user_row
-from support.requests import registration
+from support.users import registration
 
 from app.users.daos import UserDao
 from app.users.schemas import UserRead
@@ -31,10 +30,7 @@ ALPHABET = string.ascii_letters + string.digits + "-_"
 
 
 async def fill(client: httpx.AsyncClient, count: int) -> list[dict[str, Any]]:
-    return [
-        (await client.post("/api/users", json={"username": f"u{n}", "email": f"u{n}@example.org"})).json()
-        for n in range(count)
-    ]
+    return [(await client.post("/api/users", json=registration(f"u{n}"))).json() for n in range(count)]
 
 
 async def test_an_empty_list_is_a_page(client: httpx.AsyncClient) -> None:
@@ -155,7 +151,7 @@ async def test_a_cursor_holds_for_one_installation_list_and_format() -> None:
     database = FakeDatabase()
     users = fake_of(UserDao)(database)
     for name in "ab":
-        await database.write(partial(users.add, user_row(name)))
+        await database.write(partial(users.add, registration(name)))
     one, other = (Cursors(SecretStr(letter * 32)) for letter in "ab")
     first = await database.read(lambda: one.page(users, PageQuery(limit=1)))
     query = PageQuery(cursor=first.next_cursor)

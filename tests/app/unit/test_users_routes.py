@@ -5,10 +5,11 @@ from typing import Any
 
 import httpx
 import pytest
+from support.users import registration
 
 from containers import Container
 
-ADA = {"username": "Ada", "email": "ada@example.org"}
+ADA = registration("Ada", email="ada@example.org")
 
 
 async def create(client: httpx.AsyncClient, **changes: Any) -> dict[str, Any]:

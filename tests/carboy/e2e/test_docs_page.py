@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, Response, expect, sync_playwright
 from support.carboy_server import HYPERCORN, PRODUCTION, CarboyServer, migrated_copy, serve
-from support.requests import registration
 from support.server import PATIENCE
+from support.users import registration
 
 PAGE = "/api/docs"
 DOCUMENT = "/api/openapi.json"

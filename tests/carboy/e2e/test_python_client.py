@@ -13,6 +13,7 @@ import httpx
 import pytest
 from support.carboy_server import HYPERCORN, PRODUCTION, PROJECT, SCRIPTS, migrated_copy, serve
 from support.server import PATIENCE
+from support.users import registration
 
 IF_MATCH = {"CARBOY_HTTP__REQUIRE_IF_MATCH": "true"}
 DOCUMENT = PROJECT / "docs" / "openapi.json"
@@ -44,7 +45,7 @@ class Api:
 
     def registration(self, **changes: Any) -> Any:
         name = f"py-{uuid.uuid4()}"
-        return self.models.UserCreate(**{"username": name, "email": f"{name}@example.org"} | changes)
+        return self.models.UserCreate(**registration(name) | changes)
 
     def created(self, **changes: Any) -> Any:
         answer = self.call("create_user", body=self.registration(**changes))

@@ -1,7 +1,7 @@
 """Compressed answers under the server that operators run."""
 
 from support.carboy_server import HYPERCORN, PRODUCTION, serve
-from support.requests import registration
+from support.users import registration
 
 
 def test_a_list_arrives_whole_in_each_coding(environment: dict[str, str]) -> None:

@@ -4,8 +4,8 @@ import asyncio
 
 import httpx
 from support.carboy_server import HYPERCORN, serve
-from support.requests import registration
 from support.server import NO_TLS
+from support.users import registration
 
 CLIENTS = 100
 PATIENT = {"CARBOY_DATABASE__ACQUIRE_TIMEOUT": "20"}

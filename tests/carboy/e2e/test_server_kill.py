@@ -8,7 +8,7 @@ from contextlib import closing
 
 import httpx
 from support.carboy_server import HYPERCORN, CarboyServer, database_file, serve, wait_for
-from support.requests import registration
+from support.users import registration
 
 KILLS = 3
 WRITERS = 4

@@ -8,7 +8,7 @@ from typing import IO
 
 import pytest
 from support.carboy_server import HYPERCORN, PRODUCTION, serve
-from support.requests import registration
+from support.users import registration
 
 
 @contextmanager

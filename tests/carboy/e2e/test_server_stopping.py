@@ -23,9 +23,9 @@ from support.carboy_server import (
     serve,
     wait_for,
 )
-from support.requests import registration
 from support.server import PATIENCE, read_to_end
 from support.sqlite_lock import write_lock
+from support.users import registration
 
 from carboy.config import Settings, load_settings
 

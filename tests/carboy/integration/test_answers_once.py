@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 from sqlalchemy import text
-from support.counting import user_row
 from support.idempotency import Process, assert_answered_once, processes, send
+from support.users import registration
 
 from app.users.daos import UserDao
 from carboy.db.failures import ConnectionLostError
@@ -53,7 +53,7 @@ class Slow:
         self.begun, self.may_go_on = asyncio.Event(), asyncio.Event()
 
     async def __call__(self) -> StoredAnswer:
-        user = await self._users.add(user_row(self._name))
+        user = await self._users.add(registration(self._name))
         self.begun.set()
         await self.may_go_on.wait()
         return StoredAnswer(status=201, body=user.model_dump_json(), headers={})

@@ -8,7 +8,8 @@ import httpx
 import pytest
 from sqlalchemy import text
 from support.databases import HURRIED, database_settings
-from support.requests import assert_unavailable, registration, timed
+from support.requests import assert_unavailable, timed
+from support.users import registration
 
 from carboy.config.settings import Settings
 from carboy.db import Database

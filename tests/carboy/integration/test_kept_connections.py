@@ -9,9 +9,10 @@ import pytest_asyncio
 from sqlalchemy import event, text
 from sqlalchemy.exc import DBAPIError, ResourceClosedError
 from sqlalchemy.ext.asyncio import AsyncSession
-from support.counting import CountingService, user_row
+from support.counting import CountingService
 from support.databases import database_settings
 from support.proxy import Proxy
+from support.users import registration
 
 from app.users.daos import UserDao
 from app.users.errors import UsernameTakenError, UserNotFoundError
@@ -133,7 +134,7 @@ async def test_statements_that_wait_in_a_unit_that_fails_are_not_run(small: Engi
     dao = UserDao(database)
 
     async def add_all() -> None:
-        await asyncio.gather(*(dao.add(user_row(name)) for name in ("ada", "bob", "eve")))
+        await asyncio.gather(*(dao.add(registration(name)) for name in ("ada", "bob", "eve")))
 
     with pytest.raises(UsernameTakenError):
         await database.write(add_all)

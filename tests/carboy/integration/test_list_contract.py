@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from pydantic import SecretStr
-from support.counting import user_row
 from support.databases import Write, database_settings, migrated, new_postgresql_database
+from support.users import registration
 
 from app.users.daos import UserDao
 from app.users.schemas import UserQuery, UserRead
@@ -87,7 +87,8 @@ async def fill(users: UserDao, write: Write) -> list[dict[str, Any]]:
     rows = []
     for number, name in enumerate(NAMES):
         moment = BEGINNING + timedelta(microseconds=number * 7 % len(NAMES) // 3)
-        row = user_row(name, email_key=f"{number * 4 % len(NAMES)}@a.org", created_at=moment, active=number % 3 != 0)
+        keys = {"username_key": name, "email_key": f"{number * 4 % len(NAMES)}@a.org"}
+        row = registration(name, created_at=moment, active=number % 3 != 0, **keys)
         row |= {"full_name": f"{name} {number}", "full_name_key": f"{name} {number}" if number % 2 else None}
         rows.append(row | {"id": (await write(partial(users.add, row))).id})
     return rows
@@ -162,7 +163,7 @@ async def test_filtered_pages_show_all_rows_that_match(users: UserDao, write: Wr
 @pytest.mark.parametrize("text", ["%", "_", "/", "\\", "'", "*", "?", "[", "%%", "a_", "/%"])
 async def test_a_search_takes_each_character_as_it_is(users: UserDao, write: Write, get: Get, text: str) -> None:
     for name in ("plain", f"x{text}y"):
-        await write(partial(users.add, user_row(name)))
+        await write(partial(users.add, registration(name)))
     assert ids(await get(search=text)) == [2]
 
 
@@ -193,7 +194,7 @@ async def test_rows_that_come_and_go_make_no_other_appear_twice_or_vanish(
             await write(partial(users.delete, leaving.pop()))
         moment = BEGINNING + timedelta(microseconds=chance.randrange(6))
         if number < 5:
-            await write(partial(users.add, user_row(f"{chance.random()}{number}", created_at=moment)))
+            await write(partial(users.add, registration(f"{chance.random()}{number}", created_at=moment)))
         cursor = page.previous_cursor if back else page.next_cursor
         if cursor is None:
             break
@@ -206,7 +207,7 @@ async def test_rows_that_come_and_go_make_no_other_appear_twice_or_vanish(
 
 async def test_a_row_that_is_renamed_moves_no_other(users: UserDao, write: Write, get: Get) -> None:
     for name in "abcdef":
-        await write(partial(users.add, user_row(name)))
+        await write(partial(users.add, registration(name)))
     first = await get(sort="username", limit=2)
     await write(lambda: users.update(2, {"username_key": "z"}))
     await write(lambda: users.update(5, {"username_key": "aa"}))
@@ -239,7 +240,7 @@ async def test_from_a_page_that_has_become_empty_a_way_leads_back(
 
 async def test_a_place_may_include_its_own_row(users: UserDao, write: Write) -> None:
     for name in "abcd":
-        await write(partial(users.add, user_row(name, created_at=BEGINNING)))
+        await write(partial(users.add, registration(name, created_at=BEGINNING)))
     for sort, key in (("id", (2,)), ("created", (BEGINNING, 2)), ("created,username", (BEGINNING, "b"))):
         for backward, inclusive, expected in [
             (False, False, [3, 4]),
@@ -254,7 +255,7 @@ async def test_a_place_may_include_its_own_row(users: UserDao, write: Write) -> 
 
 async def test_a_slice_of_nothing_has_no_edges(users: UserDao, write: Write) -> None:
     assert await write(lambda: users.page(limit=2)) == ([], (), (), False)
-    await write(lambda: users.add(user_row("ada")))
+    await write(lambda: users.add(registration("ada")))
     assert await write(lambda: users.page(limit=0)) == ([], (), (), True)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 from support.counting import CLIENTS, TIMES, CountingService, repeat
-from support.requests import registration
+from support.users import registration
 
 from carboy.errors import StaleVersionError
 

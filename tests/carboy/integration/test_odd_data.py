@@ -2,7 +2,7 @@
 
 import httpx
 import pytest
-from support.requests import registration
+from support.users import registration
 
 JSON = {"Content-Type": "application/json"}
 

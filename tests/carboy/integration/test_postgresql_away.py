@@ -7,7 +7,8 @@ import httpx
 import pytest
 from support.databases import HURRIED, database_settings
 from support.proxy import Proxy
-from support.requests import assert_unavailable, registration
+from support.requests import assert_unavailable
+from support.users import registration
 
 from carboy.config.settings import Settings
 from carboy.testing import override

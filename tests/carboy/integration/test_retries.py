@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from sqlalchemy import text
-from support.counting import CountingService, user_row
+from support.counting import CountingService
 from support.databases import database_settings
 from support.proxy import Proxy
+from support.users import registration
 
 from app.users.daos import UserDao
 from carboy.db import Database, create_engines, create_session_factory, database
@@ -79,7 +80,7 @@ async def test_a_conflict_is_tried_again_even_if_the_service_caught_it(
     async def work() -> None:
         nonlocal attempts
         attempts += 1
-        await users.add(user_row("ada"))
+        await users.add(registration("ada"))
         if attempts < 3:
             try:
                 await raising(postgresql, sqlstate)()
@@ -132,7 +133,7 @@ async def test_a_conflict_at_the_commit_is_tried_again(
         nonlocal attempts
         attempts += 1
         session = await postgresql.session()
-        await users.add(user_row("ada"))
+        await users.add(registration("ada"))
         if attempts == 1:
             # A deferred trigger runs within the commit, where serialization failures may come too.
             await session.execute(
@@ -162,10 +163,10 @@ async def test_a_connection_that_is_lost_before_the_commit_is_replaced_and_all_i
     async def work() -> None:
         nonlocal attempts
         attempts += 1
-        await users.add(user_row("ada"))
+        await users.add(registration("ada"))
         if attempts == 1:
             proxy.cut()
-        await users.add(user_row("bob"))
+        await users.add(registration("bob"))
 
     await postgresql.write(work)
     assert attempts == 2

@@ -14,7 +14,8 @@ import httpx
 import pytest
 from sqlalchemy import make_url, text
 from support.databases import HURRIED, database_settings
-from support.requests import assert_unavailable, registration
+from support.requests import assert_unavailable
+from support.users import registration
 
 from carboy.config.settings import Settings
 from carboy.db import create_engines

@@ -28,8 +28,8 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.util import await_only
-from support.counting import user_row
 from support.databases import Trips
+from support.users import registration
 
 from app.users.models import User
 from carboy.db.sqlite_connection import AdaptedConnection, OneHopConnection
@@ -152,7 +152,7 @@ async def test_what_is_rolled_back_is_gone_and_the_rest_stays(engine: AsyncEngin
 
 async def test_a_session_works_with_entities(engine: AsyncEngine) -> None:
     async with AsyncSession(engine, expire_on_commit=False) as session:
-        user = User(**user_row("ada"))
+        user = User(**registration("ada", username_key="ada", email_key="ada@example.org"))
         session.add(user)
         await session.commit()
         await session.refresh(user)

@@ -9,9 +9,10 @@ import pytest
 import pytest_asyncio
 from sqlalchemy import event
 from sqlalchemy.exc import IntegrityError
-from support.counting import CountingService, user_row
+from support.counting import CountingService
 from support.databases import database_settings
 from support.proxy import Proxy
+from support.users import registration
 
 from app.users.daos import UserDao
 from app.users.errors import UserNotFoundError
@@ -111,7 +112,7 @@ async def test_a_write_to_sqlite_locks_before_it_reads(traced: tuple[CountingSer
 
 
 async def test_an_error_names_the_statement_and_not_what_people_sent(service: CountingService) -> None:
-    row = user_row("ada", full_name="secret", created_at=None)
+    row = registration("ada", full_name="secret", created_at=None)
     with pytest.raises(IntegrityError) as raised:
         await service.unit_of_work.write(lambda: service.users.add(row))
     assert "INSERT INTO users" in str(raised.value)

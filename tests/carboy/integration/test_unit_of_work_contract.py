@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy.exc import IntegrityError
-from support.counting import user_row
+from support.users import registration
 
 from app.users.daos import UserDao
 from app.users.errors import UsernameTakenError, UserNotFoundError
@@ -38,7 +38,7 @@ class Accounts(Service):
     @transactional
     async def add(self, name: str, *, full_name: str | None = None) -> UserRead:
         """Add a user."""
-        return await self.users.add(user_row(name, full_name=full_name))
+        return await self.users.add(registration(name, full_name=full_name))
 
     @read_only
     async def names(self) -> list[str]:
@@ -63,7 +63,9 @@ def catching(error: type[Exception], step: Callable[[], Awaitable[Any]]) -> Call
 
 
 async def test_what_a_call_wrote_is_there_after_it(accounts: Accounts) -> None:
-    await accounts.write(lambda: accounts.users.add(user_row("ada")), lambda: accounts.users.add(user_row("bob")))
+    await accounts.write(
+        lambda: accounts.users.add(registration("ada")), lambda: accounts.users.add(registration("bob"))
+    )
     assert await accounts.names() == ["ada", "bob"]
 
 
@@ -71,7 +73,7 @@ async def test_an_exception_takes_back_all_that_the_call_wrote(accounts: Account
     await accounts.add("ada")
     with pytest.raises(LookupError):
         await accounts.write(
-            lambda: accounts.users.add(user_row("bob")),
+            lambda: accounts.users.add(registration("bob")),
             lambda: accounts.users.update(1, {"full_name": "changed"}),
             lambda: accounts.users.delete(1),
             fail,
@@ -87,7 +89,7 @@ async def test_cancelling_a_call_takes_back_what_it_wrote(accounts: Accounts) ->
         reached.set()
         await asyncio.Event().wait()
 
-    task = asyncio.create_task(accounts.write(lambda: accounts.users.add(user_row("ada")), stop_here))
+    task = asyncio.create_task(accounts.write(lambda: accounts.users.add(registration("ada")), stop_here))
     await reached.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -106,12 +108,12 @@ async def test_a_nested_call_joins_and_is_taken_back_with_the_outer(accounts: Ac
 
 
 async def test_a_nested_call_sees_what_the_outer_wrote(accounts: Accounts) -> None:
-    seen = await accounts.write(lambda: accounts.users.add(user_row("ada")), accounts.names)
+    seen = await accounts.write(lambda: accounts.users.add(registration("ada")), accounts.names)
     assert seen == ["ada"]
 
 
 async def test_an_outer_call_that_catches_the_failure_of_a_nested_one_keeps_nothing(accounts: Accounts) -> None:
-    nested = catching(LookupError, lambda: accounts.write(lambda: accounts.users.add(user_row("bob")), fail))
+    nested = catching(LookupError, lambda: accounts.write(lambda: accounts.users.add(registration("bob")), fail))
     with pytest.raises(TransactionAbortedError) as raised:
         await accounts.write(lambda: accounts.add("ada"), nested, lambda: accounts.add("eve"))
     assert isinstance(raised.value.__cause__, LookupError)
@@ -120,16 +122,16 @@ async def test_an_outer_call_that_catches_the_failure_of_a_nested_one_keeps_noth
 
 async def test_a_caught_error_of_the_database_takes_back_the_whole_call(accounts: Accounts) -> None:
     await accounts.add("ada")
-    again = catching(UsernameTakenError, lambda: accounts.users.add(user_row("ada", email_key="other")))
+    again = catching(UsernameTakenError, lambda: accounts.users.add(registration("ada", email_key="other")))
     with pytest.raises(TransactionAbortedError):
-        await accounts.write(lambda: accounts.users.add(user_row("bob")), again)
+        await accounts.write(lambda: accounts.users.add(registration("bob")), again)
     assert await accounts.names() == ["ada"]
 
 
 async def test_a_missing_value_takes_back_the_whole_call(accounts: Accounts) -> None:
-    incomplete = catching(IntegrityError, lambda: accounts.users.add(user_row("eve", email=None)))
+    incomplete = catching(IntegrityError, lambda: accounts.users.add(registration("eve", email=None)))
     with pytest.raises(TransactionAbortedError):
-        await accounts.write(lambda: accounts.users.add(user_row("bob")), incomplete)
+        await accounts.write(lambda: accounts.users.add(registration("bob")), incomplete)
     assert await accounts.names() == []
 
 
@@ -140,14 +142,14 @@ async def test_a_caught_error_that_is_no_failure_of_the_database_changes_nothing
         StaleVersionError, lambda: accounts.users.update(1, {"full_name": "late"}, versions=frozenset({7}))
     )
     nested_read = catching(UserNotFoundError, lambda: accounts.read(lambda: accounts.users.get(99)))
-    await accounts.write(missing, stale, nested_read, lambda: accounts.users.add(user_row("bob")))
+    await accounts.write(missing, stale, nested_read, lambda: accounts.users.add(registration("bob")))
     assert await accounts.names() == ["ada", "bob"]
 
 
 async def test_a_unit_that_only_reads_refuses_to_write(accounts: Accounts) -> None:
     user = await accounts.add("ada")
     for step in (
-        lambda: accounts.users.add(user_row("bob")),
+        lambda: accounts.users.add(registration("bob")),
         lambda: accounts.users.update(user.id, {"full_name": "changed"}),
         lambda: accounts.users.delete(user.id),
         lambda: accounts.add("bob"),
@@ -164,7 +166,7 @@ async def test_a_dao_outside_a_unit_fails_loudly(contract_users: UserDao) -> Non
         contract_users.find(0),
         contract_users.find_by_email("a"),
         contract_users.page(limit=1),
-        contract_users.add(user_row()),
+        contract_users.add(registration()),
         contract_users.update(1, {"full_name": "x"}),
         contract_users.delete(1),
     ):
@@ -177,7 +179,7 @@ async def test_a_task_that_outlives_its_unit_fails_loudly(accounts: Accounts) ->
 
     async def late() -> UserRead:
         await over.wait()
-        return await accounts.users.add(user_row("late"))
+        return await accounts.users.add(registration("late"))
 
     async def leave_behind() -> asyncio.Task[UserRead]:
         return asyncio.create_task(late())
@@ -212,7 +214,7 @@ async def test_nobody_sees_what_is_not_committed(accounts: Accounts) -> None:
         written.set()
         await looked.wait()
 
-    task = asyncio.create_task(accounts.write(lambda: accounts.users.add(user_row("ada")), pause))
+    task = asyncio.create_task(accounts.write(lambda: accounts.users.add(registration("ada")), pause))
     await written.wait()
     seen = await accounts.names()
     looked.set()

@@ -3,7 +3,7 @@
 import httpx
 import pytest
 from dependency_injector import providers
-from support.requests import registration
+from support.users import registration
 
 from carboy.config.settings import Settings
 from containers import Container

@@ -4,7 +4,7 @@ import asyncio
 
 import httpx
 import pytest
-from support.requests import registration
+from support.users import registration
 
 KEY = "8e03978e-40d5-43e8-bc93-6894a57f9324"
 

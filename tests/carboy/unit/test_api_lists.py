@@ -7,7 +7,7 @@ import httpx
 import pytest
 from flask import Flask
 from support.asgi import ask
-from support.requests import registration
+from support.users import registration
 
 from carboy.server import create_asgi
 from containers import Container

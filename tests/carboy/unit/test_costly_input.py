@@ -9,6 +9,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from pydantic import Field
 from support.hostile import HOSTILE, many
+from support.users import registration
 
 from carboy.api import ApiBlueprint
 from carboy.health.schemas import HealthReport
@@ -153,7 +154,7 @@ def test_the_length_of_a_problem_is_bounded_whatever_was_sent(lists: FlaskClient
 
 
 async def test_a_header_that_is_too_long_to_be_read_is_not_read(client: httpx.AsyncClient) -> None:
-    await client.post("/api/users", json={"username": "ada", "email": "ada@example.org"})
+    await client.post("/api/users", json=registration("ada"))
     accept = ",".join(f"a/{number}" for number in range(5000))
     assert (await client.get("/api/users", headers={"Accept": accept[:900]})).status_code == 406
     assert (await client.get("/api/users", headers={"Accept": accept})).status_code == 200
@@ -166,7 +167,7 @@ async def test_a_header_that_is_too_long_to_be_read_is_not_read(client: httpx.As
 
 async def test_links_do_not_repeat_a_query_of_any_length(client: httpx.AsyncClient) -> None:
     for name in ("ada", "grace"):
-        await client.post("/api/users", json={"username": name, "email": f"{name}@example.org"})
+        await client.post("/api/users", json=registration(name))
     for zeros, linked in ((100, True), (60_000, False)):
         answer = await client.get(f"/api/users?limit={'0' * zeros}1")
         assert (answer.status_code, "Link" in answer.headers) == (200, linked)

@@ -4,31 +4,31 @@ import asyncio
 import gc
 from contextvars import copy_context
 
-from greenlet import greenlet
 from sqlalchemy.util import await_only
 
-from carboy.bridge import greenlets
-from carboy.db import greenlets as db
+from carboy.bridge.greenlets import BridgeGreenlet, await_here, greenlets
+from carboy.db.greenlets import DatabaseGreenlet, spawn
+from carboy.greenlets import MOST_IDLE, PooledGreenlet
+
+CROWD = 3 * MOST_IDLE
 
 
-def living(kind: type[greenlet]) -> int:
+def living(kind: type[PooledGreenlet]) -> int:
     gc.collect()
     return sum(isinstance(found, kind) for found in gc.get_objects())
 
 
-async def test_no_more_greenlets_are_left_after_a_crowd_than_are_kept() -> None:
-    pool, crowd = greenlets.Greenlets(), 3 * greenlets.MOST_IDLE
-    before = living(greenlets.BridgeGreenlet)
+async def test_a_crowd_of_requests_leaves_no_more_greenlets_than_are_kept() -> None:
+    before = living(BridgeGreenlet)
     for _ in range(3):
-        everybody = asyncio.Barrier(crowd)
-        await asyncio.gather(*(pool.run(copy_context(), greenlets.await_here, everybody.wait()) for _ in range(crowd)))
-    assert living(greenlets.BridgeGreenlet) <= before + greenlets.MOST_IDLE
+        everybody = asyncio.Barrier(CROWD)
+        await asyncio.gather(*(greenlets.run(copy_context(), await_here, everybody.wait()) for _ in range(CROWD)))
+    assert 0 < living(BridgeGreenlet) <= before + MOST_IDLE
 
 
 async def test_a_crowd_of_database_calls_leaves_no_more_greenlets_than_are_kept() -> None:
-    pool, crowd = db.Greenlets(), 3 * db.MOST_IDLE
-    before = living(db.DatabaseGreenlet)
+    before = living(DatabaseGreenlet)
     for _ in range(3):
-        everybody = asyncio.Barrier(crowd)
-        await asyncio.gather(*(pool.run(await_only, everybody.wait()) for _ in range(crowd)))
-    assert living(db.DatabaseGreenlet) <= before + db.MOST_IDLE
+        everybody = asyncio.Barrier(CROWD)
+        await asyncio.gather(*(spawn(await_only, everybody.wait()) for _ in range(CROWD)))
+    assert 0 < living(DatabaseGreenlet) <= before + MOST_IDLE

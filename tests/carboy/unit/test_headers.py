@@ -3,10 +3,11 @@
 import httpx
 import pytest
 from flask import Flask, Response
+from support.users import registration
 
 from carboy.web.headers import DEFAULTS
 
-USER = {"username": "ada", "email": "ada@example.org"}
+USER = registration("ada")
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from support.users import registration
 
 from app.users.errors import EmailTakenError
 from app.users.schemas import UserCreate
@@ -41,7 +42,7 @@ class Creation:
     async def __call__(self) -> StoredAnswer:
         self.times += 1
         name = f"user{self.times}"
-        user = await self.users.create_user(UserCreate(username=name, email=f"{name}@example.org"))
+        user = await self.users.create_user(UserCreate(**registration(name)))
         return StoredAnswer(status=201, body=user.model_dump_json(), headers={"Location": f"/api/users/{user.id}"})
 
 

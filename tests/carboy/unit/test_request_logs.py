@@ -15,6 +15,7 @@ import structlog
 from dependency_injector import providers
 from flask import Flask
 from support.asgi import Conversation, http_scope, within
+from support.users import registration
 
 from app.users.services import UserService
 from carboy.config.settings import LoggingSettings, Settings
@@ -216,7 +217,7 @@ async def test_neither_body_nor_query_nor_headers_are_logged(client: httpx.Async
 async def test_a_record_that_does_not_validate_is_logged_without_its_values(
     client: httpx.AsyncClient, container: Container, lines: Lines
 ) -> None:
-    await client.post("/api/users", json={"username": "ada", "email": "ada@example.org"})
+    await client.post("/api/users", json=registration("ada"))
     database: Any = container.database()
     database.rows("users")[1]["email"] = {"not": SECRET}
     lines()

@@ -184,3 +184,31 @@ def test_json_that_is_nested_too_deeply_is_a_bad_request_also_in_flasks_own_read
 
     answer = app.test_client().post("/", data="[" * 100_000, content_type="application/json")
     assert answer.status_code == 400
+
+
+def test_without_a_secret_key_a_session_is_empty_and_refuses_to_be_written() -> None:
+    app = Application("shop")
+    with app.test_request_context("/"):
+        assert dict(flask.session) == {}
+        with pytest.raises(RuntimeError, match="no secret key"):
+            flask.session["user"] = 7
+    with app.test_request_context("/"):
+        assert dict(flask.session) == {}
+
+
+def test_with_a_secret_key_each_client_has_its_own_session() -> None:
+    app = Application("shop")
+    app.secret_key = "as long as it has to be"
+
+    @app.get("/<name>")
+    def remember(name: str) -> str:
+        before = flask.session.get("name", "nobody")
+        flask.session["name"] = name
+        return str(before)
+
+    ada, bob = app.test_client(), app.test_client()
+    assert [client.get(f"/{name}").text for client, name in ((ada, "ada"), (bob, "bob"), (ada, "eve"))] == [
+        "nobody",
+        "nobody",
+        "ada",
+    ]

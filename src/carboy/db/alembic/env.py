@@ -3,17 +3,19 @@
 from typing import Any, Literal
 
 from alembic import context
+from alembic.autogenerate.api import AutogenContext
 
 from carboy.models import Base
 from carboy.models.choices import Choice
 from carboy.models.moments import UtcDateTime
 from carboy.models.numbers import Amount
 from carboy.models.search import index_name
+from carboy.models.structured import JsonDocument
 
 attributes = context.config.attributes
 
 
-def _render(kind: str, item: Any, _context: object) -> str | Literal[False]:
+def _render(kind: str, item: Any, autogenerate: AutogenContext) -> str | Literal[False]:
     """Spell a type of ours as the one below it: migrations are history and must not change when models do."""
     if kind == "type" and isinstance(item, UtcDateTime):
         return "sa.DateTime(timezone=True)"
@@ -21,6 +23,9 @@ def _render(kind: str, item: Any, _context: object) -> str | Literal[False]:
         return f'sa.Numeric({item.digits}, {item.scale}).with_variant(sa.BigInteger(), "sqlite")'
     if kind == "type" and isinstance(item, Choice):
         return 'sa.Text().with_variant(sa.Text(collation="C"), "postgresql")'
+    if kind == "type" and isinstance(item, JsonDocument):
+        autogenerate.imports.add("from sqlalchemy.dialects import postgresql")
+        return 'sa.JSON().with_variant(postgresql.JSONB(), "postgresql")'
     return False
 
 
