@@ -2,30 +2,33 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from functools import cached_property, lru_cache
 from typing import Any, ClassVar, Generic, NoReturn, TypeVar, cast
 
-from pydantic import ConfigDict, TypeAdapter
-from sqlalchemy import Executable, Insert, Row, Table, Update
+from sqlalchemy import Executable, Row, Table
 from sqlalchemy.exc import DBAPIError
 
 from carboy.daos.filters import filter_parameters, shape_of
 from carboy.daos.keyset import Key, Place, Slice, key_parameters
 from carboy.daos.limits import Limits
+from carboy.daos.reading import Reading
 from carboy.daos.refusals import Declared, Refusals
+from carboy.daos.related import Related
 from carboy.daos.searches import WINDOWS, index_parameters, text_parameters
-from carboy.daos.statements import Statements, possible_id, row_parameters
+from carboy.daos.statements import Statements, possible_id, row_parameters, stamped
 from carboy.db import Database
+from carboy.db.failures import TransactionConflictError
 from carboy.errors import NotFoundError, StaleVersionError
 from carboy.models.base import Base
+from carboy.schemas import filters
 from carboy.schemas.base import Record, Versions
-from carboy.schemas.filters import Equal, Filter, Related, Where
+from carboy.schemas.filters import Equal, Filter, Where
 from carboy.schemas.text import fold
 
 T = TypeVar("T")
 RecordT = TypeVar("RecordT", bound=Record)
 NOTHING: Mapping[str, object] = {}
+OtherT = TypeVar("OtherT", bound=Record)
 
 
 class Dao(Generic[RecordT]):
@@ -49,6 +52,7 @@ class Dao(Generic[RecordT]):
             which the id follows if its values may be equal.
         searched: The columns in which lists look for text; they hold case-folded text. If all stand in the model's
             ``__search__``, its search index is used.
+        touches: The relationships to rows that show this one's values: a change here counts their versions up.
     """
 
     model: ClassVar[type[Base]]
@@ -59,6 +63,7 @@ class Dao(Generic[RecordT]):
     conflicts: ClassVar[Declared] = {}
     sorts: ClassVar[Mapping[str, str]] = {}
     searched: ClassVar[Sequence[str]] = ()
+    touches: ClassVar[Sequence[str]] = ()
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -76,6 +81,13 @@ class Dao(Generic[RecordT]):
 
     async def find(self, identity: int) -> RecordT | None:
         return await self._find_by(id=possible_id(identity))
+
+    async def find_as(self, record: type[OtherT], **equal: object) -> OtherT | None:
+        """Return the row in which these fields have these values as another record, such as one with a secret column.
+
+        As for any look-up, the values must be unique together.
+        """
+        return cast("OtherT | None", await self._find_by(record, **equal))
 
     async def page(
         self,
@@ -118,7 +130,7 @@ class Dao(Generic[RecordT]):
         near = rows[:limit][::-1] if place is not None and place.backward else rows[:limit]
         positions = self._prepared(statements.positions, sort)
         first, last = (tuple(row[at] for at in positions) for row in (near[0], near[-1])) if near else ((), ())
-        return Slice(self._records(near), first, last, more=len(rows) > limit)
+        return Slice(await self._reading.records(self._database, near), first, last, more=len(rows) > limit)
 
     async def count(self, *, search: str | None = None, where: Where = NOTHING) -> int:
         """Return the number of rows that `page` would go through."""
@@ -139,21 +151,47 @@ class Dao(Generic[RecordT]):
         return key
 
     async def add(self, values: Mapping[str, object]) -> RecordT:
-        """Insert a row and return it.
+        """Insert a row, with what is in its collections, and return it.
 
         Raises:
+            InvalidInputError: A collection has an id that is none of a row which it could have.
             ConflictError: Another row has a value that must be unique; the class is the DAO's own.
             InvalidInputError: The row refers to one that is not there, or a column cannot hold its value.
         """
-        [record] = await self._write(self._prepared(self._statements.insert), stamped(self._complete(values)))
-        return record
+        own, related = self._related.divide(values)
+        rows = await self._change(self._prepared(self._statements.insert), stamped(self._complete(own)))
+        if related or self.touches:
+            await self._related.save(self._database, rows[0].id, related, is_new=True)
+            await self._related.touch(self._database, rows[0].id)
+        return (await self._reading.records(self._database, rows))[0]
+
+    async def get_or_add(self, **equal: object) -> RecordT:
+        """Return the row in which these fields have these values; it is inserted if it is not there.
+
+        One of the values must be unique, or all of them together. Of many who do this at once one inserts the row, and
+        all get it.
+
+        Raises:
+            TransactionConflictError: Another row keeps it from being inserted, in every attempt of the unit.
+        """
+        found = await self._find_by(**equal)
+        if found is None:
+            rows = await self._change(
+                self._prepared(self._statements.insert_unless_there), stamped(self._complete(equal))
+            )
+            if rows and self.touches:
+                await self._related.touch(self._database, rows[0].id)
+            found = await self._find_by(**equal)
+        if found is None:
+            raise TransactionConflictError
+        return found
 
     async def update(self, identity: int, values: Mapping[str, object], *, versions: Versions = None) -> RecordT:
-        """Change some columns of a row, count its version up, and return it; without any column nothing is changed.
+        """Change some columns of a row, count its version up, and return it; without any value nothing is changed.
 
         Args:
             identity: The row's id.
-            values: The new values by column.
+            values: The new values by column, and of a collection what it shall have: see docs/relations.md.
             versions: Those that the new values may have been worked out from; None if they depend on nothing.
 
         Raises:
@@ -164,10 +202,16 @@ class Dao(Generic[RecordT]):
         if not values:
             return await self._unchanged(identity, versions)
         statement = self._prepared(self._statements.update, versions is not None)
-        changed = await self._write(statement, {**self._complete(values), **row_parameters(identity, versions)})
-        if not changed:
+        own, related = self._related.divide(values)
+        if self.touches:
+            await self._related.touch(self._database, identity)
+        rows = await self._change(statement, {**self._complete(own), **row_parameters(identity, versions)})
+        if not rows:
             await self._explain_miss(identity)
-        return changed[0]
+        if related or self.touches:
+            await self._related.save(self._database, identity, related, is_new=False)
+            await self._related.touch(self._database, identity, only_by=own)
+        return (await self._reading.records(self._database, rows))[0]
 
     async def delete(self, identity: int, *, versions: Versions = None) -> None:
         """Delete a row.
@@ -181,6 +225,8 @@ class Dao(Generic[RecordT]):
             StaleVersionError: The row has another version.
             InUseError: Other rows refer to it, and must not be left without it.
         """
+        if self.touches:
+            await self._related.touch(self._database, identity)
         statement = self._prepared(self._statements.delete, versions is not None)
         if not await self._change(statement, row_parameters(identity, versions), deleted=identity):
             await self._explain_miss(identity)
@@ -196,14 +242,19 @@ class Dao(Generic[RecordT]):
         await self.get(identity)
         raise StaleVersionError
 
-    async def _find_by(self, **equal: object) -> RecordT | None:
+    async def _find_by(self, record: type[Record] | None = None, /, **equal: object) -> RecordT | None:
         """Return the row in which these fields have these values; they must be unique together.
 
         Within a transaction the row is locked until its end, so that what is worked out from it is not overtaken.
         """
+        reading, statements = self._reading, self._statements
+        if record is not None:
+            reading = self._prepared(Reading, self.model, record)
+            statements = self._prepared(replace, statements, names=reading.names)
         asked = self._asked(equal)
-        statement = self._prepared(self._statements.one, shape_of(asked), self._database.is_writing)
-        records = self._records(await self._database.execute(statement, filter_parameters(asked)))
+        statement = self._prepared(statements.one, shape_of(asked), self._database.is_writing)
+        rows = await self._database.execute(statement, filter_parameters(asked))
+        records = await reading.records(self._database, rows)
         return records[0] if records else None
 
     def _found(self, record: RecordT | None) -> RecordT:
@@ -224,7 +275,7 @@ class Dao(Generic[RecordT]):
         asked: dict[Filter, object] = {}
         for one, value in where.items():
             field = Equal(one) if isinstance(one, str) else one
-            if field.column in self.folded and not isinstance(field, Related):
+            if field.column in self.folded and not isinstance(field, filters.Related):
                 asked[replace(field, column=self.folded[field.column])] = self._folded(field.column, value)
             else:
                 asked[field] = value
@@ -238,9 +289,6 @@ class Dao(Generic[RecordT]):
     def _index_parameters(self, search: str | None) -> dict[str, object]:
         is_indexed = bool(self.searched) and {*self.searched} <= {*self.model.__search__}
         return index_parameters(search) if search is not None and is_indexed else {}
-
-    async def _write(self, statement: Insert | Update, values: Mapping[str, object]) -> list[RecordT]:
-        return self._records(await self._change(statement, values))
 
     async def _change(
         self, statement: Executable, values: Mapping[str, object], *, deleted: int | None = None
@@ -275,7 +323,7 @@ class Dao(Generic[RecordT]):
 
     @cached_property
     def _statements(self) -> Statements:
-        return Statements(self.model, tuple(self.record.model_fields), self.sorts, self.searched)
+        return Statements(self.model, self._reading.names, self.sorts, self.searched)
 
     @cached_property
     def _limits(self) -> Limits:
@@ -285,21 +333,14 @@ class Dao(Generic[RecordT]):
     def _refusals(self) -> Refusals:
         return Refusals(self._database, self._table, self.conflicts)
 
-    def _records(self, rows: Sequence[Row[Any]]) -> list[RecordT]:
-        # A quarter of what it costs to have the record read its fields from each row. What else is selected comes last.
-        names = self._statements.names
-        return self._adapter.validate_python([dict(zip(names, row, strict=False)) for row in rows])
+    @cached_property
+    def _reading(self) -> Reading[RecordT]:
+        return Reading(self.model, self.record)
 
     @cached_property
-    def _adapter(self) -> TypeAdapter[list[RecordT]]:
-        return TypeAdapter(list[self.record], config=ConfigDict(hide_input_in_errors=True))  # type: ignore[name-defined]
+    def _related(self) -> Related:
+        return Related(self.model, self.touches, self.conflicts)
 
 
-def _build(builder: Callable[..., T], *shape: object) -> T:
-    return builder(*shape)
-
-
-def stamped(values: Mapping[str, object]) -> Mapping[str, object]:
-    """Return the values of a new row with its two timestamps, which are the same moment."""
-    now = datetime.now(UTC)
-    return {"created_at": now, "updated_at": now, **values}
+def _build(builder: Callable[..., T], *shape: object, **options: object) -> T:
+    return builder(*shape, **options)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
@@ -10,6 +10,8 @@ from pydantic import AwareDatetime, ConfigDict, TypeAdapter
 from sqlalchemy import (
     Column,
     ColumnElement,
+    Delete,
+    Executable,
     Insert,
     Select,
     Table,
@@ -23,14 +25,15 @@ from sqlalchemy import (
     select,
     update,
 )
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import aliased
-from sqlalchemy.sql.dml import ReturningDelete
 
 from carboy.daos.filters import Shape, conditions
 from carboy.daos.keyset import Direction, Key, Term, nearest, order_in, order_of, paged
 from carboy.daos.searches import has_text
 from carboy.models.base import MAX_ID, MAX_VERSION, Base
 from carboy.models.search import may_match
+from carboy.models.soft_deletion import is_soft_deleted, living
 from carboy.schemas.base import Versions
 
 
@@ -68,7 +71,7 @@ class Statements:
     def page_nearby(self, shape: Shape, patterns: int, sort: str, direction: Direction | None) -> Select[Any]:
         """Read the next `row_window` rows in order, and return those that match: the page, of what is not rare."""
         order = self._order(sort)
-        rows = paged(select(self.table), order, direction, "row_window").subquery()
+        rows = paged(select(self.table).where(*living(self.table)), order, direction, "row_window").subquery()
         wanted = select(*(rows.c[name] for name in self._listed_names(sort)))
         wanted = wanted.where(has_text([rows.c[name] for name in self.searched], patterns))
         wanted = wanted.where(*conditions(shape, aliased(self.model, rows), rows.c))
@@ -98,13 +101,16 @@ class Statements:
     def insert(self) -> Insert:
         return insert(self.table).returning(*self._columns())
 
+    def insert_unless_there(self) -> Insert:
+        return insert_unless_there(self.table).returning(*self._columns())
+
     def update(self, checks_version: bool) -> Update:
         statement = update(self.table).where(*self._row_is(checks_version))
         # What else is set follows from the parameters.
         return statement.values(version=self.table.c.version + 1).returning(*self._columns())
 
-    def delete(self, checks_version: bool) -> ReturningDelete[Any]:
-        return delete(self.table).where(*self._row_is(checks_version)).returning(self.table.c.id)
+    def delete(self, checks_version: bool) -> Executable:
+        return removal(self.table).where(*self._row_is(checks_version)).returning(self.table.c.id)
 
     def _columns(self) -> Iterable[Column[Any]]:
         return (self.table.c[name] for name in self.names)
@@ -122,7 +128,7 @@ class Statements:
         return select(*(self.table.c[name] for name in self._listed_names(sort)))
 
     def _where(self, statement: Select[Any], shape: Shape, patterns: int = 0) -> Select[Any]:
-        statement = statement.where(*conditions(shape, self.model, self.table.c))
+        statement = statement.where(*living(self.table), *conditions(shape, self.model, self.table.c))
         columns = [self.table.c[name] for name in self.searched]
         return statement.where(has_text(columns, patterns)) if patterns else statement
 
@@ -131,6 +137,7 @@ class Statements:
 
     def _row_is(self, checks_version: bool) -> Iterator[ColumnElement[bool]]:
         yield self.table.c.id == bindparam("row_id")
+        yield from living(self.table)
         if checks_version:
             yield self.table.c.version.in_(bindparam("row_versions", expanding=True))
 
@@ -143,6 +150,29 @@ def _kind(column: Column[Any]) -> Any:
         kind = of.impl_instance.python_type
     kind = AwareDatetime if kind is datetime else kind
     return kind | None if column.nullable else kind
+
+
+def removal(table: Table) -> Delete | Update:
+    """Return the statement that deletes rows of a table, or marks them as deleted where the table keeps them."""
+    if not is_soft_deleted(table):
+        return delete(table)
+    moment = bindparam("row_moment", callable_=lambda: datetime.now(UTC), type_=table.c.deleted_at.type)
+    return update(table).values(deleted_at=moment, version=table.c.version + 1)
+
+
+def insert_unless_there(table: Table) -> Insert:
+    """Return the statement that inserts a row unless another one has a unique value of it.
+
+    It waits for a transaction that is just inserting such a row, so that a look finds what it has committed.
+    """
+    # That of PostgreSQL compiles to what SQLite understands too.
+    return postgresql.insert(table).on_conflict_do_nothing()
+
+
+def stamped(values: Mapping[str, object]) -> Mapping[str, object]:
+    """Return the values of a new row with its two timestamps, which are the same moment."""
+    now = datetime.now(UTC)
+    return {"created_at": now, "updated_at": now, **values}
 
 
 def row_parameters(identity: int, versions: Versions) -> dict[str, object]:

@@ -58,7 +58,7 @@ def _create(url: URL, timeout: float, **options: Any) -> AsyncEngine:
     engine = create_async_engine(
         url,
         creator=connect,
-        # Errors are logged, and what people have sent is not for the log.
+        # Errors are logged; parameters must not be.
         hide_parameters=True,
         **options,
     )

@@ -36,7 +36,7 @@ LONGEST_PAUSE_SECONDS = 0.0005
 
 
 class OneHopCursor:
-    """A cursor as PEP 249 has it: the outcome of a statement, running which is the one thing that waits."""
+    """A PEP 249 cursor: the outcome of a statement. Only running it waits."""
 
     def __init__(self, connection: "AdaptedConnection") -> None:
         self._connection = connection

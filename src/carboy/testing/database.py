@@ -2,7 +2,7 @@
 
 import asyncio
 import copy
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, NoReturn, TypeVar, cast
@@ -10,6 +10,7 @@ from typing import Any, NoReturn, TypeVar, cast
 from sqlalchemy import Executable
 
 from carboy.db import Database
+from carboy.db.connection_cache import Parameters
 from carboy.db.units import Unit, check_outcome
 from carboy.errors import DatabaseUnavailableError
 
@@ -68,7 +69,7 @@ class FakeDatabase(Database):
     async def execute(
         self,
         statement: Executable,
-        parameters: Mapping[str, object] | None = None,  # noqa: ARG002 - it stands in for one that has it.
+        parameters: Parameters = None,  # noqa: ARG002 - it stands in for one that has it.
         *,
         writes: bool = False,
     ) -> NoReturn:

@@ -10,8 +10,9 @@ from dependency_injector.providers import Provider, Singleton
 from sqlalchemy import UniqueConstraint
 from sqlalchemy.exc import IntegrityError
 
-from carboy.daos.base import NOTHING, Dao, stamped
+from carboy.daos.base import NOTHING, Dao
 from carboy.daos.keyset import Key, Order, Place, Slice, order_of
+from carboy.daos.statements import stamped
 from carboy.di.paths import providers_of
 from carboy.errors import StaleVersionError
 from carboy.idempotency.daos import IdempotencyKeyDao
@@ -88,9 +89,9 @@ class FakeDao(Dao[RecordT]):
         self._expected(identity, versions)
         del self._all()[identity]
 
-    async def _find_by(self, **equal: object) -> RecordT | None:
+    async def _find_by(self, record: type[Record] | None = None, /, **equal: object) -> RecordT | None:
         self._database.touch()
-        return next((self._record(row) for row in self._matching(equal)), None)
+        return next((self._record(row, record) for row in self._matching(equal)), None)
 
     def _all(self) -> dict[int, Row]:
         return self._database.rows(self._table.name)
@@ -137,9 +138,9 @@ class FakeDao(Dao[RecordT]):
         others = (other for identity, other in self._all().items() if identity != row["id"])
         return any(all(other[name] == row[name] is not None for name in names) for other in others)
 
-    def _record(self, row: object) -> RecordT:
-        values = cast("Row", row)
-        return self.record.model_validate({name: values[name] for name in self.record.model_fields})
+    def _record(self, row: object, record: type[Record] | None = None) -> RecordT:
+        values, kind = cast("Row", row), cast("type[RecordT]", record or self.record)
+        return kind.model_validate({name: values[name] for name in kind.model_fields})
 
 
 def _compare(order: Order, one: Key, other: Key) -> int:

@@ -205,7 +205,7 @@ async def test_the_previous_page_is_the_one_before(client: httpx.AsyncClient) ->
     assert pages[0]["previous_cursor"] is None
 
 
-async def test_a_total_is_told_when_it_is_asked_for(client: httpx.AsyncClient) -> None:
+async def test_the_total_is_included_on_request(client: httpx.AsyncClient) -> None:
     await fill(client, 3)
     assert (await client.get("/api/users?limit=1")).json()["total"] is None
     assert (await client.get("/api/users?limit=1&total=true")).json()["total"] == 3

@@ -55,7 +55,7 @@ async def test_a_request_that_failed_may_be_mended_and_sent_with_the_same_key(cl
 
 
 @pytest.mark.parametrize("key", ["", " ", '""', "a b", "a,b", "x" * 256, '"' + "x" * 256 + '"', "ä", '"open'])
-async def test_what_is_no_key_is_refused_and_nothing_is_created(client: httpx.AsyncClient, key: str) -> None:
+async def test_a_malformed_key_is_refused_and_nothing_is_created(client: httpx.AsyncClient, key: str) -> None:
     headers = [(b"Idempotency-Key", key.encode("latin-1"))]
     answer = await client.post("/api/users", json=registration("ada"), headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_idempotency_key")

@@ -109,7 +109,9 @@ async def test_a_dependency_that_never_answers_is_reported_and_holds_up_no_other
 
 
 @pytest.mark.usefixtures("impatient")
-async def test_a_dependency_that_fails_when_nobody_waits_any_more_is_no_mystery(unheard: list[dict[str, Any]]) -> None:
+async def test_a_dependency_that_fails_after_its_timeout_leaves_no_unheard_exception(
+    unheard: list[dict[str, Any]],
+) -> None:
     silent = Silent()
     silent.failure = ConnectionError("too late")
     service = HealthService({"silent": silent})

@@ -243,7 +243,7 @@ def test_starting_tells_the_environment_and_no_secret(
 
 
 @pytest.mark.parametrize("listener", ["another handler", "a filter", "a bound variable"])
-async def test_whoever_else_listens_the_line_says_the_same(
+async def test_other_handlers_do_not_change_the_line_of_a_request(
     client: httpx.AsyncClient, lines: Lines, listener: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     headers = {"X-Request-ID": "mine-1"}
@@ -283,7 +283,7 @@ async def test_what_a_client_sends_stays_within_its_field(
 
 
 @pytest.mark.parametrize("odd", [{"a", "b"}, {"n": float("nan")}, 'q"\n', None, b"\xff", [1, {"a": 2}]])
-async def test_whatever_is_bound_is_told_in_the_line_and_replaces_nothing(
+async def test_bound_context_is_added_to_the_line_and_replaces_nothing(
     client: httpx.AsyncClient, lines: Lines, odd: Any
 ) -> None:
     lines()

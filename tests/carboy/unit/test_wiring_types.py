@@ -100,7 +100,7 @@ class Wrong:
         (UnitOfWork, FakeDatabase),
     ],
 )
-def test_what_fits_or_cannot_be_told_is_accepted(annotation: Any, product: Any) -> None:
+def test_a_fitting_or_unknown_type_is_accepted(annotation: Any, product: Any) -> None:
     assert accepts(annotation, product)
 
 
@@ -130,7 +130,7 @@ def test_what_fits_or_cannot_be_told_is_accepted(annotation: Any, product: Any) 
         (None, str),
     ],
 )
-def test_what_cannot_fit_is_refused(annotation: Any, product: Any) -> None:
+def test_a_type_that_cannot_fit_is_refused(annotation: Any, product: Any) -> None:
     assert not accepts(annotation, product)
 
 
