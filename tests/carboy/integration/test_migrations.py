@@ -18,6 +18,7 @@ from support.databases import database_settings, new_postgresql_database
 from carboy.db import Database, Engines, create_engines, create_session_factory, migrate
 from carboy.health.services import HealthService
 from carboy.models import Base
+from carboy.models.search import search_tables
 from carboy.schemas.emails import fold_email
 
 VERSIONS = {"alembic_version", "carboy_version"}
@@ -56,7 +57,7 @@ async def look(engines: Engines, at: Callable[[Connection], Any]) -> Any:
 
 
 def tables(connection: Connection) -> set[str]:
-    return set(inspect(connection).get_table_names()) - {"sqlite_sequence"}
+    return set(inspect(connection).get_table_names()) - {"sqlite_sequence", *search_tables(connection)}
 
 
 def columns(connection: Connection) -> set[str]:
