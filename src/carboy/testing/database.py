@@ -96,9 +96,7 @@ def _shared(*, writes: bool) -> tuple[Any, dict[Any, Any]]:
 
     They serve all databases: to work it out for each would take a sixteenth of the time of a test through the client.
     """
-    options: dict[str, Any] = (
-        {} if kind is Writer else {"isolation_level": "AUTOCOMMIT", "skip_autocommit_rollback": True}
-    )
+    options: dict[str, Any] = {} if writes else {"isolation_level": "AUTOCOMMIT", "skip_autocommit_rollback": True}
     memory = Memory(_image_of(MetaData()))
     engine = create_engine(URL, creator=lambda: MemoryConnection(Reader(memory)), poolclass=NullPool, **options)
     meeting = greenlet_spawn(lambda: engine.connect().close())
