@@ -17,6 +17,7 @@ from carboy.api.requests import Reader, body_reader, query_reader
 from carboy.di.provider_types import marker_of
 from carboy.errors import CarboyError
 from carboy.schemas.base import Change, Page, Query, Versions
+from carboy.schemas.filters import Separated, notes_in
 
 View = Callable[..., Coroutine[Any, Any, Any]]
 
@@ -127,7 +128,7 @@ def operation_of(view: View, errors: tuple[type[CarboyError], ...]) -> Operation
     lists = [name for _, query in queries for name in _lists_in(query)]
     if lists:
         raise DeclarationError(
-            f"{view.__qualname__}: {lists[0]} is a list, but a parameter stands once: take text with commas in it."
+            f"{view.__qualname__}: {lists[0]} is a list, but a parameter stands once: AnyOf takes values with commas."
         )
     result, creates = _result_of(view, signature.return_annotation)
     return Operation(
@@ -154,7 +155,12 @@ def _result_of(view: View, annotation: Any) -> tuple[Any, bool]:
 
 def _lists_in(query: type[Query]) -> list[str]:
     """Return the parameters of a query that want several values."""
-    return [name for name, field in query.model_fields.items() if any(map(_is_list, _options(field.annotation)))]
+    return [
+        name
+        for name, field in query.model_fields.items()
+        if not any(isinstance(note, Separated) for note in (*field.metadata, *notes_in(field.annotation)))
+        and any(map(_is_list, _options(field.annotation)))
+    ]
 
 
 def _options(annotation: Any) -> Iterator[Any]:

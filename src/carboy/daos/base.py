@@ -9,21 +9,26 @@ from sqlalchemy import Executable, Row, Table
 from sqlalchemy.exc import DBAPIError
 
 from carboy.daos.declarations import check_declaration
-from carboy.daos.keyset import Place, Slice, key_parameters, text_parameters
+from carboy.daos.filters import filter_parameters, shape_of
+from carboy.daos.keyset import Key, Place, Slice, key_parameters
 from carboy.daos.limits import Limits
 from carboy.daos.reading import Reading
 from carboy.daos.refusals import Declared, Refusals
 from carboy.daos.related import Related
-from carboy.daos.statements import Statements, possible_id, row_parameters, shape_of, stamped
+from carboy.daos.searches import WINDOWS, index_parameters, text_parameters
+from carboy.daos.statements import Statements, possible_id, row_parameters, stamped
 from carboy.db import Database
 from carboy.db.failures import TransactionConflictError
 from carboy.errors import NotFoundError, StaleVersionError
 from carboy.models.base import Base
+from carboy.schemas import filters
 from carboy.schemas.base import Record, Versions
+from carboy.schemas.filters import Equal, Filter, Where
 from carboy.schemas.text import fold
 
 T = TypeVar("T")
 RecordT = TypeVar("RecordT", bound=Record)
+NOTHING: Mapping[str, object] = {}
 OtherT = TypeVar("OtherT", bound=Record)
 
 
@@ -44,9 +49,10 @@ class Dao(Generic[RecordT]):
             constraint or unique index; for a deletion, the table whose rows refer to this one. Without it a reference
             to nothing and a value that a column cannot hold are an `InvalidInputError`, a row that others refer to is
             an `InUseError`, and a duplicate is a fault of ours, whose log names the constraint.
-        sorts: By the names that lists can be sorted by besides ``id``, the columns: none is null, and each is the first
-            of an index.
-        searched: The columns in which lists look for text; they hold case-folded text.
+        sorts: By the names that lists can be sorted by besides ``id``, the columns, each the first of an index, in
+            which the id follows if its values may be equal.
+        searched: The columns in which lists look for text; they hold case-folded text. If all stand in the model's
+            ``__search__``, its search index is used.
         touches: The relationships to rows that show this one's values: a change here counts their versions up.
     """
 
@@ -86,38 +92,65 @@ class Dao(Generic[RecordT]):
         return cast("OtherT | None", await self._find_by(record, **equal))
 
     async def page(
-        self, *, limit: int, sort: str = "id", place: Place | None = None, search: str | None = None, **equal: object
+        self,
+        *,
+        limit: int,
+        sort: str = "id",
+        place: Place | None = None,
+        search: str | None = None,
+        where: Where = NOTHING,
     ) -> Slice[RecordT]:
         """Return the rows next to a place in a list.
 
-        It costs the same wherever it stands. A filter without an index, and a search, read rows until the page is full:
-        ADR 0009 tells how long that takes.
+        It costs the same wherever it stands. A filter without an index, and a search without one, read rows until the
+        page is full: ADR 0009 tells how long that takes.
 
         Args:
             limit: The most rows to return.
-            sort: ``id`` or names of `sorts`, with commas between them, each with - before it if it descends.
+            sort: ``id`` or names of `sorts`, with commas between them, each with - before it if it descends. Rows
+                without a value stand last, either way.
             place: Where to go on from; None for the beginning.
             search: Only rows in which one of the `searched` columns has this text in it, in whatever case.
-            **equal: Only rows in which these fields have these values.
+            where: Only rows for which this holds: filters of `carboy.schemas.filters`, or names of fields, and values.
+
+        Raises:
+            KeyError: There is no such sort, column or relationship.
         """
-        direction = place and place.direction
-        equal, patterns = self._compared(equal), text_parameters(search)
-        statement = self._prepared(self._statements.page, shape_of(equal), len(patterns), sort, direction)
-        parameters = equal | {"row_limit": limit + 1} | patterns
+        asked, direction = self._asked(where), place and place.direction
+        patterns, index = text_parameters(search), self._index_parameters(search)
+        parameters = filter_parameters(asked) | patterns | index | {"row_limit": limit + 1}
         if place is not None:
             parameters |= key_parameters(place.key)
-        rows = await self._database.execute(statement, parameters)
+        statements = self._statements
+        ways = [(statements.page_nearby, {"row_window": size * (limit + 1)}) for size in WINDOWS] if index else []
+        rows: Sequence[Row[Any]] = ()
+        for build, window in (*ways, (statements.page_found if index else statements.page, {})):
+            statement = self._prepared(build, shape_of(asked), len(patterns), sort, direction)
+            rows = await self._database.execute(statement, parameters | window)
+            if len(rows) > limit:
+                break
         near = rows[:limit][::-1] if place is not None and place.backward else rows[:limit]
-        names = [column.name for column, _ in self._prepared(self._statements.order, sort)]
-        first, last = (tuple(getattr(row, name) for name in names) for row in (near[0], near[-1])) if near else ((), ())
+        positions = self._prepared(statements.positions, sort)
+        first, last = (tuple(row[at] for at in positions) for row in (near[0], near[-1])) if near else ((), ())
         return Slice(await self._reading.records(self._database, near), first, last, more=len(rows) > limit)
 
-    async def count(self, *, search: str | None = None, **equal: object) -> int:
+    async def count(self, *, search: str | None = None, where: Where = NOTHING) -> int:
         """Return the number of rows that `page` would go through."""
-        equal, patterns = self._compared(equal), text_parameters(search)
-        statement = self._prepared(self._statements.count, shape_of(equal), len(patterns))
-        [(number,)] = await self._database.execute(statement, equal | patterns)
+        asked = self._asked(where)
+        patterns, index = text_parameters(search), self._index_parameters(search)
+        build = self._statements.count_found if index else self._statements.count
+        statement = self._prepared(build, shape_of(asked), len(patterns))
+        [(number,)] = await self._database.execute(statement, filter_parameters(asked) | patterns | index)
         return int(number)
+
+    def key(self, sort: str, values: Sequence[object]) -> Key:
+        """Return the key of a row of which these values were written as JSON, in a list that is sorted so.
+
+        Raises:
+            ValueError: They are not values of the columns of the sort.
+        """
+        key: Key = self._prepared(self._statements.key, sort).validate_python(tuple(values))
+        return key
 
     async def add(self, values: Mapping[str, object]) -> RecordT:
         """Insert a row, with what is in its collections, and return it.
@@ -220,9 +253,10 @@ class Dao(Generic[RecordT]):
         if record is not None:
             reading = self._prepared(Reading, self.model, record)
             statements = self._prepared(replace, statements, names=reading.names)
-        equal = self._compared(equal)
-        statement = self._prepared(statements.one, shape_of(equal), self._database.is_writing)
-        records = await reading.records(self._database, await self._database.execute(statement, equal))
+        asked = self._asked(equal)
+        statement = self._prepared(statements.one, shape_of(asked), self._database.is_writing)
+        rows = await self._database.execute(statement, filter_parameters(asked))
+        records = await reading.records(self._database, rows)
         return records[0] if records else None
 
     def _found(self, record: RecordT | None) -> RecordT:
@@ -235,14 +269,28 @@ class Dao(Generic[RecordT]):
         # A parameter that a statement has no place for would be left out without an error.
         for name in values:
             self._table.c[name]
-        return {**self._compared({name: values[name] for name in self.folded if name in values}), **values}
+        spelt = {column: self._folded(name, values[name]) for name, column in self.folded.items() if name in values}
+        return {**spelt, **values}
 
-    def _compared(self, equal: Mapping[str, object]) -> dict[str, object]:
-        """Return what to compare columns with, for fields that shall have these values."""
-        return {self.folded.get(name, name): self._folded(name, value) for name, value in equal.items()}
+    def _asked(self, where: Where) -> dict[Filter, object]:
+        """Return what to compare columns with, for what fields shall be."""
+        asked: dict[Filter, object] = {}
+        for one, value in where.items():
+            field = Equal(one) if isinstance(one, str) else one
+            if field.column in self.folded and not isinstance(field, filters.Related):
+                asked[replace(field, column=self.folded[field.column])] = self._folded(field.column, value)
+            else:
+                asked[field] = value
+        return asked
 
     def _folded(self, name: str, value: object) -> object:
+        if isinstance(value, tuple):
+            return tuple(self._folded(name, one) for one in value)
         return self.folds.get(name, fold)(value) if name in self.folded and isinstance(value, str) else value
+
+    def _index_parameters(self, search: str | None) -> dict[str, object]:
+        is_indexed = bool(self.searched) and {*self.searched} <= {*self.model.__search__}
+        return index_parameters(search) if search is not None and is_indexed else {}
 
     async def _change(
         self, statement: Executable, values: Mapping[str, object], *, deleted: int | None = None
@@ -277,7 +325,7 @@ class Dao(Generic[RecordT]):
 
     @cached_property
     def _statements(self) -> Statements:
-        return Statements(self._table, self._reading.names, self.sorts, self.searched)
+        return Statements(self.model, self._reading.names, self.sorts, self.searched)
 
     @cached_property
     def _limits(self) -> Limits:

@@ -15,7 +15,7 @@ from alembic.config import Config
 from alembic.script import Script, ScriptDirectory
 from sqlalchemy import Connection, Table
 
-from carboy.models import Base
+from carboy.models import Base, search
 
 SCRIPTS = Path(__file__).with_name("alembic")
 KIT = "carboy"
@@ -47,6 +47,8 @@ def histories_of(package: str, connection: Connection | None = None, **attribute
         _import_models(name)
     kits = {table.name for table in tables_of(KIT)}
     theirs = {*kits, VERSION_TABLES["kit"]}
+    if connection is not None:
+        theirs |= search.search_tables(connection)
     attributes |= {"connection": connection, "notes": []}
     # What is in the database and in no model was the application's.
     return Histories(

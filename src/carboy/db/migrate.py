@@ -18,6 +18,7 @@ from carboy.db import sqlite, sqlite_tables
 from carboy.db.engines import Engines
 from carboy.db.histories import Histories, MigrationError, heads_of, histories_of, require_one_head
 from carboy.errors import CarboyError
+from carboy.models import search
 
 LOCK = 0x43_61_72_62_6F_79
 """The advisory lock that migrations take on PostgreSQL: "Carboy" in ASCII."""
@@ -92,6 +93,7 @@ def _run(connection: Connection, package: str, command: Command, *args: Any, **a
         return
     with sqlite_tables.ids_kept(connection):
         command(histories, *args)
+    search.restore_triggers(connection)
 
 
 def upgrade(histories: Histories, revision: str) -> None:

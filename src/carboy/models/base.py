@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 from sqlalchemy import BigInteger, Integer, MetaData, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from carboy.models import search
 from carboy.models.moments import UtcDateTime
 
 MAX_ID = 2**63 - 1
@@ -40,6 +41,8 @@ class Base(DeclarativeBase):
     type_annotation_map: ClassVar = {datetime: UtcDateTime}
     # Without it, SQLite gives the id of a deleted row to the next one. A model with arguments of its own repeats it.
     __table_args__: Any = {"sqlite_autoincrement": True}
+    __search__: ClassVar[tuple[str, ...]] = ()
+    """The columns of the search index, if a migration has made one: see `carboy.models.search`."""
 
     # SQLite fills in an id by itself only where the type is spelt INTEGER, which there has 64 bits too.
     id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True, sort_order=-1)
@@ -47,3 +50,6 @@ class Base(DeclarativeBase):
     updated_at: Mapped[datetime] = mapped_column(default=_now, onupdate=_now, sort_order=2)
     version: Mapped[int] = mapped_column(default=1, sort_order=3)
     """Counts the changes of the row, from 1. It shows whether a row has changed since it was read."""
+
+
+search.listen(Base)

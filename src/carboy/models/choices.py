@@ -26,6 +26,10 @@ class Choice(TypeDecorator[ChoiceT], Generic[ChoiceT]):
         super().__init__()
         self.kind = kind
 
+    @property
+    def python_type(self) -> type[ChoiceT]:
+        return self.kind
+
     def load_dialect_impl(self, dialect: Dialect) -> Any:
         return Text(collation="C") if dialect.name == "postgresql" else Text()
 

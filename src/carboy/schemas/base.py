@@ -87,7 +87,11 @@ def sort_by(*names: str) -> Names:
     Args:
         *names: What the resource's DAO knows as `sorts`, besides ``id``.
     """
-    return Names(("id", *names), "-?", "What to sort by, most important first; - before a name reverses its order.")
+    return Names(
+        ("id", *names),
+        "-?",
+        "What to sort by, most important first; - before a name reverses its order. Null stands last, either way.",
+    )
 
 
 def fields_of(record: type[BaseModel]) -> Names:

@@ -20,9 +20,9 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    UniqueConstraint,
     text,
 )
+from sqlalchemy.exc import IntegrityError
 from support.databases import database_settings
 from support.migrating import change_models, drop_column, flask_db, newest
 
@@ -165,22 +165,6 @@ def test_a_renamed_column_keeps_its_values(app: Flask, revise: Any, rows: Any) -
     flask_db(app, "upgrade")
 
 
-def rename_key(models: MetaData) -> None:
-    users = models.tables["users"]
-    [unique] = [
-        each for each in users.constraints if isinstance(each, UniqueConstraint) and "username_key" in each.columns
-    ]
-    users.constraints.discard(unique)
-    drop_column(users, "username_key")
-    add(Column("handle", Text().with_variant(Text(collation="C"), "postgresql"), nullable=False, unique=True), models)
-
-
-def test_a_renamed_column_keeps_its_unique_constraint(app: Flask, revise: Any, rows: Any) -> None:
-    revise(rename_key, "--rename", "users.username_key=handle")
-    there_and_back(app)
-    assert rows("SELECT handle FROM users") == [("ada",)]
-
-
 @pytest.mark.parametrize("mistaken", ["users.nick=name", "notes.title=name", "users.full_name", "full_name=name"])
 def test_a_renaming_that_the_models_do_not_show_is_refused(
     app: Flask, migrations: Path, monkeypatch: pytest.MonkeyPatch, mistaken: str
@@ -195,6 +179,22 @@ def test_a_renaming_that_the_models_do_not_show_is_refused(
 
 def invoices(*arguments: Any, models: MetaData) -> None:
     Table("invoices", models, Column("id", Integer, primary_key=True), *arguments)
+
+
+def test_a_renamed_column_keeps_its_unique_constraint(app: Flask, revise: Any, rows: Any) -> None:
+    revise(lambda models: invoices(Column("number", Text, nullable=False, unique=True), models=models))
+    flask_db(app, "upgrade")
+    rows("INSERT INTO invoices (number) VALUES ('A-1')")
+
+    def change(models: MetaData) -> None:
+        models.remove(models.tables["invoices"])
+        invoices(Column("code", Text, nullable=False, unique=True), models=models)
+
+    revise(change, "--rename", "invoices.number=code")
+    there_and_back(app)
+    assert rows("SELECT code FROM invoices") == [("A-1",)]
+    with pytest.raises(IntegrityError):
+        rows("INSERT INTO invoices (code) VALUES ('A-1')")
 
 
 def checked(*values: str) -> tuple[Column[Any], CheckConstraint]:

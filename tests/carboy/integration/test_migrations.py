@@ -19,6 +19,7 @@ from carboy.db import Database, Engines, Migrations, create_engines, create_sess
 from carboy.db.histories import Histories, MigrationError
 from carboy.health.services import HealthService
 from carboy.models import Base
+from carboy.models.search import search_tables
 from carboy.schemas.emails import fold_email
 
 VERSIONS = {"alembic_version", "carboy_version"}
@@ -46,7 +47,7 @@ async def look(engines: Engines, at: Callable[[Connection], Any]) -> Any:
 
 
 def tables(connection: Connection) -> set[str]:
-    return set(inspect(connection).get_table_names()) - {"sqlite_sequence"}
+    return set(inspect(connection).get_table_names()) - {"sqlite_sequence", *search_tables(connection)}
 
 
 def columns(connection: Connection) -> set[str]:

@@ -97,7 +97,7 @@ async def test_the_sql_of_all_revisions_makes_the_same_schema(app: Flask, postgr
     engines = create_engines(database_settings(postgresql_database))
     async with engines.migrator.connect() as connection:
         await connection.execute(text("CREATE SCHEMA by_sql"))
-        await connection.execute(text("SET search_path TO by_sql"))
+        await connection.execute(text("SET search_path TO by_sql, public"))
         for statement in statements(sql):
             if statement not in {"BEGIN", "COMMIT"}:
                 await connection.exec_driver_sql(statement)

@@ -100,7 +100,9 @@ async def test_a_write_to_sqlite_locks_before_it_reads(traced: tuple[CountingSer
     user = await counting.add()
     statements.clear()
     await counting.increment(user.id)
-    assert [statement.partition("\n")[0].partition(" ")[0] for statement in statements] == [
+    # What a trigger does is told too, as comments, and after each of them the statement again.
+    told = dict.fromkeys(statement for statement in statements if not statement.startswith("--"))
+    assert [statement.partition("\n")[0].partition(" ")[0] for statement in told] == [
         "BEGIN",
         "SELECT",
         "UPDATE",

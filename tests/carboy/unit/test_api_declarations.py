@@ -64,7 +64,7 @@ def things() -> ApiBlueprint:
         (returns_a_response, "it must return a pydantic model, Created[...] or None, not "),
         (takes_two_bodies, "only one argument can be the body."),
         (takes_two_queries, "only one argument can be the query."),
-        (takes_a_list_in_its_query, "tags is a list, but a parameter stands once: take text with commas in it."),
+        (takes_a_list_in_its_query, "tags is a list, but a parameter stands once: AnyOf takes values with commas."),
         (takes_if_match_twice, "only one argument can be the If-Match."),
         (is_not_asynchronous, "a view of an ApiBlueprint must be an async function."),
     ],

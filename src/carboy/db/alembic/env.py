@@ -12,6 +12,7 @@ from carboy.models import Base
 from carboy.models.choices import Choice
 from carboy.models.moments import UtcDateTime
 from carboy.models.numbers import Amount
+from carboy.models.search import index_name
 from carboy.models.structured import JsonDocument
 
 attributes = context.config.attributes
@@ -32,8 +33,10 @@ def _render(kind: str, item: Any, autogenerate: AutogenContext) -> str | Literal
     return False
 
 
-def _is_of_this_history(_item: object, name: str | None, kind: str, *_others: object) -> bool:
-    return kind != "table" or attributes["owns"](name)
+def _is_of_this_history(item: Any, name: str | None, kind: str, *_others: object) -> bool:
+    # No model names what a search index is made of.
+    is_search = kind == "index" and name == index_name(item.table.name)
+    return not is_search and (kind != "table" or attributes["owns"](name))
 
 
 context.configure(
