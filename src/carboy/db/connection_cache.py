@@ -22,6 +22,9 @@ class Connections:
         self._reader = reader
         self._writer = writer
         self._idle: dict[Engine, list[Connection]] = {reader: [], writer: []}
+        # One that was in use while another broke is not kept: it may be to the same server.
+        self._generation = 0
+        self._generations: dict[Connection, int] = {}
         # By engine, as one that is disposed of gets another pool.
         self._turns = {engine: _turns_at(engine) for engine in (reader, writer)}
         if reader.pool is writer.pool:
@@ -61,7 +64,7 @@ class Connections:
     def give_back(self, connection: Connection, *, is_clean: bool) -> None:
         """End a turn, and keep the connection for the next if nothing on it is left to be undone."""
         try:
-            if is_clean and _is_as_it_was(connection):
+            if is_clean and self._generations[connection] == self._generation and _is_as_it_was(connection):
                 self._idle[connection.engine].append(connection)
             else:
                 self._discard(connection)
@@ -72,7 +75,7 @@ class Connections:
         """End a turn and break the connection off, without telling the database. It needs no greenlet."""
         try:
             connection.invalidate()
-            connection.close()
+            self._close(connection)
         finally:
             self._turns[connection.engine].give()
 
@@ -80,7 +83,7 @@ class Connections:
         """Give back to the pool what is kept for the next statement."""
         for kept in self._idle.values():
             while kept:
-                kept.pop().close()
+                self._close(kept.pop())
 
     def _engine(self, *, writes: bool) -> Engine:
         return self._writer if writes else self._reader
@@ -91,25 +94,32 @@ class Connections:
             return kept.pop()
         try:
             self._make_room(_pool_of(engine))
-            return engine.connect()
+            connection = engine.connect()
         except BaseException:
             self._turns[engine].give()
             raise
+        self._generations[connection] = self._generation
+        return connection
 
     def _make_room(self, pool: QueuePool) -> None:
         """Give back to the pool a connection that is kept for the other purpose, if the pool has no other."""
         if pool.checkedout() >= pool.size():
             for engine, kept in self._idle.items():
                 if engine.pool is pool and kept:
-                    kept.pop(0).close()
+                    self._close(kept.pop(0))
                     return
 
     def _discard(self, connection: Connection) -> None:
         is_broken = connection.invalidated
-        connection.close()
+        self._close(connection)
         if is_broken:
             # Whatever broke this connection may have broken all; only the pool knows which to replace.
+            self._generation += 1
             self.close_idle()
+
+    def _close(self, connection: Connection) -> None:
+        del self._generations[connection]
+        connection.close()
 
 
 def _is_as_it_was(connection: Connection) -> bool:
