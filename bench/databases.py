@@ -19,6 +19,8 @@ from bench.guide import run
 from bench.jobs import USERS
 from carboy.config.settings import DatabaseSettings
 from carboy.db import Engines, create_engines, migrate
+from carboy.models.moments import UtcDateTime
+from carboy.models.numbers import Amount
 
 POSTGRESQL_URL = os.environ.get("BENCH_POSTGRESQL_URL", "postgresql+asyncpg://postgres@127.0.0.1:5432/postgres")
 """A database of a server in which the benchmark may create others."""

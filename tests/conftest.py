@@ -1,4 +1,4 @@
-"""Fixtures of all tests. Here the container holds fakes; the integration tests replace it by one with a database."""
+"""Fixtures of all tests. The container has a database in memory; integration tests have one with a real database."""
 
 import os
 import shutil
@@ -12,7 +12,7 @@ from support.turns import turn
 import app
 from carboy.config import load_settings
 from carboy.config.settings import Settings
-from carboy.testing import fakes_of, override
+from carboy.testing import MemoryDatabase, override
 from containers import CONFIG_FILE, Container
 
 pytest_plugins = ["carboy.testing.fixtures"]
@@ -33,18 +33,25 @@ def _no_settings_of_the_developer(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
 
 
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    url = f"sqlite+aiosqlite:///{tmp_path}/carboy.db"
+@pytest.fixture(scope="session")
+def loaded_settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """The settings of all tests, which cannot be changed. To read them takes longer than most tests do."""
+    folder = tmp_path_factory.mktemp("settings")
     # A copy, as a developer may have a carboy.env file beside the original.
-    config_file = Path(shutil.copy(CONFIG_FILE, tmp_path))
+    config_file = Path(shutil.copy(CONFIG_FILE, folder))
+    url = f"sqlite+aiosqlite:///{folder}/carboy.db"
     return load_settings(Settings, config_file, {"CARBOY_ENV": "testing", "CARBOY_DATABASE__URL": url})
 
 
 @pytest.fixture
-def container(settings: Settings) -> Iterator[Container]:
+def settings(loaded_settings: Settings) -> Settings:
+    return loaded_settings
+
+
+@pytest.fixture
+def container(settings: Settings, database: MemoryDatabase) -> Iterator[Container]:
     container = Container()
-    with override(container, settings=settings, **fakes_of(container)):
+    with override(container, settings=settings, database=database):
         yield container
 
 

@@ -26,16 +26,16 @@ def create_app(container: Container) -> Flask:
     settings: Settings = container.settings()
     logs.configure_logging(settings.logging)
 
-    # Flask's route of static files would stay open where the page at /api/docs is closed, which sends its files itself.
+    # The page at /api/docs sends its own files; Flask's static route would stay open where that page is closed.
     app = Application(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.http.max_body_bytes
     app.config["MAX_FORM_MEMORY_SIZE"] = settings.http.max_body_bytes
     app.config["REQUIRE_IF_MATCH"] = settings.http.require_if_match
     app.config["VALIDATION_CONTEXT"] = {SPECIAL_USE_DOMAINS: settings.http.special_use_domains}
-    # An address with a slash too many is not found, like any other that does not exist; a redirect would be HTML.
+    # A path with a doubled slash is a 404, as JSON; Flask would redirect with an HTML page.
     app.url_map.merge_slashes = False
 
-    # Before a request the hooks run in the order of these lines, after it in the reverse order.
+    # Hooks run in this order before a request and in reverse order after it.
     logs.init_app(app)
     problems.init_app(app)
     headers.init_app(app)

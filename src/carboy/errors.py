@@ -1,4 +1,4 @@
-"""Errors that clients are told about, each with its HTTP status and a stable code.
+"""The errors that clients see, each with an HTTP status and a stable code.
 
 A domain declares its own in its ``errors.py``; `flask errors` prints them all. Anything else is a mistake of ours: the
 client gets 500 and no detail.
@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 
 class CarboyError(Exception):
-    """The root of all errors that a client is told about. The message is for the client to read."""
+    """Base class of all errors that clients are told about. The message is for the client."""
 
     status: ClassVar[HTTPStatus]
     code: ClassVar[str]
@@ -53,6 +53,14 @@ class ConflictError(CarboyError):
     message = "The request conflicts with the current state of the resource."
 
 
+class InUseError(ConflictError):
+    code = "in_use"
+    message = "Other resources refer to this one."
+
+    def __init__(self, message: str | None = None, *, used_by: list[str] | None = None) -> None:
+        super().__init__(message, **({"used_by": used_by} if used_by else {}))
+
+
 class PreconditionFailedError(CarboyError):
     status = HTTPStatus.PRECONDITION_FAILED
     code = "precondition_failed"
@@ -74,7 +82,7 @@ class UnsupportedMediaError(CarboyError):
 class FieldProblem:
     """What is wrong with one field, which is named by a ``pointer`` into the body or a ``parameter`` of the query.
 
-    What is wrong with the query as a whole, such as two parameters that contradict each other, names neither.
+    A problem with the whole query, such as two contradicting parameters, names neither.
     """
 
     detail: str
@@ -118,5 +126,5 @@ class DatabaseUnavailableError(UnavailableError):
 
 
 def all_errors(root: type[CarboyError] = CarboyError) -> list[type[CarboyError]]:
-    """Return every kind of error that has been declared in modules that are imported."""
+    """Return every error class of the imported modules."""
     return [kind for child in root.__subclasses__() for kind in (child, *all_errors(child))]

@@ -10,10 +10,10 @@ from typing import Any
 
 import asyncpg
 from pydantic import SecretStr
-from sqlalchemy import make_url
+from sqlalchemy import make_url, select
 
 from carboy.config.settings import DatabaseSettings
-from carboy.db import create_engines, migrate
+from carboy.db import Database, create_engines, migrate
 from carboy.models import Base
 
 POSTGRESQL_VARIABLE = "CARBOY_TEST_POSTGRESQL_URL"
@@ -88,6 +88,12 @@ def empty_tables(url: str) -> Coroutine[Any, Any, list[asyncpg.Record]]:
     """Remove all rows and begin ids anew, which is faster than a new database for each test."""
     tables = ", ".join(table.name for table in Base.metadata.sorted_tables)
     return _execute(url, f"TRUNCATE {tables} RESTART IDENTITY CASCADE")
+
+
+async def rows_of(database: Database, table: str) -> list[dict[str, Any]]:
+    """Return the rows of a table that are committed, by their ids."""
+    statement = select(Base.metadata.tables[table]).order_by("id")
+    return [dict(row._mapping) for row in await database.read(lambda: database.execute(statement))]  # noqa: SLF001 - SQLAlchemy's own name for what is public.
 
 
 async def _execute(url: str, statement: str, *values: str) -> list[asyncpg.Record]:

@@ -25,7 +25,7 @@ from support.proxy import Proxy, proxy_to
 from app.users.daos import UserDao
 from carboy.config.settings import Settings
 from carboy.db import Database, Engines, create_engines, create_session_factory
-from carboy.testing import FakeDatabase, fake_of, override
+from carboy.testing import MemoryDatabase, override
 from containers import Container
 
 REQUIRED_VARIABLE = "CARBOY_TEST_REQUIRE_POSTGRESQL"
@@ -93,16 +93,16 @@ async def proxy(postgresql_url: str) -> AsyncIterator[Proxy]:
         yield proxy
 
 
-@pytest.fixture(params=["fake", "sqlite", "postgresql"])
+@pytest.fixture(params=["memory", "sqlite", "postgresql"])
 def contract_url(request: pytest.FixtureRequest) -> str | None:
-    """The URL of a database, or None for the fake: a contract test holds for each."""
-    return None if request.param == "fake" else request.getfixturevalue(f"{request.param}_url")
+    """The URL of a database, or None for the one in memory: a contract test holds for each."""
+    return None if request.param == "memory" else request.getfixturevalue(f"{request.param}_url")
 
 
 @pytest_asyncio.fixture
 async def contract_database(contract_url: str | None) -> AsyncIterator[Database]:
     if contract_url is None:
-        yield FakeDatabase()
+        yield MemoryDatabase()
     else:
         database = Database(create_engines(database_settings(contract_url)), create_session_factory())
         yield database
@@ -111,8 +111,6 @@ async def contract_database(contract_url: str | None) -> AsyncIterator[Database]
 
 @pytest.fixture
 def contract_users(contract_database: Database) -> UserDao:
-    if isinstance(contract_database, FakeDatabase):
-        return fake_of(UserDao)(contract_database)
     return UserDao(contract_database)
 
 

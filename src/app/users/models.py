@@ -15,6 +15,7 @@ class User(Base):
     __tablename__ = "users"
     # The id, as users who were imported together may have been created at the same moment.
     __table_args__ = (Index(None, "created_at", "id"), Base.__table_args__)
+    __search__ = ("username_key", "email_key", "full_name_key")
 
     username: Mapped[str] = mapped_column(String(80))
     username_key: Mapped[str] = mapped_column(KeyText, unique=True)

@@ -8,6 +8,7 @@ from app.users.errors import EmailTakenError, UsernameTakenError, UserNotFoundEr
 from app.users.schemas import UserCreate, UserQuery, UserRead, UserUpdate
 from app.users.services import UserService
 from carboy.api import ApiBlueprint, Created, Expected
+from carboy.errors import InUseError
 from carboy.schemas.base import Page
 
 users = ApiBlueprint(
@@ -25,8 +26,8 @@ TAKEN = (UsernameTakenError, EmailTakenError)
 async def list_users(query: UserQuery, service: Users) -> Page[UserRead]:
     """List users.
 
-    A page at a time, in a stable order: a user who is created or deleted meanwhile makes no other appear twice or
-    vanish. Filters are exact but for case.
+    Pages have a stable order: when users are created or deleted meanwhile, no other user is repeated or skipped.
+    Filters match whole values and ignore case.
     """
     return await service.list_users(query)
 
@@ -36,8 +37,8 @@ async def list_users(query: UserQuery, service: Users) -> Page[UserRead]:
 async def create_user(new: UserCreate, service: Users) -> Created[UserRead]:
     """Create a user.
 
-    Usernames and email addresses are unique without regard to case. With an `Idempotency-Key` the request may be
-    sent again without creating a second user.
+    Usernames and email addresses are unique without regard to case. With an `Idempotency-Key` the request can be
+    retried without creating a second user.
     """
     user = await service.create_user(new)
     return Created(user, url_for(".get_user", user_id=user.id))
@@ -57,14 +58,17 @@ async def get_user(user_id: UserId, service: Users) -> UserRead:
 async def update_user(user_id: UserId, change: UserUpdate, expected: Expected, service: Users) -> UserRead:
     """Change a user.
 
-    A JSON merge patch (RFC 7396): fields that are left out stay as they are, and null removes what may be removed.
-    With `If-Match` the change is made only if nobody else has changed the user meanwhile.
+    A JSON merge patch (RFC 7396): omitted fields keep their values, and null clears an optional field.
+    With `If-Match` the change is made only if the user has not changed meanwhile.
     """
     return await service.update_user(user_id, change, expected)
 
 
-@users.delete("/<int:user_id>", errors=[UserNotFoundError])
+@users.delete("/<int:user_id>", errors=[UserNotFoundError, InUseError])
 @inject
 async def delete_user(user_id: UserId, expected: Expected, service: Users) -> None:
-    """Delete a user."""
+    """Delete a user.
+
+    A user whom other resources refer to is kept.
+    """
     await service.delete_user(user_id, expected)

@@ -59,7 +59,7 @@ class UserCreate(Input):
 
 
 class UserUpdate(Change):
-    """A partial change: fields that are left out stay as they are. A null full name removes it."""
+    """A partial change: omitted fields keep their values. A null full name clears it."""
 
     username: Username | MISSING = MISSING
     email: Email | MISSING = MISSING

@@ -6,7 +6,7 @@ from carboy.services.transactions import Service, UnitOfWork, read_only, transac
 
 
 class UserService(Service):
-    """Who may be a user: usernames and email addresses are unique without regard to case."""
+    """Manages users. Usernames and email addresses are unique, ignoring case."""
 
     def __init__(self, unit_of_work: UnitOfWork, users: UserDao, cursors: Cursors) -> None:
         super().__init__(unit_of_work)
@@ -18,7 +18,7 @@ class UserService(Service):
         """Return one page of users.
 
         Raises:
-            InvalidCursorError: The cursor is not one of ours, or of another sort.
+            InvalidCursorError: The cursor is forged, or belongs to another list or sort.
         """
         return await self._cursors.page(self._users, query)
 
@@ -36,27 +36,28 @@ class UserService(Service):
         """Create a user.
 
         Raises:
-            UsernameTakenError, EmailTakenError: Another user has it, in whatever case.
+            UsernameTakenError, EmailTakenError: Another user has it, ignoring case.
         """
         return await self._users.add(new.model_dump())
 
     @transactional
     async def update_user(self, user_id: int, change: UserUpdate, versions: Versions = None) -> UserRead:
-        """Change the fields that the change names, if the user still has a version that the change was made from.
+        """Change the named fields, if the user still has one of these versions.
 
         Raises:
             StaleVersionError: The user has another version.
             UserNotFoundError: There is no such user.
-            UsernameTakenError, EmailTakenError: Another user has it, in whatever case.
+            UsernameTakenError, EmailTakenError: Another user has it, ignoring case.
         """
         return await self._users.update(user_id, change.model_dump(), versions=versions)
 
     @transactional
     async def delete_user(self, user_id: int, versions: Versions = None) -> None:
-        """Delete a user, if it still has a version that the decision was made from.
+        """Delete a user, if it still has one of these versions.
 
         Raises:
             StaleVersionError: The user has another version.
             UserNotFoundError: There is no such user.
+            InUseError: Other resources refer to the user.
         """
         await self._users.delete(user_id, versions=versions)

@@ -1,4 +1,4 @@
-"""One declaration for each route: the view's signature says what it takes and what it gives.
+"""A view's signature declares its route: what it takes and what it returns.
 
 From it come parsing, validation, the answer, and the OpenAPI document; there is no second place to edit::
 

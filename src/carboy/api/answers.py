@@ -1,4 +1,4 @@
-"""Writes what a view returns as an answer."""
+"""Turns what a view returns into a response."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ ModelT = TypeVar("ModelT", bound=BaseModel)
 
 @dataclass(frozen=True, slots=True)
 class Created(Generic[ModelT]):
-    """What a view returns that has created something.
+    """The return value of a view that creates something: 201 with its address.
 
     Attributes:
         resource: What was created.
@@ -42,7 +42,7 @@ Writer = Callable[[Any, Request, dict[str, Any]], Response]
 
 
 def model_writer(model: Any) -> Writer:
-    """Return what answers 200 with a model as JSON, or 304 to who has it already."""
+    """Return a writer that answers 200 with a model as JSON, or 304 if the client has it already."""
     to_json = TypeAdapter(model).serializer.to_json
 
     def write(result: BaseModel, request: Request, _arguments: dict[str, Any]) -> Response:
@@ -55,9 +55,9 @@ def model_writer(model: Any) -> Writer:
 
 
 def created_writer(model: Any) -> Callable[[Created[Any]], StoredAnswer]:
-    """Return what makes the answer to a creation: 201, its address, and its version as ETag.
+    """Return a writer that answers a creation: 201, its address, and its version as ETag.
 
-    It is a value, as it may be stored; `stored_response` makes a response of it.
+    The answer is a value that may be stored; `stored_response` turns it into a response.
     """
     to_json = TypeAdapter(model).serializer.to_json
 
@@ -78,7 +78,7 @@ def stored_response(answer: StoredAnswer) -> Response:
 
 
 def page_writer(model: Any, query: str | None) -> Writer:
-    """Return what answers with a page of a list: sparse if that was asked for, and with links to the pages around it.
+    """Return a writer that answers with a page of a list, sparse on request, and with links to the pages around it.
 
     Args:
         model: The page's type.
@@ -110,7 +110,7 @@ def _links(page: Page[Any], request: Request) -> str:
     if not any(cursors.values()) or len(request.query_string) > MAX_LINKED:
         return ""
     address = quote(f"{request.root_path}{request.path}") + "?"
-    # As the client has spelt it: to take it apart and put it together again would cost more than all else here.
+    # The query as the client spelt it: parsing and rebuilding it would cost more than everything else here.
     parts = request.query_string.decode("latin-1").split("&")
     address += "".join(f"{quote(part, UNQUOTED)}&" for part in parts if part and _name_of(part) != "cursor")
     return ", ".join(
@@ -136,7 +136,7 @@ def json_answer(body: bytes, tag: str, request: Request) -> Response:
 
 
 def content_tag(body: bytes) -> str:
-    """Return the tag of what has no version: a digest, of which 64 bits will do, as nothing secret depends on it."""
+    """Return the tag of content without a version: a digest. 64 bits suffice, as nothing secret depends on it."""
     return sha256(body).hexdigest()[:16]
 
 

@@ -14,7 +14,7 @@ ViewT = TypeVar("ViewT", bound=Callable[..., Any])
 
 
 class ApiBlueprint(Blueprint):
-    """A blueprint whose views declare by their signature what they take and what they give.
+    """A blueprint whose views declare by their signature what they take and return.
 
     Its route decorators take one argument more, ``errors``: what the view may raise, besides what every route may.
 
@@ -45,7 +45,7 @@ class ApiBlueprint(Blueprint):
         return self.route(rule, methods=["DELETE"], **options)
 
     def route(self, rule: str, **options: Any) -> Callable[[ViewT], ViewT]:
-        # Flask's own declares that a view returns what Flask can answer with. These return what the client gets.
+        # Flask types a view's result as a Flask response; these views return what the client gets.
         return super().route(rule, **options)
 
     def add_url_rule(
@@ -72,6 +72,6 @@ class ApiBlueprint(Blueprint):
 
 
 def declared(view: Any) -> Operation | None:
-    """Return what a view of an application has declared; None if it is no view of an `ApiBlueprint`."""
+    """Return what a view declares; None if it does not belong to an `ApiBlueprint`."""
     operation: Operation | None = getattr(view, ATTRIBUTE, None)
     return operation

@@ -18,9 +18,9 @@ VERSION = re.compile(r"[1-9][0-9]{0,17}")
 
 
 def read_expected(request: Request) -> Versions:
-    """Return the versions of which the request must find one, from If-Match (RFC 9110 section 13.1.1); None for any.
+    """Return the versions that the request accepts, from If-Match (RFC 9110 section 13.1.1); None for any.
 
-    A weak tag never matches there, and neither does one that is not ours.
+    A weak tag never matches there, nor does one that Carboy did not issue.
 
     Raises:
         PreconditionRequiredError: There is no If-Match, and the configuration requires one (RFC 6585 section 3).
@@ -37,7 +37,7 @@ def read_expected(request: Request) -> Versions:
 
 
 def known_tag(request: Request, tag: str) -> str | None:
-    """Return the tag, as the client spelt it, by which it has this version already; None if it has not.
+    """Return the client's own tag for this version if it has the version already, otherwise None.
 
     That is If-None-Match, which is compared weakly (RFC 9110 section 13.1.2).
     """
@@ -50,7 +50,7 @@ def known_tag(request: Request, tag: str) -> str | None:
 
 
 def _entity_tags(header: str) -> list[tuple[bool, str]]:
-    """Return the tags of a list, each with whether it is weak; none if that is no list, or too long a one."""
+    """Return the tags of a list, each with whether it is weak; none if the list is malformed or too long."""
     tags: list[tuple[bool, str]] = []
     end = 0 if len(header) <= MAX_TAGS else len(header)
     while end < len(header):

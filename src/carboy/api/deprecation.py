@@ -1,4 +1,4 @@
-"""Tells clients that a route will go: the one decorator for it."""
+"""The decorator that marks a route as deprecated."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,14 +14,14 @@ ATTRIBUTE = "__deprecation__"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Deprecation:
-    """When a route was given up, when it may stop answering, and where that is explained."""
+    """When a route was deprecated, when it may be removed, and the page that explains it."""
 
     since: date
     sunset: date | None
     link: str | None
 
     def add_headers(self, response: Response) -> Response:
-        """Say it in each answer, an error too: ``Deprecation`` (RFC 9745) and ``Sunset`` (RFC 8594)."""
+        """Add the headers to each answer, errors included: ``Deprecation`` (RFC 9745) and ``Sunset`` (RFC 8594)."""
         response.headers["Deprecation"] = f"@{int(_midnight(self.since).timestamp())}"
         if self.sunset is not None:
             response.headers["Sunset"] = http_date(_midnight(self.sunset))
@@ -42,7 +42,7 @@ def deprecated(*, since: date, sunset: date | None = None, link: str | None = No
         ValueError: The route would go before it is deprecated (RFC 9745 section 4).
     """
     if sunset is not None and sunset < since:
-        raise ValueError(f"The sunset {sunset} lies before the deprecation, {since}.")
+        raise ValueError(f"The sunset {sunset} is before the deprecation {since}.")
 
     def mark(view: ViewT) -> ViewT:
         setattr(view, ATTRIBUTE, Deprecation(since=since, sunset=sunset, link=link))

@@ -15,7 +15,7 @@ from carboy.web.application import Request, current_request
 
 
 def endpoint_of(operation: Operation) -> View:
-    """Return what reads a request, calls the view, and writes its answer."""
+    """Return a function that reads a request, calls the view, and writes its answer."""
     return _creating(operation) if operation.creates else _answering(operation)
 
 
@@ -50,7 +50,7 @@ def _creating(operation: Operation) -> View:
 
 
 def _preparation(operation: Operation) -> Callable[[Request, dict[str, Any]], None]:
-    """Return what completes the arguments of a view, which at first are those of the URL."""
+    """Return a function that adds to the arguments of the URL those that the view needs besides."""
     deprecation, readers, gives_json = operation.deprecation, operation.readers(), operation.result is not None
 
     def prepare(request: Request, arguments: dict[str, Any]) -> None:

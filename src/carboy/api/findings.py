@@ -1,4 +1,4 @@
-"""Puts what the validation library finds wrong into words for a client, of bounded length whatever was sent."""
+"""Turns validation errors into messages for the client, of bounded length whatever was sent."""
 
 from collections.abc import Iterable
 from json import JSONDecoder
@@ -23,7 +23,7 @@ def first_problems(error: ValidationError) -> list[Any]:
     options = {"include_url": False, "include_context": False, "include_input": False}
     if error.error_count() <= MAX_PROBLEMS:
         return [*error.errors(**options)]
-    # A dictionary of each takes ten times as long as their text, of which no more than these are read.
+    # Only so many are read: making a dictionary of each takes ten times as long as their text.
     text, end, problems = error.json(**options), 0, []
     for _ in range(MAX_PROBLEMS):
         # Before each there is a bracket or a comma.
@@ -33,7 +33,7 @@ def first_problems(error: ValidationError) -> list[Any]:
 
 
 def cut(name: str) -> str:
-    """Return a name as it may be repeated. The client knows it, and may have sent a megabyte of it."""
+    """Shorten a name before it is repeated to the client, who may have sent a megabyte."""
     return name if len(name) <= MAX_NAME else f"{name[:MAX_NAME]}..."
 
 
@@ -45,7 +45,7 @@ def pointer_of(loc: Iterable[int | str]) -> str:
 
 
 def parameter_of(loc: Iterable[int | str]) -> str | None:
-    # What a validator of the whole query finds is about no parameter in particular.
+    # A validator of the whole query blames no single parameter.
     return next((cut(str(part)) for part in loc), None)
 
 

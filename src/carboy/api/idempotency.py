@@ -31,7 +31,7 @@ NEEDED = {"idempotency_service": IdempotencyService}
 async def answer_once(
     scope: str, body: BaseModel | None, request: Request, work: Callable[[], Awaitable[StoredAnswer]]
 ) -> Response:
-    """Do the work and answer; if the request has a key that was answered before, answer the same without the work.
+    """Do the work and answer. A request whose key was answered before gets the stored answer, without the work.
 
     Args:
         scope: What the key belongs to: the same key may serve another operation. Where requests have an account, it

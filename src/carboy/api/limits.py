@@ -1,4 +1,4 @@
-"""How many fields and items a JSON body may hold: to read more than any valid one has, and refuse it, takes long.
+"""How many fields and items a JSON body may hold: reading more than any valid body has takes too long.
 
 The JSON library takes up to 4 microseconds for each, all on the event loop: two seconds for the half million that fit
 into a megabyte. It has no limit of its own (pydantic issue 8242).
@@ -47,7 +47,7 @@ def has_more_separators(body: bytes, most: int) -> bool:
     """Tell whether JSON has more separators than that, without reading it."""
     if _count(body) <= most:
         return False
-    # Only now it is worth the time to leave out those that stand in strings, which lie between every other two quotes.
+    # Separators in strings, between every other pair of quotes, do not count; leaving them out costs time.
     plain = body.replace(rb"\\", b"").replace(rb"\"", b"")
     # Two strings, a name and its value, have at least one separator.
     too_many_strings = plain.count(b'"') > 4 * (most + 1)

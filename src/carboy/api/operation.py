@@ -1,4 +1,4 @@
-"""What a view's signature declares, found out once at start."""
+"""Reads what a view's signature declares, once at start."""
 
 import inspect
 from collections.abc import Callable, Coroutine, Iterator, Sequence
@@ -17,6 +17,7 @@ from carboy.api.requests import Reader, body_reader, query_reader
 from carboy.di.provider_types import marker_of
 from carboy.errors import CarboyError
 from carboy.schemas.base import Change, Page, Query, Versions
+from carboy.schemas.filters import Separated, notes_in
 
 View = Callable[..., Coroutine[Any, Any, Any]]
 
@@ -59,13 +60,13 @@ class Operation:
 
     @property
     def arguments(self) -> frozenset[str]:
-        """The names of the arguments that come from the request's query, body and headers."""
+        """The names of the arguments that are read from the query, body and headers."""
         named = (pair[0] for pair in (self.query, self.body) if pair is not None)
         return frozenset([*named, *([self.expected] if self.expected is not None else [])])
 
     @property
     def status(self) -> HTTPStatus:
-        """What the route answers when all goes well."""
+        """The status of a success."""
         if self.result is None:
             return HTTPStatus.NO_CONTENT
         return HTTPStatus.CREATED if self.creates else HTTPStatus.OK
@@ -81,7 +82,7 @@ class Operation:
 
     @property
     def has_etag(self) -> bool:
-        """Whether the answer tells a version: of a resource its own, of a list that of its content."""
+        """Whether the response has an ETag: the version of a resource, the digest of a list."""
         return self.is_list or (self.result is not None and "version" in self.result.model_fields)
 
     @property
@@ -115,7 +116,7 @@ def operation_of(view: View, errors: tuple[type[CarboyError], ...]) -> Operation
             query.
     """
     if not inspect.iscoroutinefunction(view):
-        raise DeclarationError(f"{view.__qualname__}: a view of an API is an async function.")
+        raise DeclarationError(f"{view.__qualname__}: a view of an ApiBlueprint must be an async function.")
     signature = inspect.signature(view)
     models = [(name, one.annotation) for name, one in signature.parameters.items() if _is_model(one.annotation)]
     queries = [(name, model) for name, model in models if issubclass(model, Query)]
@@ -123,11 +124,11 @@ def operation_of(view: View, errors: tuple[type[CarboyError], ...]) -> Operation
     expected = [name for name, one in signature.parameters.items() if _is_if_match(one.annotation)]
     for kind, found in (("query", queries), ("body", bodies), ("If-Match", expected)):
         if len(found) > 1:
-            raise DeclarationError(f"{view.__qualname__}: more than one argument is the {kind}.")
+            raise DeclarationError(f"{view.__qualname__}: only one argument can be the {kind}.")
     lists = [name for _, query in queries for name in _lists_in(query)]
     if lists:
         raise DeclarationError(
-            f"{view.__qualname__}: {lists[0]} is a list, but a parameter stands once: take text with commas in it."
+            f"{view.__qualname__}: {lists[0]} is a list, but a parameter stands once: AnyOf takes values with commas."
         )
     result, creates = _result_of(view, signature.return_annotation)
     return Operation(
@@ -154,11 +155,16 @@ def _result_of(view: View, annotation: Any) -> tuple[Any, bool]:
 
 def _lists_in(query: type[Query]) -> list[str]:
     """Return the parameters of a query that want several values."""
-    return [name for name, field in query.model_fields.items() if any(map(_is_list, _options(field.annotation)))]
+    return [
+        name
+        for name, field in query.model_fields.items()
+        if not any(isinstance(note, Separated) for note in (*field.metadata, *notes_in(field.annotation)))
+        and any(map(_is_list, _options(field.annotation)))
+    ]
 
 
 def _options(annotation: Any) -> Iterator[Any]:
-    """Yield the types that an annotation allows. To ask pydantic for their schema would take as long as the start."""
+    """Yield the types that an annotation allows. Asking pydantic for their schema would double the start."""
     if get_origin(annotation) is Annotated:
         yield from _options(get_args(annotation)[0])
     elif get_origin(annotation) in {Union, UnionType}:

@@ -42,7 +42,7 @@ def body_reader(model: type[ModelT]) -> Callable[[Request], ModelT]:
         InvalidInputError: It is JSON, but not what the model wants.
     """
     validate = model.__pydantic_validator__.validate_json
-    # Made when it is first asked for, as a schema takes its time.
+    # Made on first use: a schema takes time.
     limits = cache(lambda: _limits_of(model))
 
     def read(request: Request) -> ModelT:
@@ -66,7 +66,7 @@ def body_reader(model: type[ModelT]) -> Callable[[Request], ModelT]:
 
 
 def _context() -> Any:
-    """Return what the application's settings say to validators, which have none of their own."""
+    """Return the validation context: the application's settings, which validators cannot reach otherwise."""
     return current_app.config.get("VALIDATION_CONTEXT")
 
 
@@ -82,7 +82,7 @@ def _limits_of(model: type[BaseModel]) -> tuple[int, frozenset[str] | None]:
 
 
 def _problems_at_the_start(body: bytes, most: int, names: frozenset[str] | None) -> list[FieldProblem]:
-    """Return what can be said of a body that holds too much without reading it to its end."""
+    """Return the first problems of a body that holds too much, without reading it to its end."""
     try:
         start = from_json(body[:START].decode(errors="ignore"), allow_partial=True)
     except ValueError as error:
@@ -129,7 +129,7 @@ def query_reader(model: type[ModelT]) -> Callable[[Request], ModelT]:
 
 
 def require_acceptable(request: Request) -> None:
-    """See to it that the client takes JSON (RFC 9110 section 12.5.1).
+    """Refuse a client that does not accept JSON (RFC 9110 section 12.5.1).
 
     Raises:
         NotAcceptableError: It does not.
@@ -139,6 +139,6 @@ def require_acceptable(request: Request) -> None:
     if not header or header in {"*/*", JSON} or len(header) > MAX_HEADER:
         return
     accepted = request.accept_mimetypes
-    # JSON has no parameters, but who asks for it with a charset takes it all the same.
+    # JSON has no parameters, but clients that ask for a charset accept it all the same.
     if not accepted.quality(JSON) and not any(name.startswith(f"{JSON};") and quality for name, quality in accepted):
         raise NotAcceptableError

@@ -102,7 +102,7 @@ class FlaskASGI:
             await send({"type": "websocket.close", "code": 1000, "reason": "This application serves HTTP only."})
             return
         if scope["type"] != "http":
-            raise ValueError(f"This application does not serve the protocol {scope['type']!r}.")
+            raise ValueError(f"This application does not serve ASGI scopes of type {scope['type']!r}.")
         # A task of its own: when the server gives the request up, what it does in the database still ends. And not the
         # task is waited for, which would be cancelled with whoever waits, but a future.
         end: asyncio.Future[None] = loop.create_future()
@@ -126,7 +126,7 @@ class FlaskASGI:
             raise RuntimeError("The application raised GeneratorExit.") from error
 
     def _give_up(self, task: asyncio.Task[None], context: Context) -> None:
-        """Let a request that the server no longer waits for come to its end, and do not wait for its client.
+        """Let a request that the server has given up run to its end, without waiting for its client.
 
         No server has to tell such a request that its client has left: a body or a stream might keep it for ever.
         """
@@ -250,7 +250,7 @@ def _start(coroutine: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop
 
 
 def _log_failure(context: Context, task: asyncio.Task[None]) -> None:
-    """Report what a request that was given up failed with: its server no longer does."""
+    """Log the failure of a request that the server has given up, as the server no longer does."""
     if not task.cancelled() and (error := task.exception()) is not None:
         exchange.take_over(context)
         _log.error("A request failed after the server had given it up", exc_info=error)

@@ -1,4 +1,4 @@
-"""Reads a request body whole before any of Flask runs.
+"""Reads the whole request body before Flask runs.
 
 A view that is called has its whole body: one that was cut short never reaches it. A body that cannot be had, as it is
 too large, too slow, ambiguous, or finds no room, is refused: no view is called, and in its place stands the answer.
@@ -27,10 +27,10 @@ _log = logging.getLogger("carboy.bridge")
 
 
 class RefusedBody(io.RawIOBase):
-    """Stands in for a body that cannot be had: whoever reads it answers with the error.
+    """Stands in for a body that was refused; reading it raises the error.
 
     Args:
-        error: Why not.
+        error: Why it was refused.
         is_read: Whether the client has sent the body to its end, so that the next request can follow.
     """
 

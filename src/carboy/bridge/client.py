@@ -86,7 +86,7 @@ class Departure:
         return self._has_happened
 
     async def send(self, *messages: ASGISendEvent) -> None:
-        """Have the server take messages, once it has taken those before, for as long as there is a client.
+        """Send messages in order, while there is a client.
 
         Raises:
             ClientDisconnectedError: It has left.

@@ -1,4 +1,4 @@
-"""Takes a coroutine's first step apart from the rest: most have nothing to wait for, and need nothing set up."""
+"""Runs a coroutine's first step separately: most finish in it and need no task."""
 
 import types
 from collections.abc import Awaitable, Coroutine, Generator

@@ -1,4 +1,4 @@
-"""Takes the place of those methods of a Flask application that decide how its functions run."""
+"""Replaces the methods of a Flask application that decide how its functions run."""
 
 import asyncio
 import inspect
@@ -16,8 +16,9 @@ from werkzeug.routing import MapAdapter
 from carboy.bridge import exchange
 from carboy.bridge.exchange import Exchange
 from carboy.bridge.greenlets import await_here, current_context, in_bridge, tame
+from carboy.bridge.loop_iterator import LoopIterator
 from carboy.bridge.loops import Loops, adopt_asgiref
-from carboy.bridge.streaming import LoopIterator, adapt_body, end_with_client
+from carboy.bridge.streaming import adapt_body, end_with_client
 from carboy.bridge.urls import UrlBinding
 from carboy.bridge.views import Views
 
@@ -133,7 +134,7 @@ class Dispatch:
         return self._dispatch_request(*args)
 
     def make_response(self, rv: Any) -> Response:
-        """Take an async iterator too, from whatever may return a response."""
+        """Accept an async iterator too, wherever a response may be returned."""
         if isinstance(rv, HTTPException):
             # Flask would call it as a WSGI application, whose body might be anything.
             rv = rv.get_response(request.environ)
@@ -147,7 +148,7 @@ class Dispatch:
         return response
 
     def process_response(self, *args: Any) -> Response:
-        """Make sure of the body that is sent in the end, which an ``after_request`` function may have replaced."""
+        """Adapt the final body, which an ``after_request`` function may have replaced."""
         response = self._process_response(*args)
         here = exchange.current.get()
         if type(response.response) is not list:

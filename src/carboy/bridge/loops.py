@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 from asgiref.sync import AsyncToSync
 
 from carboy.bridge.greenlets import await_here, current_context, greenlets, in_bridge
-from carboy.bridge.workers import Workers, current_worker
+from carboy.bridge.worker import current_worker
+from carboy.bridge.workers import Workers
 
 T = TypeVar("T")
 
@@ -22,7 +23,7 @@ _all: "weakref.WeakSet[Loops]" = weakref.WeakSet()
 
 
 class Loops:
-    """Runs a coroutine for whoever cannot await it, and knows the threads of the loop that serves.
+    """Runs coroutines for synchronous code, and holds the worker threads of the serving loop.
 
     Args:
         threads: The most requests to run on workers at once.

@@ -9,10 +9,11 @@ from typing import Any
 from carboy.bridge import exchange
 from carboy.bridge.client import Client
 from carboy.bridge.greenlets import await_here, greenlets
+from carboy.bridge.loop_iterator import END
 from carboy.bridge.loops import Loops
 from carboy.bridge.response import Answer, WsgiApp, begin, send_whole
-from carboy.bridge.streaming import END, ThreadIterator, is_file
-from carboy.bridge.workers import Worker, settle, tell
+from carboy.bridge.streaming import ThreadIterator, is_file
+from carboy.bridge.worker import Worker, settle, tell
 
 
 class OnLoop:

@@ -1,4 +1,4 @@
-"""Sends the answer to a request whose body was refused, and closes the connection after it."""
+"""Answers a request whose body was refused, then closes the connection."""
 
 import asyncio
 from contextlib import suppress

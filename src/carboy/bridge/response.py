@@ -11,7 +11,7 @@ from asgiref.typing import ASGISendEvent, HTTPResponseStartEvent
 
 from carboy.bridge.client import Client, Departure
 from carboy.bridge.coroutines import go_on
-from carboy.bridge.streaming import END
+from carboy.bridge.loop_iterator import END
 
 WsgiApp = Callable[..., Iterable[bytes]]
 SLICE_BYTES = 64 * 1024

@@ -1,4 +1,4 @@
-"""Reads database URLs as providers hand them out, and refuses by name what the driver does not take.
+"""Reads database URLs as providers hand them out; unknown arguments are refused by name.
 
 No message quotes a value: where a URL is misread, a part of its password may be taken for one.
 """

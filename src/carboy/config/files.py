@@ -12,7 +12,7 @@ from carboy.config.settings import Environment
 
 
 class SettingsError(Exception):
-    """The configuration is wrong: one line for each thing that is, by key and source."""
+    """The configuration is wrong: one line for each mistake, by key and source."""
 
 
 def read_dotenv(file: Path) -> dict[str, str]:
@@ -31,7 +31,7 @@ def read_dotenv(file: Path) -> dict[str, str]:
             # It counts from the empty lines before.
             before, _, _ = line.original.string.partition(line.original.string.strip())
             number = line.original.line + before.count("\n")
-            raise SettingsError(f"{file}: not NAME=value (line {number}).")
+            raise SettingsError(f"{file}, line {number}: expected NAME=value.")
         if line.key is not None and line.value is not None:
             variables[line.key] = line.value
     return variables
@@ -72,7 +72,7 @@ class _UniqueKeyLoader(yaml.SafeLoader):
                 continue
             if key_node.value in seen:
                 line = key_node.start_mark.line + 1
-                raise _DuplicateKeyError(f"key {key_node.value!r} stands twice, again on line {line}")
+                raise _DuplicateKeyError(f"key {key_node.value!r} is given twice, the second time on line {line}")
             seen.add(key_node.value)
         return super().construct_mapping(node, deep)
 

@@ -37,7 +37,7 @@ class Given:
                 self._add(f"{prefix}{name}", value, source)
 
     def add_variable(self, name: str, text: str, place: str) -> None:
-        """Take a variable; names that are none of ours are left alone.
+        """Take a variable; foreign names are ignored.
 
         Kubernetes gives every pod CARBOY_SERVICE_HOST and its like when a service is called carboy.
         """

@@ -42,7 +42,7 @@ def load_settings(kind: type[S], config_file: Path, environ: Mapping[str, str]) 
         try:
             given.add_tree(tree, source)
         except RecursionError:
-            raise SettingsError(f"{source}: an alias refers to what it stands in.") from None
+            raise SettingsError(f"{source}: an alias refers to itself.") from None
     for variables, place in ((from_file, f" in {dotenv}"), (environ, "")):
         for name in sorted(variables):
             given.add_variable(name, variables[name], place)
@@ -54,7 +54,7 @@ def _environment(variables: Mapping[str, str], chooser: str) -> Environment:
     for name in variables:
         # CARBOY_ENVIRONMENT=production must not quietly start development.
         if re.fullmatch(rf"{chooser}[A-Z]+", name):
-            raise SettingsError(f"{name}: unknown; the profile is chosen by {chooser}.")
+            raise SettingsError(f"{name}: unknown; set {chooser} to choose the profile.")
     chosen = variables.get(chooser, Environment.DEVELOPMENT)
     try:
         return Environment(chosen)

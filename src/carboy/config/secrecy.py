@@ -1,4 +1,4 @@
-"""Refuses secrets that are none, where real users depend on them."""
+"""Refuses weak or published secrets in staging and production."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping

@@ -33,7 +33,7 @@ class Section(BaseModel):
     def _is_boolean_only_where_wanted(cls, value: object, info: ValidationInfo) -> object:
         # YAML reads yes and on as booleans, which pydantic would take for the number one.
         if isinstance(value, bool) and bool not in options_of(cls.model_fields[str(info.field_name)].annotation):
-            raise ValueError("this is a boolean in YAML")
+            raise ValueError("YAML reads this as a boolean; put it in quotes")
         return value
 
 

@@ -1,25 +1,34 @@
 """Base class of DAOs: CRUD, keyset pages, unique-constraint errors."""
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from dataclasses import replace
 from functools import cached_property, lru_cache
 from typing import Any, ClassVar, Generic, NoReturn, TypeVar, cast
 
-from pydantic import ConfigDict, TypeAdapter
-from sqlalchemy import Insert, Row, Table, Update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Executable, Row, Table
+from sqlalchemy.exc import DBAPIError
 
-from carboy.daos.keyset import Place, Slice, key_parameters, text_parameters
-from carboy.daos.statements import Statements, possible_id, row_parameters, shape_of
+from carboy.daos.filters import filter_parameters, shape_of
+from carboy.daos.keyset import Key, Place, Slice, key_parameters
+from carboy.daos.limits import Limits
+from carboy.daos.reading import Reading
+from carboy.daos.refusals import Declared, Refusals
+from carboy.daos.related import Related
+from carboy.daos.searches import WINDOWS, index_parameters, text_parameters
+from carboy.daos.statements import Statements, possible_id, row_parameters, stamped
 from carboy.db import Database
-from carboy.db.failures import violated_columns
-from carboy.errors import ConflictError, NotFoundError, StaleVersionError
+from carboy.db.failures import TransactionConflictError
+from carboy.errors import NotFoundError, StaleVersionError
 from carboy.models.base import Base
+from carboy.schemas import filters
 from carboy.schemas.base import Record, Versions
+from carboy.schemas.filters import Equal, Filter, Where
 from carboy.schemas.text import fold
 
 T = TypeVar("T")
 RecordT = TypeVar("RecordT", bound=Record)
+NOTHING: Mapping[str, object] = {}
+OtherT = TypeVar("OtherT", bound=Record)
 
 
 class Dao(Generic[RecordT]):
@@ -35,10 +44,15 @@ class Dao(Generic[RecordT]):
         folded: By field whose case makes no difference, the column of its case-folded spelling. It is filled here, and
             is what the field is compared by: databases disagree on what lower case is outside ASCII.
         folds: By such a field, what spells it so, where that is not `fold`.
-        conflicts: By column with a unique constraint, what to raise when a row has the value already.
-        sorts: By the names that lists can be sorted by besides ``id``, the columns: none is null, and each is the first
-            of an index.
-        searched: The columns in which lists look for text; they hold case-folded text.
+        conflicts: By what the database may refuse, what to raise: a column, a tuple of columns, or the name of a
+            constraint or unique index; for a deletion, the table whose rows refer to this one. Without it a reference
+            to nothing and a value that a column cannot hold are an `InvalidInputError`, a row that others refer to is
+            an `InUseError`, and a duplicate is a fault of ours, whose log names the constraint.
+        sorts: By the names that lists can be sorted by besides ``id``, the columns, each the first of an index, in
+            which the id follows if its values may be equal.
+        searched: The columns in which lists look for text; they hold case-folded text. If all stand in the model's
+            ``__search__``, its search index is used.
+        touches: The relationships to rows that show this one's values: a change here counts their versions up.
     """
 
     model: ClassVar[type[Base]]
@@ -46,9 +60,10 @@ class Dao(Generic[RecordT]):
     not_found: ClassVar[type[NotFoundError]]
     folded: ClassVar[Mapping[str, str]] = {}
     folds: ClassVar[Mapping[str, Callable[[str], str]]] = {}
-    conflicts: ClassVar[Mapping[str, type[ConflictError]]] = {}
+    conflicts: ClassVar[Declared] = {}
     sorts: ClassVar[Mapping[str, str]] = {}
     searched: ClassVar[Sequence[str]] = ()
+    touches: ClassVar[Sequence[str]] = ()
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -67,69 +82,136 @@ class Dao(Generic[RecordT]):
     async def find(self, identity: int) -> RecordT | None:
         return await self._find_by(id=possible_id(identity))
 
+    async def find_as(self, record: type[OtherT], **equal: object) -> OtherT | None:
+        """Return the row in which these fields have these values as another record, such as one with a secret column.
+
+        As for any look-up, the values must be unique together.
+        """
+        return cast("OtherT | None", await self._find_by(record, **equal))
+
     async def page(
-        self, *, limit: int, sort: str = "id", place: Place | None = None, search: str | None = None, **equal: object
+        self,
+        *,
+        limit: int,
+        sort: str = "id",
+        place: Place | None = None,
+        search: str | None = None,
+        where: Where = NOTHING,
     ) -> Slice[RecordT]:
         """Return the rows next to a place in a list.
 
-        It costs the same wherever it stands. A filter without an index, and a search, read rows until the page is full:
-        ADR 0009 tells how long that takes.
+        It costs the same wherever it stands. A filter without an index, and a search without one, read rows until the
+        page is full: ADR 0009 tells how long that takes.
 
         Args:
             limit: The most rows to return.
-            sort: ``id`` or names of `sorts`, with commas between them, each with - before it if it descends.
+            sort: ``id`` or names of `sorts`, with commas between them, each with - before it if it descends. Rows
+                without a value stand last, either way.
             place: Where to go on from; None for the beginning.
             search: Only rows in which one of the `searched` columns has this text in it, in whatever case.
-            **equal: Only rows in which these fields have these values.
-        """
-        direction = place and place.direction
-        equal, patterns = self._compared(equal), text_parameters(search)
-        statement = self._prepared(self._statements.page, shape_of(equal), len(patterns), sort, direction)
-        parameters = equal | {"row_limit": limit + 1} | patterns
-        if place is not None:
-            parameters |= key_parameters(place.key)
-        rows = await self._database.execute(statement, parameters)
-        near = rows[:limit][::-1] if place is not None and place.backward else rows[:limit]
-        names = [column.name for column, _ in self._prepared(self._statements.order, sort)]
-        first, last = (tuple(getattr(row, name) for name in names) for row in (near[0], near[-1])) if near else ((), ())
-        return Slice(self._records(near), first, last, more=len(rows) > limit)
-
-    async def count(self, *, search: str | None = None, **equal: object) -> int:
-        """Return the number of rows that `page` would go through."""
-        equal, patterns = self._compared(equal), text_parameters(search)
-        statement = self._prepared(self._statements.count, shape_of(equal), len(patterns))
-        [(number,)] = await self._database.execute(statement, equal | patterns)
-        return int(number)
-
-    async def add(self, values: Mapping[str, object]) -> RecordT:
-        """Insert a row and return it.
+            where: Only rows for which this holds: filters of `carboy.schemas.filters`, or names of fields, and values.
 
         Raises:
-            ConflictError: Another row has a value that must be unique; the class is the DAO's own.
+            KeyError: There is no such sort, column or relationship.
         """
-        [record] = await self._write(self._prepared(self._statements.insert), stamped(self._complete(values)))
-        return record
+        asked, direction = self._asked(where), place and place.direction
+        patterns, index = text_parameters(search), self._index_parameters(search)
+        parameters = filter_parameters(asked) | patterns | index | {"row_limit": limit + 1}
+        if place is not None:
+            parameters |= key_parameters(place.key)
+        statements = self._statements
+        ways = [(statements.page_nearby, {"row_window": size * (limit + 1)}) for size in WINDOWS] if index else []
+        rows: Sequence[Row[Any]] = ()
+        for build, window in (*ways, (statements.page_found if index else statements.page, {})):
+            statement = self._prepared(build, shape_of(asked), len(patterns), sort, direction)
+            rows = await self._database.execute(statement, parameters | window)
+            if len(rows) > limit:
+                break
+        near = rows[:limit][::-1] if place is not None and place.backward else rows[:limit]
+        positions = self._prepared(statements.positions, sort)
+        first, last = (tuple(row[at] for at in positions) for row in (near[0], near[-1])) if near else ((), ())
+        return Slice(await self._reading.records(self._database, near), first, last, more=len(rows) > limit)
+
+    async def count(self, *, search: str | None = None, where: Where = NOTHING) -> int:
+        """Return the number of rows that `page` would go through."""
+        asked = self._asked(where)
+        patterns, index = text_parameters(search), self._index_parameters(search)
+        build = self._statements.count_found if index else self._statements.count
+        statement = self._prepared(build, shape_of(asked), len(patterns))
+        [(number,)] = await self._database.execute(statement, filter_parameters(asked) | patterns | index)
+        return int(number)
+
+    def key(self, sort: str, values: Sequence[object]) -> Key:
+        """Return the key of a row of which these values were written as JSON, in a list that is sorted so.
+
+        Raises:
+            ValueError: They are not values of the columns of the sort.
+        """
+        key: Key = self._prepared(self._statements.key, sort).validate_python(tuple(values))
+        return key
+
+    async def add(self, values: Mapping[str, object]) -> RecordT:
+        """Insert a row, with what is in its collections, and return it.
+
+        Raises:
+            InvalidInputError: A collection has an id that is none of a row which it could have.
+            ConflictError: Another row has a value that must be unique; the class is the DAO's own.
+            InvalidInputError: The row refers to one that is not there, or a column cannot hold its value.
+        """
+        own, related = self._related.divide(values)
+        rows = await self._change(self._prepared(self._statements.insert), stamped(self._complete(own)))
+        if related or self.touches:
+            await self._related.save(self._database, rows[0].id, related, is_new=True)
+            await self._related.touch(self._database, rows[0].id)
+        return (await self._reading.records(self._database, rows))[0]
+
+    async def get_or_add(self, **equal: object) -> RecordT:
+        """Return the row in which these fields have these values; it is inserted if it is not there.
+
+        One of the values must be unique, or all of them together. Of many who do this at once one inserts the row, and
+        all get it.
+
+        Raises:
+            TransactionConflictError: Another row keeps it from being inserted, in every attempt of the unit.
+        """
+        found = await self._find_by(**equal)
+        if found is None:
+            rows = await self._change(
+                self._prepared(self._statements.insert_unless_there), stamped(self._complete(equal))
+            )
+            if rows and self.touches:
+                await self._related.touch(self._database, rows[0].id)
+            found = await self._find_by(**equal)
+        if found is None:
+            raise TransactionConflictError
+        return found
 
     async def update(self, identity: int, values: Mapping[str, object], *, versions: Versions = None) -> RecordT:
-        """Change some columns of a row, count its version up, and return it; without any column nothing is changed.
+        """Change some columns of a row, count its version up, and return it; without any value nothing is changed.
 
         Args:
             identity: The row's id.
-            values: The new values by column.
+            values: The new values by column, and of a collection what it shall have: see docs/relations.md.
             versions: Those that the new values may have been worked out from; None if they depend on nothing.
 
         Raises:
             NotFoundError: There is no such row.
             StaleVersionError: The row has another version.
-            ConflictError: As for `add`.
+            ConflictError, InvalidInputError: As for `add`.
         """
         if not values:
             return await self._unchanged(identity, versions)
         statement = self._prepared(self._statements.update, versions is not None)
-        changed = await self._write(statement, {**self._complete(values), **row_parameters(identity, versions)})
-        if not changed:
+        own, related = self._related.divide(values)
+        if self.touches:
+            await self._related.touch(self._database, identity)
+        rows = await self._change(statement, {**self._complete(own), **row_parameters(identity, versions)})
+        if not rows:
             await self._explain_miss(identity)
-        return changed[0]
+        if related or self.touches:
+            await self._related.save(self._database, identity, related, is_new=False)
+            await self._related.touch(self._database, identity, only_by=own)
+        return (await self._reading.records(self._database, rows))[0]
 
     async def delete(self, identity: int, *, versions: Versions = None) -> None:
         """Delete a row.
@@ -141,9 +223,12 @@ class Dao(Generic[RecordT]):
         Raises:
             NotFoundError: There is no such row.
             StaleVersionError: The row has another version.
+            InUseError: Other rows refer to it, and must not be left without it.
         """
+        if self.touches:
+            await self._related.touch(self._database, identity)
         statement = self._prepared(self._statements.delete, versions is not None)
-        if not await self._database.execute(statement, row_parameters(identity, versions), writes=True):
+        if not await self._change(statement, row_parameters(identity, versions), deleted=identity):
             await self._explain_miss(identity)
 
     async def _unchanged(self, identity: int, versions: Versions) -> RecordT:
@@ -157,14 +242,19 @@ class Dao(Generic[RecordT]):
         await self.get(identity)
         raise StaleVersionError
 
-    async def _find_by(self, **equal: object) -> RecordT | None:
+    async def _find_by(self, record: type[Record] | None = None, /, **equal: object) -> RecordT | None:
         """Return the row in which these fields have these values; they must be unique together.
 
         Within a transaction the row is locked until its end, so that what is worked out from it is not overtaken.
         """
-        equal = self._compared(equal)
-        statement = self._prepared(self._statements.one, shape_of(equal), self._database.is_writing)
-        records = self._records(await self._database.execute(statement, equal))
+        reading, statements = self._reading, self._statements
+        if record is not None:
+            reading = self._prepared(Reading, self.model, record)
+            statements = self._prepared(replace, statements, names=reading.names)
+        asked = self._asked(equal)
+        statement = self._prepared(statements.one, shape_of(asked), self._database.is_writing)
+        rows = await self._database.execute(statement, filter_parameters(asked))
+        records = await reading.records(self._database, rows)
         return records[0] if records else None
 
     def _found(self, record: RecordT | None) -> RecordT:
@@ -177,24 +267,50 @@ class Dao(Generic[RecordT]):
         # A parameter that a statement has no place for would be left out without an error.
         for name in values:
             self._table.c[name]
-        return {**self._compared({name: values[name] for name in self.folded if name in values}), **values}
+        spelt = {column: self._folded(name, values[name]) for name, column in self.folded.items() if name in values}
+        return {**spelt, **values}
 
-    def _compared(self, equal: Mapping[str, object]) -> dict[str, object]:
-        """Return what to compare columns with, for fields that shall have these values."""
-        return {self.folded.get(name, name): self._folded(name, value) for name, value in equal.items()}
+    def _asked(self, where: Where) -> dict[Filter, object]:
+        """Return what to compare columns with, for what fields shall be."""
+        asked: dict[Filter, object] = {}
+        for one, value in where.items():
+            field = Equal(one) if isinstance(one, str) else one
+            if field.column in self.folded and not isinstance(field, filters.Related):
+                asked[replace(field, column=self.folded[field.column])] = self._folded(field.column, value)
+            else:
+                asked[field] = value
+        return asked
 
     def _folded(self, name: str, value: object) -> object:
+        if isinstance(value, tuple):
+            return tuple(self._folded(name, one) for one in value)
         return self.folds.get(name, fold)(value) if name in self.folded and isinstance(value, str) else value
 
-    async def _write(self, statement: Insert | Update, values: Mapping[str, object]) -> list[RecordT]:
+    def _index_parameters(self, search: str | None) -> dict[str, object]:
+        is_indexed = bool(self.searched) and {*self.searched} <= {*self.model.__search__}
+        return index_parameters(search) if search is not None and is_indexed else {}
+
+    async def _change(
+        self, statement: Executable, values: Mapping[str, object], *, deleted: int | None = None
+    ) -> Sequence[Row[Any]]:
+        """Run a statement that changes rows of this table; what the database refuses becomes an error for clients.
+
+        Args:
+            statement: The statement.
+            values: Its parameters.
+            deleted: The id of the row that it deletes.
+
+        Raises:
+            CarboyError: As `conflicts` says.
+        """
+        self._limits.require(values)
         try:
-            return self._records(await self._database.execute(statement, values, writes=True))
-        except IntegrityError as error:
-            violated = violated_columns(error, self._table)
-            for column, conflict in self.conflicts.items():
-                if column in violated:
-                    raise conflict from error
-            raise
+            return await self._database.execute(statement, values, writes=True)
+        except DBAPIError as error:
+            meaning = await self._refusals.explain(error, values, deleted)
+            if meaning is None:
+                raise
+            raise meaning from error
 
     @property
     def name(self) -> str:
@@ -207,23 +323,24 @@ class Dao(Generic[RecordT]):
 
     @cached_property
     def _statements(self) -> Statements:
-        return Statements(self._table, tuple(self.record.model_fields), self.sorts, self.searched)
-
-    def _records(self, rows: Sequence[Row[Any]]) -> list[RecordT]:
-        # A quarter of what it costs to have the record read its fields from each row. What else is selected comes last.
-        names = self._statements.names
-        return self._adapter.validate_python([dict(zip(names, row, strict=False)) for row in rows])
+        return Statements(self.model, self._reading.names, self.sorts, self.searched)
 
     @cached_property
-    def _adapter(self) -> TypeAdapter[list[RecordT]]:
-        return TypeAdapter(list[self.record], config=ConfigDict(hide_input_in_errors=True))  # type: ignore[name-defined]
+    def _limits(self) -> Limits:
+        return Limits(self._table)
+
+    @cached_property
+    def _refusals(self) -> Refusals:
+        return Refusals(self._database, self._table, self.conflicts)
+
+    @cached_property
+    def _reading(self) -> Reading[RecordT]:
+        return Reading(self.model, self.record)
+
+    @cached_property
+    def _related(self) -> Related:
+        return Related(self.model, self.touches, self.conflicts)
 
 
-def _build(builder: Callable[..., T], *shape: object) -> T:
-    return builder(*shape)
-
-
-def stamped(values: Mapping[str, object]) -> Mapping[str, object]:
-    """Return the values of a new row with its two timestamps, which are the same moment."""
-    now = datetime.now(UTC)
-    return {"created_at": now, "updated_at": now, **values}
+def _build(builder: Callable[..., T], *shape: object, **options: object) -> T:
+    return builder(*shape, **options)

@@ -1,22 +1,44 @@
 """Keyset pagination: a page starts after the values of the last row of the page before it."""
 
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from operator import ge, gt, le, lt
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from sqlalchemy import Column, ColumnElement, Select, Table, bindparam, false, or_, select, union_all
+from sqlalchemy import ColumnElement, Select, Table, UnaryExpression, bindparam, select, union_all
 
 from carboy.schemas.base import Record
-from carboy.schemas.text import spellings
 
 RecordT = TypeVar("RecordT", bound=Record)
 Key = tuple[Any, ...]
-Order = Sequence[tuple[Column[Any], bool]]
-"""The columns that a list is sorted by, each with whether it descends. No two rows have all their values in common."""
 
-Direction = tuple[bool, bool]
-"""Whether the rows before a place are wanted, and whether the row at the place is."""
+EQUAL, AFTER, FROM, NULL, SET = "equal", "after", "from", "null", "set"
+"""What a part of a page wants of a column: the key's value, more, that or more, null, or anything but null."""
+
+
+class Term(NamedTuple):
+    """A column that a list is sorted by. Rows without a value in it stand last, whether it descends or not."""
+
+    column: ColumnElement[Any]
+    descends: bool
+    nullable: bool
+
+
+Order = Sequence[Term]
+"""The columns that a list is sorted by. No two rows have all their values in common, and the last is never null."""
+
+
+class Direction(NamedTuple):
+    """On which of the rows next to a place the form of a statement depends.
+
+    Attributes:
+        backward: Whether the rows before it are wanted.
+        inclusive: Whether the row at the place is wanted too.
+        nulls: By column of the order, whether the row at the place has no value in it.
+    """
+
+    backward: bool
+    inclusive: bool
+    nulls: tuple[bool, ...]
 
 
 class Place(NamedTuple):
@@ -34,7 +56,7 @@ class Place(NamedTuple):
 
     @property
     def direction(self) -> Direction:
-        return self.backward, self.inclusive
+        return Direction(self.backward, self.inclusive, tuple(value is None for value in self.key))
 
 
 class Slice(NamedTuple, Generic[RecordT]):
@@ -53,7 +75,7 @@ class Slice(NamedTuple, Generic[RecordT]):
     more: bool
 
 
-def order_of(table: Table, sorts: Mapping[str, str], sort: str) -> Order:
+def order_of(table: Table, sorts: Mapping[str, str], sort: str) -> list[Term]:
     """Return the order that a sort such as ``-created,username`` means; the id decides between equal rows.
 
     Args:
@@ -65,33 +87,53 @@ def order_of(table: Table, sorts: Mapping[str, str], sort: str) -> Order:
     names = sort.split(",")
     for name in (*names, "-id" if names[-1].startswith("-") else "id"):
         column = table.c[{**sorts, "id": "id"}[name.removeprefix("-")]]
-        order.append((column, name.startswith("-")))
-        if column.primary_key or column.unique:
+        order.append(Term(column, name.startswith("-"), bool(column.nullable)))
+        # Any number of rows may have null in a column whose values are unique.
+        if column.primary_key or (column.unique and not column.nullable):
             break
     return order
 
 
-def paged(statement: Select[Any], order: Order, direction: Direction | None) -> Select[Any]:
+def paged(statement: Select[Any], order: Order, direction: Direction | None, limit: str = "row_limit") -> Select[Any]:
     """Return the statement for the rows next to a place, nearest first.
 
-    The rows beyond (x, y) are those with x and more than y, and those with more than x. Each of the two is one range of
-    an index, whichever way the columns are sorted, so that a page costs the same wherever it stands. For one condition
-    that says the same SQLite would read all rows with x: for row values too, if one of them is the id.
+    The rows beyond (x, y) are those with x and more than y, those with more than x, and those without x. Each of them
+    is one range of an index, whichever way the columns are sorted and wherever the database puts nulls in it, so that a
+    page costs the same wherever it stands. For one condition that says the same SQLite would read all rows with x: for
+    row values too, if one of them is the id.
 
     Args:
         statement: It selects all rows, and at least the columns of the order.
         order: What they are sorted by.
         direction: Which of the rows next to the place; None for those at the beginning of the list.
+        limit: The parameter that says how many.
     """
-    backward, inclusive = direction or (False, False)
-    order = [(column, descending != backward) for column, descending in order]
-    if direction is None:
-        return _nearest(statement, order)
-    parts = [_nearest(statement.where(*conditions), order) for conditions in _beyond(order, inclusive=inclusive)]
+    parts = [nearest(statement, order, direction, kinds).limit(bindparam(limit)) for kinds in _parts(order, direction)]
     if len(parts) == 1:
         return parts[0]
     rows = union_all(*(select(part.subquery()) for part in parts)).subquery()
-    return _nearest(select(rows), [(rows.c[column.name], descending) for column, descending in order])
+    return nearest(select(rows), order_in(rows.c, order), direction).limit(bindparam(limit))
+
+
+def nearest(
+    statement: Select[Any], order: Order, direction: Direction | None, kinds: Sequence[str] = ()
+) -> Select[Any]:
+    """Return the statement for the same rows, those first that stand next to the place.
+
+    Args:
+        statement: It selects rows beyond the place.
+        order: What they are sorted by.
+        direction: Where they stand.
+        kinds: What is wanted of the first columns of the order, and only that.
+    """
+    backward = direction is not None and direction.backward
+    order = [Term(column, descends != backward, nullable) for column, descends, nullable in order]
+    return statement.where(*_conditions(order, kinds)).order_by(*_directed(order, kinds, backward))
+
+
+def order_in(columns: Any, order: Sequence[Any]) -> list[Term]:
+    """Return the same order of other columns, of a subquery, that have the same names."""
+    return [Term(columns[column.name], descends, nullable) for column, descends, nullable in order]
 
 
 def key_parameters(key: Key) -> dict[str, object]:
@@ -99,31 +141,49 @@ def key_parameters(key: Key) -> dict[str, object]:
     return {f"row_key_{index}": value for index, value in enumerate(key)}
 
 
-def has_text(columns: Iterable[Column[Any]], patterns: int) -> ColumnElement[bool]:
-    """Return the condition that one of some columns matches one of the patterns that `text_parameters` gives."""
-    names = [f"row_pattern_{index}" for index in range(patterns)]
-    return or_(false(), *(column.like(bindparam(name), escape="/") for column in columns for name in names))
+def _parts(order: Order, direction: Direction | None) -> Iterator[tuple[str, ...]]:
+    """Yield what each part wants of the first columns of the order, and of none of the others anything."""
+    if direction is None:
+        yield from [(SET,), (NULL,)] if order[0].nullable else [()]
+        return
+    equal = tuple(NULL if is_null else EQUAL for is_null in direction.nulls)
+    for index in reversed(range(len(order))):
+        includes = direction.inclusive and index == len(order) - 1
+        for kind in _beyond(order[index], direction, is_null=direction.nulls[index], includes=includes):
+            yield *equal[:index], kind
 
 
-def text_parameters(search: str | None) -> dict[str, object]:
-    """Return the parameters of a statement that may look for text: a pattern for each spelling, mostly one.
-
-    No character of the text stands for another.
-    """
-    texts = [] if search is None else [re.sub("[/%_]", r"/\g<0>", text) for text in spellings(search)]
-    return {f"row_pattern_{index}": f"%{text}%" for index, text in enumerate(texts)}
+def _beyond(term: Term, direction: Direction, *, is_null: bool, includes: bool) -> Sequence[str]:
+    if is_null:
+        return (SET,) if direction.backward else ()
+    nulls = (NULL,) if term.nullable and not direction.backward else ()
+    return (FROM if includes else AFTER, *nulls)
 
 
-def _nearest(statement: Select[Any], order: Sequence[tuple[ColumnElement[Any], bool]]) -> Select[Any]:
-    directed = (column.desc() if descending else column.asc() for column, descending in order)
-    return statement.order_by(*directed).limit(bindparam("row_limit"))
+def _conditions(order: Order, kinds: Sequence[str]) -> Iterator[ColumnElement[bool]]:
+    for index, (kind, (column, descends, _)) in enumerate(zip(kinds, order, strict=False)):
+        if kind in {NULL, SET}:
+            yield column.is_(None) if kind == NULL else column.is_not(None)
+        else:
+            key = bindparam(f"row_key_{index}", type_=column.type)
+            beyond = {EQUAL: column == key, AFTER: (lt if descends else gt)(column, key)}
+            yield beyond[kind] if kind in beyond else (le if descends else ge)(column, key)
 
 
-def _beyond(order: Order, *, inclusive: bool) -> Iterator[list[ColumnElement[bool]]]:
-    """Yield the conditions of the rows that equal the key in all values but the last, in all but two, and so on."""
-    keys: list[ColumnElement[Any]] = [bindparam(name) for name in key_parameters((None,) * len(order))]
-    for index, (column, descending) in reversed([*enumerate(order)]):
-        includes = inclusive and index == len(order) - 1
-        beyond = (le if includes else lt) if descending else (ge if includes else gt)
-        equal = [other == key for (other, _), key in zip(order[:index], keys, strict=False)]
-        yield [*equal, beyond(column, keys[index])]
+def _directed(order: Order, kinds: Sequence[str], backward: bool) -> Iterator[ColumnElement[Any]]:  # noqa: FBT001 - it is what it is named for.
+    """Yield what the rows of a part are sorted by. Where nulls stand is said only of columns that may have some."""
+    wanted = [*kinds, *[None] * (len(order) - len(kinds))]
+    for index, (column, descends, nullable) in enumerate(order):
+        if wanted[index] == NULL:
+            # All are equal, so that an index serves that has this column and the next one in one direction.
+            rest = zip(order[index:], wanted[index:], strict=True)
+            yield _in_direction(column, next(term.descends for term, kind in rest if kind != NULL))
+        elif nullable and wanted[index] is None:
+            directed = _in_direction(column, descends)
+            yield directed.nulls_first() if backward else directed.nulls_last()
+        else:
+            yield _in_direction(column, descends)
+
+
+def _in_direction(column: ColumnElement[Any], descends: bool) -> UnaryExpression[Any]:  # noqa: FBT001 - likewise.
+    return column.desc() if descends else column.asc()

@@ -2,14 +2,21 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
+from pydantic import AwareDatetime, ConfigDict, TypeAdapter
 from sqlalchemy import (
     Column,
     ColumnElement,
+    Delete,
+    Executable,
     Insert,
     Select,
     Table,
+    Text,
+    TypeDecorator,
     Update,
     bindparam,
     delete,
@@ -18,14 +25,16 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.sql.dml import ReturningDelete
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.orm import aliased
 
-from carboy.daos.keyset import Direction, Order, has_text, order_of, paged
-from carboy.models.base import MAX_ID, MAX_VERSION
+from carboy.daos.filters import Shape, conditions
+from carboy.daos.keyset import Direction, Key, Term, nearest, order_in, order_of, paged
+from carboy.daos.searches import has_text
+from carboy.models.base import MAX_ID, MAX_VERSION, Base
+from carboy.models.search import may_match
+from carboy.models.soft_deletion import is_soft_deleted, living
 from carboy.schemas.base import Versions
-
-Shape = tuple[tuple[str, bool], ...]
-"""The columns that a look-up compares, each with whether it looks for null."""
 
 
 # Its methods are called with positions only, by which what they return is remembered.
@@ -35,16 +44,20 @@ class Statements:
     """Builds statements.
 
     Attributes:
-        table: The table.
+        model: The model of the table.
         names: The columns that are read, in this order.
         sorts: By the names that lists can be sorted by besides ``id``, the columns.
         searched: The columns in which lists look for text.
     """
 
-    table: Table
+    model: type[Base]
     names: Sequence[str]
     sorts: Mapping[str, str]
     searched: Sequence[str]
+
+    @cached_property
+    def table(self) -> Table:
+        return self.model.metadata.tables[self.model.__tablename__]
 
     def one(self, shape: Shape, locks: bool) -> Select[Any]:
         statement = self._where(select(*self._columns()), shape)
@@ -52,45 +65,114 @@ class Statements:
         return statement.with_for_update(key_share=True) if locks else statement
 
     def page(self, shape: Shape, patterns: int, sort: str, direction: Direction | None) -> Select[Any]:
-        order = self.order(sort)
-        others = (column for column, _ in order if column.name not in self.names)
-        return paged(self._where(select(*self._columns(), *others), shape, patterns), order, direction)
+        """Read rows in order until the page is full."""
+        return paged(self._where(self._listed(sort), shape, patterns), self._order(sort), direction)
 
-    def order(self, sort: str) -> Order:
-        return order_of(self.table, self.sorts, sort)
+    def page_nearby(self, shape: Shape, patterns: int, sort: str, direction: Direction | None) -> Select[Any]:
+        """Read the next `row_window` rows in order, and return those that match: the page, of what is not rare."""
+        order = self._order(sort)
+        rows = paged(select(self.table).where(*living(self.table)), order, direction, "row_window").subquery()
+        wanted = select(*(rows.c[name] for name in self._listed_names(sort)))
+        wanted = wanted.where(has_text([rows.c[name] for name in self.searched], patterns))
+        wanted = wanted.where(*conditions(shape, aliased(self.model, rows), rows.c))
+        return nearest(wanted, order_in(rows.c, order), direction).limit(bindparam("row_limit"))
+
+    def page_found(self, shape: Shape, patterns: int, sort: str, direction: Direction | None) -> Select[Any]:
+        """Find all rows that match by the search index, then sort them: the page, of what is rare."""
+        found = self._where(self._listed(sort), shape, patterns).where(self._may_match())
+        rows = found.cte().prefix_with("MATERIALIZED")
+        return paged(select(rows), order_in(rows.c, self._order(sort)), direction)
+
+    def positions(self, sort: str) -> list[int]:
+        """Return where in the rows of a page the key stands."""
+        return [self._listed_names(sort).index(column.name) for column in self._columns_of(sort)]
+
+    def key(self, sort: str) -> TypeAdapter[Key]:
+        """Return what reads the key of a row that was written as JSON."""
+        kinds: Any = tuple.__class_getitem__(tuple(map(_kind, self._columns_of(sort))))
+        return TypeAdapter(kinds, config=ConfigDict(hide_input_in_errors=True))
 
     def count(self, shape: Shape, patterns: int) -> Select[Any]:
         return self._where(select(func.count()).select_from(self.table), shape, patterns)
 
+    def count_found(self, shape: Shape, patterns: int) -> Select[Any]:
+        return self.count(shape, patterns).where(self._may_match())
+
     def insert(self) -> Insert:
         return insert(self.table).returning(*self._columns())
+
+    def insert_unless_there(self) -> Insert:
+        return insert_unless_there(self.table).returning(*self._columns())
 
     def update(self, checks_version: bool) -> Update:
         statement = update(self.table).where(*self._row_is(checks_version))
         # What else is set follows from the parameters.
         return statement.values(version=self.table.c.version + 1).returning(*self._columns())
 
-    def delete(self, checks_version: bool) -> ReturningDelete[Any]:
-        return delete(self.table).where(*self._row_is(checks_version)).returning(self.table.c.id)
+    def delete(self, checks_version: bool) -> Executable:
+        return removal(self.table).where(*self._row_is(checks_version)).returning(self.table.c.id)
 
     def _columns(self) -> Iterable[Column[Any]]:
         return (self.table.c[name] for name in self.names)
 
+    def _order(self, sort: str) -> list[Term]:
+        return order_of(self.table, self.sorts, sort)
+
+    def _columns_of(self, sort: str) -> list[Column[Any]]:
+        return [self.table.c[column.name] for column, _, _ in self._order(sort)]
+
+    def _listed_names(self, sort: str) -> list[str]:
+        return [*dict.fromkeys((*self.names, *(column.name for column in self._columns_of(sort))))]
+
+    def _listed(self, sort: str) -> Select[Any]:
+        return select(*(self.table.c[name] for name in self._listed_names(sort)))
+
     def _where(self, statement: Select[Any], shape: Shape, patterns: int = 0) -> Select[Any]:
-        for name, is_null in shape:
-            column = self.table.c[name]
-            statement = statement.where(column.is_(None) if is_null else column == bindparam(name))
+        statement = statement.where(*living(self.table), *conditions(shape, self.model, self.table.c))
         columns = [self.table.c[name] for name in self.searched]
         return statement.where(has_text(columns, patterns)) if patterns else statement
 
+    def _may_match(self) -> ColumnElement[bool]:
+        return may_match(self.table.name, self.table.c.id, bindparam("row_match", type_=Text()))
+
     def _row_is(self, checks_version: bool) -> Iterator[ColumnElement[bool]]:
         yield self.table.c.id == bindparam("row_id")
+        yield from living(self.table)
         if checks_version:
             yield self.table.c.version.in_(bindparam("row_versions", expanding=True))
 
 
-def shape_of(equal: Mapping[str, object]) -> Shape:
-    return tuple((name, value is None) for name, value in equal.items())
+def _kind(column: Column[Any]) -> Any:
+    """Return the type of a column's values, as pydantic reads it."""
+    of = column.type
+    kind: Any = of.python_type
+    if kind is object and isinstance(of, TypeDecorator):
+        kind = of.impl_instance.python_type
+    kind = AwareDatetime if kind is datetime else kind
+    return kind | None if column.nullable else kind
+
+
+def removal(table: Table) -> Delete | Update:
+    """Return the statement that deletes rows of a table, or marks them as deleted where the table keeps them."""
+    if not is_soft_deleted(table):
+        return delete(table)
+    moment = bindparam("row_moment", callable_=lambda: datetime.now(UTC), type_=table.c.deleted_at.type)
+    return update(table).values(deleted_at=moment, version=table.c.version + 1)
+
+
+def insert_unless_there(table: Table) -> Insert:
+    """Return the statement that inserts a row unless another one has a unique value of it.
+
+    It waits for a transaction that is just inserting such a row, so that a look finds what it has committed.
+    """
+    # That of PostgreSQL compiles to what SQLite understands too.
+    return postgresql.insert(table).on_conflict_do_nothing()
+
+
+def stamped(values: Mapping[str, object]) -> Mapping[str, object]:
+    """Return the values of a new row with its two timestamps, which are the same moment."""
+    now = datetime.now(UTC)
+    return {"created_at": now, "updated_at": now, **values}
 
 
 def row_parameters(identity: int, versions: Versions) -> dict[str, object]:

@@ -8,7 +8,7 @@ T = TypeVar("T")
 
 
 async def to_the_end(opening: Coroutine[Any, Any, T], close: Callable[[T], object]) -> T:
-    """Open a connection. When whoever wants it is cancelled meanwhile, it is opened to the end and closed then.
+    """Open a connection. If the caller is cancelled meanwhile, the connection is opened to the end, then closed.
 
     The drivers leave a thread or a socket behind when they are interrupted in this (aiosqlite issue 259).
 

@@ -7,6 +7,8 @@ from sqlalchemy import Connection, CursorResult, Engine, Executable, QueuePool, 
 
 from carboy.db.connection_queue import Turns
 
+Parameters = Mapping[str, object] | Sequence[Mapping[str, object]] | None
+
 
 class Connections:
     """The connections of an engine that reads in AUTOCOMMIT and of one that writes, which may share a pool.
@@ -26,14 +28,14 @@ class Connections:
             self._turns[reader] = self._turns[writer]
 
     def take_turn(self, *, writes: bool) -> Coroutine[Any, Any, None]:
-        """Wait until there is a connection for `read` or `begin`, one of which is to follow.
+        """Wait for a connection; the caller must then call `read` or `begin`.
 
         Raises:
             sqlalchemy.exc.TimeoutError: All were in use for too long.
         """
         return self._turns[self._engine(writes=writes)].take()
 
-    def read(self, statement: Executable, parameters: Mapping[str, object] | None) -> Sequence[Row[Any]]:
+    def read(self, statement: Executable, parameters: Parameters) -> Sequence[Row[Any]]:
         """Run a statement on a connection that reads, and return its rows. This ends the turn."""
         connection = self._take(self._reader)
         is_clean = False
@@ -67,7 +69,7 @@ class Connections:
             self._turns[connection.engine].give()
 
     def drop(self, connection: Connection) -> None:
-        """End a turn without a word to the database, which breaks the connection off. It needs no greenlet."""
+        """End a turn and break the connection off, without telling the database. It needs no greenlet."""
         try:
             connection.invalidate()
             connection.close()
@@ -106,7 +108,7 @@ class Connections:
         is_broken = connection.invalidated
         connection.close()
         if is_broken:
-            # What has broken this one may have broken all, and only the pool knows which it has to replace.
+            # Whatever broke this connection may have broken all; only the pool knows which to replace.
             self.close_idle()
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextvars import ContextVar
 from functools import partial
 from typing import Any, TypeVar
@@ -14,7 +14,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker
 
 from carboy.db import postgresql, sqlite
-from carboy.db.connection_cache import rows
+from carboy.db.connection_cache import Parameters, rows
 from carboy.db.engines import Engines
 from carboy.db.failures import ConnectionLostError, TransactionConflictError, is_lost, is_spoilt, translate
 from carboy.db.greenlets import spawn
@@ -68,18 +68,19 @@ class Database:
         return await self._join_or_run(work, writes=True)
 
     async def execute(
-        self, statement: Executable, parameters: Mapping[str, object] | None = None, *, writes: bool = False
+        self, statement: Executable, parameters: Parameters = None, *, writes: bool = False
     ) -> Sequence[Row[Any]]:
         """Run a statement in the current unit and return its rows.
 
         A statement that is built once and given its values as parameters costs less than half of one built each time.
+        With a list of them it writes a row for each.
 
         Raises:
             RuntimeError: There is no unit, it has ended, or it only reads and the statement writes.
         """
         unit = self._unit(writes=writes)
         if unit.connection is None and not unit.writes:
-            # It stands alone, so that its connection is the next one's at once.
+            # A statement of its own: its connection is free again at once.
             await self._connections.take_turn(writes=False)
             return await spawn(self._connections.read, statement, parameters)
         return await self._with_connection(unit, lambda connection: rows(connection.execute(statement, parameters)))
@@ -161,8 +162,8 @@ class Database:
             except TransactionConflictError:
                 pass
             except ConnectionLostError:
-                # Whether the commit was made is not known, so that it must not be tried twice. And if a new connection
-                # is lost too, it is the server: to go on opening more would be one more burden on it.
+                # The commit may have been made, so it must not be retried. And if a new connection
+                # is lost too, the server is at fault: opening more would only burden it.
                 if unit.is_committing or has_lost_one:
                     raise
                 has_lost_one = True
@@ -191,7 +192,7 @@ class Database:
             await spawn(partial(end, unit, self._connections, commits=True))
 
     async def _release(self, unit: Unit) -> None:
-        """Give the unit's connection back, rolled back if it was not committed, whoever is cancelled meanwhile."""
+        """Give the unit's connection back, rolled back unless committed, even if the caller is cancelled."""
         # Whoever began the unit may not have waited for all of its tasks, one of which may just be taking a connection.
         if unit.connection is not None or unit.lock.locked():
             rolling_back = asyncio.create_task(self._roll_back(unit))
@@ -238,7 +239,7 @@ class Database:
     def _on_error(self, context: ExceptionContext) -> BaseException | None:
         error = context.sqlalchemy_exception or context.original_exception
         if isinstance(error, TimeoutError) or is_lost(error) or is_spoilt(error):
-            # What is spoilt is this one alone: the others have nothing to do with it.
+            # Only this connection is broken; the others stay.
             context.is_disconnect, context.invalidate_pool_on_disconnect = True, is_lost(error)
             if context.sqlalchemy_exception is not None and isinstance(error, DBAPIError):
                 error.connection_invalidated = True

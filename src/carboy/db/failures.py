@@ -1,10 +1,8 @@
 """Maps driver errors to Carboy's errors."""
 
-import re
 import sqlite3
 
-from sqlalchemy import Table, UniqueConstraint
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError
 
 from carboy.errors import CarboyError, DatabaseBusyError, DatabaseUnavailableError
 
@@ -26,6 +24,8 @@ LOST = ("08", "25006", "25P03", "25P04", "26000", "42P05", "57P")
 """Connection exceptions; read_only_sql_transaction: the server is a standby now, and its connections stay open;
 time-outs by which the server ends a connection amid a transaction; statements that are not prepared as the driver
 believes, behind a pooler that has changed the server; operator intervention."""
+INTERNAL, TYPE_IS_GONE = "XX000", "cache lookup failed for type"
+"""A migration has replaced a type that statements were prepared with, on this connection and on the others."""
 SPOILT = ("25P01", "25P02", "57014")
 """no_active_sql_transaction, in_failed_sql_transaction, query_canceled: driver and server may disagree on whether there
 is a transaction. If it was BEGIN that was cancelled, each later transaction on that connection would fail."""
@@ -69,7 +69,7 @@ def translate(error: BaseException) -> CarboyError | None:  # noqa: PLR0911 - a 
 def is_lost(error: BaseException | None) -> bool:
     """Tell whether an error says of the server that no connection to it is of use any more."""
     state, result = _codes(error)
-    return state.startswith(LOST) or result in SQLITE_LOST
+    return state.startswith(LOST) or result in SQLITE_LOST or (state == INTERNAL and TYPE_IS_GONE in str(error))
 
 
 def is_spoilt(error: BaseException | None) -> bool:
@@ -82,16 +82,3 @@ def _codes(error: BaseException | None) -> tuple[str, int]:
     """Return PostgreSQL's code and SQLite's, empty and 0 if the error has none."""
     original = getattr(error, "orig", None)
     return getattr(original, "sqlstate", None) or "", getattr(original, "sqlite_errorcode", 0) & PRIMARY_CODE
-
-
-def violated_columns(error: IntegrityError, table: Table) -> frozenset[str]:
-    """Return the columns of the unique constraint that a statement would have violated; none for other constraints."""
-    # PostgreSQL names the constraint, SQLite the columns.
-    name = getattr(error.driver_exception, "constraint_name", None)
-    if name is None:
-        match = re.search(r"UNIQUE constraint failed: (.+)", str(error.orig))
-        return frozenset(column.partition(".")[2] for column in match[1].split(", ")) if match else frozenset()
-    for constraint in table.constraints:
-        if isinstance(constraint, UniqueConstraint) and constraint.name == name:
-            return frozenset(column.name for column in constraint.columns)
-    return frozenset()

@@ -20,7 +20,7 @@ from sqlalchemy.exc import DBAPIError
 from carboy.db import sqlite
 from carboy.db.engines import Engines
 from carboy.errors import CarboyError
-from carboy.models import Base
+from carboy.models import Base, search
 
 SCRIPTS = Path(__file__).with_name("alembic")
 KIT = "carboy"
@@ -81,6 +81,7 @@ def _run(connection: Connection, package: str, command: Command, *args: str) -> 
     finally:
         event.remove(Table, "before_create", _keep_autoincrement)
     _keep_ids_given_out(connection, given_out)
+    search.restore_triggers(connection)
 
 
 def upgrade(histories: Histories, revision: str) -> None:
@@ -121,10 +122,11 @@ def _histories(connection: Connection, package: str) -> Histories:
     for name in (KIT, package):
         _import_models(name)
     kits = {table.name for table in tables_of(KIT)}
+    others = {*kits, "carboy_version", *search.search_tables(connection)}
     # What is in the database and in no model was the application's.
     return Histories(
         _history(connection, KIT, "carboy_version", kits.__contains__),
-        _history(connection, package, "alembic_version", lambda table: table not in {*kits, "carboy_version"}),
+        _history(connection, package, "alembic_version", lambda table: table not in others),
     )
 
 

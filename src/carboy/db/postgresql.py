@@ -50,7 +50,7 @@ def create_engines(
     arguments = {name: value for name, value in arguments.items() if name != "timeout"}
     writer = create_async_engine(
         url,
-        # Errors are logged, and what people have sent is not for the log.
+        # Errors are logged; parameters must not be.
         hide_parameters=True,
         connect_args={**arguments, "command_timeout": settings.statement_timeout},
         pool_size=settings.pool_size,
@@ -69,7 +69,7 @@ def create_engines(
 
 
 def _terminate(connection: DBAPIConnection) -> None:
-    """Close a connection that is of no more use, and let nobody wait for it.
+    """Close a broken connection without making anybody wait.
 
     What runs on it is cancelled first. A server that is silent would hold that up for the two seconds that SQLAlchemy
     gives it, after all those that the statement had.
@@ -105,5 +105,5 @@ class _Connect:
             raise DatabaseUnavailableError from error
         except (OSError, dialect.loaded_dbapi.Error) as error:
             # The driver passes on what the socket says, which nothing after this could tell from a fault of its own.
-            # A database or a password that does not exist, or not yet, is no different to whoever waits for an answer.
+            # A wrong database or password may be right soon; the client is told the same.
             raise DatabaseUnavailableError from error

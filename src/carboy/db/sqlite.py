@@ -58,11 +58,11 @@ def _create(url: URL, timeout: float, **options: Any) -> AsyncEngine:
     engine = create_async_engine(
         url,
         creator=connect,
-        # Errors are logged, and what people have sent is not for the log.
+        # Errors are logged; parameters must not be.
         hide_parameters=True,
         **options,
     )
-    event.listen(engine.sync_engine, "connect", _configure)
+    event.listen(engine.sync_engine, "connect", configure)
     return engine
 
 
@@ -71,7 +71,8 @@ async def _open(connection: OneHopConnection) -> OneHopConnection:
     return connection
 
 
-def _configure(connection: DBAPIConnection, _record: object) -> None:
+def configure(connection: DBAPIConnection, _record: object) -> None:
+    """Set up a new connection, whatever it is for."""
     for pragma in ("synchronous=FULL", "foreign_keys=ON"):
         _pragma(connection, pragma)
 

@@ -36,7 +36,7 @@ LONGEST_PAUSE_SECONDS = 0.0005
 
 
 class OneHopCursor:
-    """A cursor as PEP 249 has it: the outcome of a statement, running which is the one thing that waits."""
+    """A PEP 249 cursor: the outcome of a statement. Only running it waits."""
 
     def __init__(self, connection: "AdaptedConnection") -> None:
         self._connection = connection
@@ -185,14 +185,7 @@ class OneHopConnection(aiosqlite.Connection):
             # SQLite asks ever more rarely for a lock, ten times a second in the end, while a process with much to write
             # gives it up for a fraction of a millisecond: the others would starve. So SQLite is told not to wait.
             self._insist(self._conn, "BEGIN IMMEDIATE", timeout)
-        cursor = self._conn.cursor()
-        try:
-            getattr(cursor, method)(sql, parameters)
-            rows = cursor.fetchall() if cursor.description else []
-            return rows, cursor.description, cursor.rowcount, cursor.lastrowid
-        finally:
-            # A cursor that somebody holds, be it in a traceback, would keep the transaction open.
-            cursor.close()
+        return outcome_of(self._conn, method, sql, parameters)
 
     def _insist(self, connection: sqlite3.Connection, sql: str, timeout: float) -> None:
         """Run a statement again and again while others have the lock that it takes, for this many seconds."""
@@ -207,3 +200,15 @@ class OneHopConnection(aiosqlite.Connection):
                 sleep(random.uniform(0, LONGEST_PAUSE_SECONDS))  # noqa: S311 - chance, not secrecy.
             else:
                 return
+
+
+def outcome_of(connection: sqlite3.Connection, method: Method, sql: str, parameters: Iterable[Any]) -> Outcome:
+    """Run a statement to its end."""
+    cursor = connection.cursor()
+    try:
+        getattr(cursor, method)(sql, parameters)
+        rows = cursor.fetchall() if cursor.description else []
+        return rows, cursor.description, cursor.rowcount, cursor.lastrowid
+    finally:
+        # A cursor that somebody holds, be it in a traceback, would keep the transaction open.
+        cursor.close()

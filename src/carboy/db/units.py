@@ -34,21 +34,23 @@ class Unit:
 
 
 def require_open(unit: Unit) -> None:
-    """Refuse to go on in a unit that has ended, as it may if whoever began it does not wait for all its tasks.
+    """Refuse to go on in a unit that has ended: its owner may not have waited for all of its tasks.
 
     Raises:
-        RuntimeError: It has.
+        RuntimeError: The unit has ended.
     """
     if not unit.is_open:
         raise RuntimeError("The unit of work has ended.")
 
 
 def check_outcome(unit: Unit) -> None:
-    """Refuse to commit a unit of which a part has failed."""
+    """Refuse to commit a unit if a part of it has failed."""
     if isinstance(unit.failure, (TransactionConflictError, ConnectionLostError)):
         raise unit.failure
     if unit.failure is not None:
-        raise TransactionAbortedError("An error within the transaction was caught.") from unit.failure
+        raise TransactionAbortedError(
+            "The transaction was rolled back: an error within it was caught, and its part had already failed."
+        ) from unit.failure
 
 
 def end(unit: Unit, connections: Connections, *, commits: bool) -> None:

@@ -1,4 +1,4 @@
-"""Checks that each provider and each view would get what it asks for."""
+"""Checks that each provider and each view gets what it asks for."""
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping
@@ -34,7 +34,7 @@ SHORT_LIVED = (Factory, ThreadLocalSingleton, ContextLocalSingleton)
 
 
 def check_providers(container: Container) -> Iterator[str]:
-    """Yield a line for each provider that has wrong arguments or a captive dependency, or is not passed at all."""
+    """Yield a line for each provider with wrong arguments, a captive dependency, or no value from outside."""
     providers = providers_of(container)
     named = set(map(current, providers.values()))
     # What a dependency stands for is checked where it has a name of its own, if it has one.
@@ -152,7 +152,7 @@ def check_views(container: Container, app: Flask) -> Iterator[str]:
         if view is None or rule.endpoint == "static" or hasattr(view, "view_class"):
             continue
         place = f"view {rule.endpoint} ({view.__module__})"
-        # A view with two rules is told of once.
+        # A view with two rules is reported once.
         problems |= dict.fromkeys(f"{place}: {problem}" for problem in _check_view(providers, view, rule.arguments))
     yield from problems
 

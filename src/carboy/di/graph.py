@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from dependency_injector.containers import Container
-from dependency_injector.providers import Dependency, Provider
+from dependency_injector.providers import Dependency, Object, Provider
 from flask import Flask
 
 from carboy.di.checks import NEEDS
@@ -138,4 +138,6 @@ def _leads_to(provider: Provider[Any], names: Mapping[Provider[Any], str]) -> It
 
 def _describe(provider: Any) -> str:
     made = getattr(provider, "provides", None)
+    if isinstance(provider, Object):
+        return type(made).__name__
     return str(getattr(made, "__name__", type(provider).__name__))

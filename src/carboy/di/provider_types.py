@@ -1,4 +1,4 @@
-"""Finds out, without calling a provider, what type of object it gives, and whether that fits where it is passed."""
+"""Works out what type of object a provider gives, without calling it, and whether that fits its destination."""
 
 import inspect
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator

@@ -25,7 +25,7 @@ OWNER = "__wired_by__"
 
 
 class WiringError(Exception):
-    """The graph of providers and views is wrong: one line for each place."""
+    """The graph of providers and views is wrong: one line for each mistake."""
 
 
 def wire(container: Container, app: Flask) -> None:

@@ -1,6 +1,6 @@
-"""The API's document, and the page that shows it and tries it out.
+"""Serves the OpenAPI document and the page to read it and try it out.
 
-All that the page loads comes from here: no CDN learns who reads.
+The page loads nothing from elsewhere: no CDN learns who reads it.
 """
 
 import hashlib

@@ -1,1 +1,1 @@
-"""What stands at `/`: what this is, and where its documentation is."""
+"""The answer at `/`: what this is, and where its documentation is."""

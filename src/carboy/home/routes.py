@@ -10,7 +10,7 @@ LINKS = {"docs": "docs.show_docs", "openapi": "docs.send_document", "health": "h
 
 @home.get("/")
 async def show_home() -> Response:
-    """Answer with JSON, or with a page for those who would rather have HTML."""
+    """Answer with JSON, or with a page if the client prefers HTML."""
     links = {name: url_for(endpoint) for name, endpoint in LINKS.items() if endpoint in current_app.view_functions}
     kind = request.accept_mimetypes.best_match(["application/json", "text/html"], "application/json")
     if kind == "text/html":

@@ -1,1 +1,1 @@
-"""Requests that are answered once, however often they are sent."""
+"""Idempotency keys: a request that is sent again gets its first answer."""

@@ -7,7 +7,7 @@ from carboy.models.base import Base
 
 
 class IdempotencyKey(Base):
-    """The answer to a request that was sent with an Idempotency-Key, to be given again until it expires."""
+    """The stored answer to a request with an Idempotency-Key, replayed until it expires."""
 
     __tablename__ = "idempotency_keys"
     __table_args__ = (UniqueConstraint("scope", "key"), {"sqlite_autoincrement": True})

@@ -1,4 +1,4 @@
-"""Answers a request once, however often it is sent: draft-ietf-httpapi-idempotency-key-header-07."""
+"""Replays the first answer to a request that is sent again: draft-ietf-httpapi-idempotency-key-header-07."""
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -16,7 +16,7 @@ Work = Callable[[], Awaitable[StoredAnswer]]
 
 
 class IdempotencyService(Service):
-    """Stores each answer in the transaction of its effect, so that there is never one without the other."""
+    """Stores each answer in the transaction of its effect, so that both exist or neither."""
 
     def __init__(self, unit_of_work: UnitOfWork, keys: IdempotencyKeyDao, lifetime_hours: int) -> None:
         super().__init__(unit_of_work)
@@ -40,7 +40,7 @@ class IdempotencyService(Service):
             IdempotencyKeyInUseError: A request with this key is in progress, in this process or another.
             IdempotencyKeyReusedError: The key came with another fingerprint before.
         """
-        # This costs no connection, so that impatient clients cannot use up those of others.
+        # Waiting holds no connection, so that impatient clients cannot exhaust the pool.
         if (scope, key) in self._in_progress:
             raise IdempotencyKeyInUseError
         self._in_progress.add((scope, key))

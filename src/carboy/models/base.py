@@ -3,10 +3,11 @@
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import BigInteger, DateTime, Dialect, Integer, MetaData, Text, TypeDecorator
-from sqlalchemy.dialects import sqlite
+from sqlalchemy import BigInteger, Integer, MetaData, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
-from sqlalchemy.types import TypeEngine
+
+from carboy.models import search
+from carboy.models.moments import UtcDateTime
 
 MAX_ID = 2**63 - 1
 """The largest id that a signed 64-bit column holds; no row can have a larger one."""
@@ -16,32 +17,6 @@ MAX_VERSION = 2**31 - 1
 
 KeyText = Text().with_variant(Text(collation="C"), "postgresql")
 """Text that is compared and sorted by its code points, as SQLite and Python do: no database's locale changes a list."""
-
-
-class UtcDateTime(TypeDecorator[datetime]):
-    """A moment in UTC. SQLite keeps no time zone, so that it is taken off on the way in and put back on the way out."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        kind: TypeEngine[Any] = _SqliteUtcDateTime() if dialect.name == "sqlite" else self.impl_instance  # type: ignore[no-untyped-call]
-        return dialect.type_descriptor(kind)
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - its signature is SQLAlchemy's.
-        if value is not None and value.tzinfo is None:
-            raise ValueError("A moment needs a time zone.")
-        return value
-
-
-class _SqliteUtcDateTime(sqlite.DATETIME):
-    """Spells a moment as SQLAlchemy does, and reads it, in one call, as a page of rows has a hundred of them."""
-
-    def bind_processor(self, dialect: Dialect) -> Any:  # noqa: ARG002 - its signature is SQLAlchemy's.
-        return lambda moment: None if moment is None else moment.astimezone(UTC).isoformat(" ", "microseconds")[:-6]
-
-    def result_processor(self, dialect: Dialect, coltype: object) -> Any:  # noqa: ARG002 - likewise.
-        return lambda text: None if text is None else datetime.fromisoformat(f"{text}+00:00")
 
 
 def _now() -> datetime:
@@ -66,6 +41,8 @@ class Base(DeclarativeBase):
     type_annotation_map: ClassVar = {datetime: UtcDateTime}
     # Without it, SQLite gives the id of a deleted row to the next one. A model with arguments of its own repeats it.
     __table_args__: Any = {"sqlite_autoincrement": True}
+    __search__: ClassVar[tuple[str, ...]] = ()
+    """The columns of the search index, if a migration has made one: see `carboy.models.search`."""
 
     # SQLite fills in an id by itself only where the type is spelt INTEGER, which there has 64 bits too.
     id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True, sort_order=-1)
@@ -73,3 +50,6 @@ class Base(DeclarativeBase):
     updated_at: Mapped[datetime] = mapped_column(default=_now, onupdate=_now, sort_order=2)
     version: Mapped[int] = mapped_column(default=1, sort_order=3)
     """Counts the changes of the row, from 1. It shows whether a row has changed since it was read."""
+
+
+search.listen(Base)

@@ -21,9 +21,12 @@ MAX_CURSOR_LENGTH = 4000
 
 
 class Input(BaseModel):
-    """A JSON body: types are JSON's own, and a field that is not known is an error instead of a surprise."""
+    """A JSON body: types are JSON's own, and a field that is not known is an error instead of a surprise.
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
+    No number in it is infinite or NaN, which no JSON can say and many parsers read all the same.
+    """
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True, allow_inf_nan=False)
 
 
 class Change(Input):
@@ -37,7 +40,9 @@ class Change(Input):
 class Query(BaseModel):
     """The parameters of a query string, which are all text. The text below a field describes it to clients."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, hide_input_in_errors=True, use_attribute_docstrings=True, allow_inf_nan=False
+    )
 
 
 @dataclass(frozen=True)
@@ -82,7 +87,11 @@ def sort_by(*names: str) -> Names:
     Args:
         *names: What the resource's DAO knows as `sorts`, besides ``id``.
     """
-    return Names(("id", *names), "-?", "What to sort by, most important first; - before a name reverses its order.")
+    return Names(
+        ("id", *names),
+        "-?",
+        "What to sort by, most important first; - before a name reverses its order. Null stands last, either way.",
+    )
 
 
 def fields_of(record: type[BaseModel]) -> Names:

@@ -1,4 +1,4 @@
-"""What runs the application: its lifespan, and how it ends."""
+"""Runs the application: ASGI, lifespan and shutdown."""
 
 from carboy.server.asgi import create_asgi
 

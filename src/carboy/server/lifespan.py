@@ -1,4 +1,4 @@
-"""What happens once before the first request and once after the last."""
+"""Startup and shutdown of the application."""
 
 import logging
 from collections.abc import AsyncIterator, Callable
@@ -46,9 +46,9 @@ async def _observed(container: Container) -> AsyncIterator[None]:
 
 
 def close_connections_at_shutdown(app: Flask, health: Callable[[], HealthService]) -> None:
-    """Let clients, a balancer among them, open new connections elsewhere before the server closes those that it has.
+    """Ask clients and load balancers to open new connections elsewhere before the server closes the present ones.
 
-    One that it closes while a request is on its way fails that request.
+    A request that is on its way when its connection is closed would fail.
     """
 
     def close(response: Response) -> Response:

@@ -1,4 +1,4 @@
-"""Says in a sentence that a port cannot be had: ``python -m carboy.server.port HOST PORT``.
+"""Says in a sentence why a port cannot be opened: ``python -m carboy.server.port HOST PORT``.
 
 hypercorn opens its port before it loads the application, so that none can put what it says then into a sentence.
 """

@@ -1,4 +1,4 @@
-"""What every service is made of. They know neither Flask nor SQLAlchemy."""
+"""Base of all services. Services know neither Flask nor SQLAlchemy."""
 
 from carboy.services.pagination import Cursors
 from carboy.services.transactions import Service, UnitOfWork, read_only, transactional

@@ -1,17 +1,16 @@
-import json
-from datetime import datetime
-from functools import cache
 from typing import Any
 
 from itsdangerous import BadSignature, Signer, base64_decode, base64_encode
 from pydantic import SecretStr
+from pydantic_core import from_json, to_json
 
-from carboy.daos.base import Dao
+from carboy.daos.base import NOTHING, Dao
 from carboy.daos.keyset import Place, Slice
 from carboy.errors import InvalidCursorError
 from carboy.schemas.base import Page, PageQuery, RecordT
+from carboy.schemas.filters import SEARCH, Where, where_of
 
-SALT = "cursor 2"
+SALT = "cursor 3"
 """Salt of cursor signatures. Increase it when the format changes; older cursors are then rejected."""
 
 
@@ -19,7 +18,7 @@ class Cursors:
     """Makes the pages of lists.
 
     A cursor holds what the row at the page's edge is sorted by, so that the rows which come and go meanwhile move no
-    other: integers, text or moments. It is signed, so that clients cannot make one up, but not encrypted: no list may
+    other. It is signed, so that clients cannot make one up, but not encrypted: no list may
     be sorted by what its reader may not see. It holds for one list and sort; filters may change.
     """
 
@@ -27,39 +26,48 @@ class Cursors:
         # The serializer of the same library would try to compress what is short, which takes three times as long.
         self._signer = Signer(secret_key.get_secret_value(), salt=SALT)
 
-    async def page(self, rows: Dao[RecordT], query: PageQuery, **equal: object) -> Page[RecordT]:
+    async def page(self, rows: Dao[RecordT], query: PageQuery, where: Where = NOTHING) -> Page[RecordT]:
         """Return the page of a list that a query asks for.
 
         Args:
             rows: What is listed.
             query: Which page. What it has besides is what rows must have: in ``q`` text that is looked for, in each
-                other the value of the field of that name.
-            **equal: Only rows in which these fields have these values too.
+                other what its annotation says, as `carboy.schemas.filters` has them.
+            where: Only rows for which this holds too; it has the last word.
 
         Raises:
             InvalidCursorError: The cursor is not one of ours, of another list, or of another sort.
         """
         name = rows.name
-        place = None if query.cursor is None else self.decode(query.cursor, name, query.sort)
-        equal |= {field: value for field in _filters(type(query)) if (value := getattr(query, field)) is not None}
-        search: str | None = getattr(query, "q", None)
-        found = await rows.page(limit=query.limit, sort=query.sort, place=place, search=search, **equal)
+        place = None if query.cursor is None else self._place(query.cursor, rows, query.sort)
+        asked = where_of(query)
+        asked.update(where.items())
+        search: str | None = getattr(query, SEARCH, None)
+        found = await rows.page(limit=query.limit, sort=query.sort, place=place, search=search, where=asked)
         before, after = _around(found, place)
         return Page(
             items=found.records,
             next_cursor=after and self.encode(after, name, query.sort),
             previous_cursor=before and self.encode(before, name, query.sort),
-            total=await rows.count(search=search, **equal) if query.total else None,
+            total=await rows.count(search=search, where=asked) if query.total else None,
         )
 
     def encode(self, place: Place, name: str, sort: str) -> str:
         """Return the cursor of a place in a list of this name, sorted so."""
-        key = [{"at": value.isoformat()} if isinstance(value, datetime) else value for value in place.key]
-        content = json.dumps([name, sort, place.backward, place.inclusive, *key])
+        # Spelt as pydantic spells values of their types, which it reads again, and not as ASCII, which would be longer.
+        content = to_json([name, sort, place.backward, place.inclusive, *place.key])
         return self._signer.sign(base64_encode(content)).decode()
 
-    def decode(self, cursor: str, name: str, sort: str) -> Place:
-        """Return the place that a cursor holds.
+    def _place(self, cursor: str, rows: Dao[Any], sort: str) -> Place:
+        backward, inclusive, values = self.decode(cursor, rows.name, sort)
+        try:
+            return Place(rows.key(sort, values), backward, inclusive)
+        except ValueError as error:
+            # It was made before the list was sorted by columns of other types.
+            raise InvalidCursorError from error
+
+    def decode(self, cursor: str, name: str, sort: str) -> tuple[bool, bool, list[object]]:
+        """Return what a cursor holds: whether it leads back, whether it includes its row, and that row's values.
 
         Raises:
             InvalidCursorError: It is not one of ours, of another list, or of another sort.
@@ -71,22 +79,12 @@ class Cursors:
         if self._signer.sign(payload).decode() != cursor:
             # The same signature can be spelt in other ways, as base64 has bits to spare.
             raise InvalidCursorError
-        content = json.loads(base64_decode(payload))
-        its_name, its_sort, backward, inclusive, *key = content
+        its_name, its_sort, backward, inclusive, *values = from_json(base64_decode(payload))
         if its_name != name:
             raise InvalidCursorError
         if its_sort != sort:
             raise InvalidCursorError(f"The cursor is of sort={its_sort}: keep that, or begin without a cursor.")
-        return Place(tuple(map(_value, key)), backward, inclusive)
-
-
-@cache
-def _filters(query: type[PageQuery]) -> tuple[str, ...]:
-    return tuple(field for field in query.model_fields if field not in {*PageQuery.model_fields, "q"})
-
-
-def _value(plain: Any) -> Any:
-    return datetime.fromisoformat(plain["at"]) if isinstance(plain, dict) else plain
+        return backward, inclusive, values
 
 
 def _around(found: Slice[Any], place: Place | None) -> tuple[Place | None, Place | None]:

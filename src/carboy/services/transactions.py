@@ -9,13 +9,13 @@ T = TypeVar("T")
 
 
 class UnitOfWork(Protocol):
-    """Runs work in one transaction, or joins the one that is under way."""
+    """Runs work in one transaction, or joins the current one."""
 
     async def read(self, work: Callable[[], Awaitable[T]]) -> T:
         """Run work that only reads."""
 
     async def write(self, work: Callable[[], Awaitable[T]]) -> T:
-        """Run work that may write: all of it is kept, or none."""
+        """Run work that may write, all or nothing."""
 
     async def try_lock(self, name: str) -> bool:
         """Take a lock that ends with the current transaction; False if another transaction has it."""
@@ -47,7 +47,7 @@ def transactional(method: Method[ServiceT, P, T]) -> Method[ServiceT, P, T]:
 
 
 def read_only(method: Method[ServiceT, P, T]) -> Method[ServiceT, P, T]:
-    """Make a method one unit of reading, which is cheaper than a transaction and in which writing is an error."""
+    """Make a method a read-only unit of work: cheaper than a transaction; writing in it is an error."""
 
     @wraps(method)
     async def run(self: ServiceT, /, *args: P.args, **kwargs: P.kwargs) -> T:

@@ -1,1 +1,1 @@
-"""What the process tells of itself."""
+"""Logs."""

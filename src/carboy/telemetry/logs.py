@@ -72,9 +72,9 @@ def configure_logging(settings: LoggingSettings) -> None:
             "handlers": {"stderr": {"()": Stderr, "formatter": "structured"}},
             "root": {"level": settings.level, "handlers": ["stderr"]},
             "loggers": {
-                # It tells of each of its own plug-ins on every run.
+                # It logs each of its plug-ins on every run.
                 "alembic.runtime.plugins": {"level": "WARNING"},
-                # When debugging it tells the values of every statement, among them what must not be logged.
+                # At DEBUG it logs the values of every statement, secrets included.
                 "aiosqlite": {"level": "INFO"},
             },
         }
@@ -83,7 +83,7 @@ def configure_logging(settings: LoggingSettings) -> None:
 
 
 class _JsonFormatter(structlog.stdlib.ProcessorFormatter):
-    """Writes the line of a request in a fifth of the time that the processors take, which would say the same."""
+    """Formats a request's line in a fifth of the time that the structlog processors take, with the same result."""
 
     def format(self, record: logging.LogRecord) -> str:
         told = getattr(record, "request", None)
@@ -117,7 +117,7 @@ def flush() -> None:
 
 
 def _add_request(_logger: object, _method: str, fields: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    """Say which request a line belongs to, and add what the record of a request's end has to tell."""
+    """Add the request's id to a line, and to the line of a request's end its figures."""
     # A Flask application of another kind may log in this process too.
     if has_request_context() and (request_id := getattr(current_request(), "id", None)):
         fields["request_id"] = request_id

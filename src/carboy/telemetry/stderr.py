@@ -182,7 +182,7 @@ class _Writer:
         # After half a line the next one must not seem to be its end.
         start = b"\n" if self._is_cut else b""
         data, done = start + b"".join(lines), 0
-        # Whatever a stream fails with, the next lines are tried again.
+        # After any failure of the stream the next lines are tried again.
         with suppress(Exception):
             while done < len(data):
                 try:

@@ -1,9 +1,16 @@
 """A pytest plug-in: ``pytest_plugins = ["carboy.testing.fixtures"]`` in the project's conftest.
 
 The conftest defines the fixtures ``container`` and ``create_app``, as only the project knows its composition root and
-its application factory.
+its application factory; the container is given the fixture ``database``::
+
+    @pytest.fixture
+    def container(settings: Settings, database: MemoryDatabase) -> Iterator[Container]:
+        container = Container()
+        with override(container, settings=settings, database=database):
+            yield container
 """
 
+import gc
 from collections.abc import AsyncIterator, Callable, Iterator
 
 import httpx
@@ -15,6 +22,19 @@ from flask import Flask
 from carboy.di.wiring import unwire
 from carboy.server import create_asgi
 from carboy.testing.client import client_of
+from carboy.testing.database import MemoryDatabase
+
+
+def pytest_collection_finish() -> None:
+    """Keep what was imported out of garbage collections, which would take a fifth of the time of the tests."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture
+def database() -> MemoryDatabase:
+    """A database of the test's own, in memory, with empty tables."""
+    return MemoryDatabase()
 
 
 @pytest.fixture

@@ -1,1 +1,1 @@
-"""What Carboy adds to Flask."""
+"""Carboy's extensions of Flask: requests, problems, headers, CORS, compression."""

@@ -42,7 +42,7 @@ ASCII = bytes(range(128))
 
 
 class FormParser(FormDataParser):
-    """Holds each kind of form to `MAX_FORM_PARTS`, which werkzeug asks of multipart ones alone."""
+    """Applies `MAX_FORM_PARTS` to every form; werkzeug applies it to multipart forms only."""
 
     def parse(
         self, stream: IO[bytes], mimetype: str, content_length: int | None, options: dict[str, str] | None = None
@@ -60,14 +60,14 @@ class JsonProvider(DefaultJSONProvider):
         try:
             return super().loads(s, **kwargs)
         except RecursionError as error:
-            # Of what is nested too deeply a client is told as of what is no JSON.
+            # JSON nested too deeply is reported like malformed JSON.
             raise ValueError("nested too deeply") from error
 
 
 class Request(flask.Request):
-    """A request with an id, which stands in its answer, in its problems and in each line of its log.
+    """A request with an id, which its response, its problems and its log lines repeat.
 
-    A header that cannot be read is taken for missing, as RFC 9110 wants it of dates (section 13.1).
+    A malformed header counts as missing, as RFC 9110 wants for dates (section 13.1).
     """
 
     form_data_parser_class = FormParser
@@ -117,7 +117,7 @@ def _drop_unreadable(environ: "WSGIEnvironment", name: str, read: Callable[[str]
 
 
 class JsonResponse(flask.Response):
-    """A JSON document, whose headers are complete and whose body is whole; a status without a body is not for it."""
+    """A JSON response with complete headers and a whole body; not for statuses without a body."""
 
     default_mimetype = "application/json"
     has_callbacks = False
@@ -170,7 +170,7 @@ class Application(flask.Flask):
 
 
 class StrictUrlBinding(UrlBinding):
-    """Refuses a host of which no URL could be told."""
+    """Refuses a host that cannot be part of a URL."""
 
     def find_host(
         self, scheme: str, header: str | None, server: tuple[str, int | None], trusted: tuple[str, ...] | None

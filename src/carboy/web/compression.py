@@ -1,4 +1,4 @@
-"""Compresses large JSON answers for clients that can read them so.
+"""Compresses large JSON responses for clients that accept it.
 
 An attacker can learn a secret from the size of a compressed answer if it holds the secret beside text of theirs, and
 if they can make the victim's browser ask again and again (BREACH, CVE-2013-3587). A page of theirs cannot ask as the
@@ -62,7 +62,7 @@ def init_app(app: Flask, settings: HttpSettings) -> None:
         coding = choose(header) if len(header) <= MAX_ACCEPT_ENCODING else None
         if coding is None or "no-store" in headers.get("Cache-Control", ""):
             return response
-        # The library would take gzip;q=0 for a wish.
+        # The library would read gzip;q=0 as a preference.
         request.environ["HTTP_ACCEPT_ENCODING"] = coding
         return library.after_request(response)
 

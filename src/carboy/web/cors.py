@@ -1,4 +1,4 @@
-"""Lets pages of other origins use the API, if the operator names those origins (CORS, Fetch Standard section 3.2).
+"""Lets pages of the configured origins use the API (CORS, Fetch Standard section 3.2).
 
 Flask-CORS serves neither this well nor this fast; docs/adr/0004-libraries.md says in what.
 """
@@ -29,7 +29,7 @@ def init_app(app: Flask, settings: HttpSettings) -> None:
         if not request.path.startswith("/api/"):
             return response
         headers = response.headers
-        # Also for whoever is not allowed, or a cache would give that answer to one who is.
+        # Also for refused origins, or a cache would give their answer to allowed ones.
         headers.add("Vary", "Origin")
         # As it came: two origins in one request arrive joined by a comma, which no configured one has.
         origin = request.environ.get("HTTP_ORIGIN")

@@ -44,7 +44,7 @@ def init_app(app: Flask) -> None:
 
 def _add_defaults(response: Response) -> Response:
     headers = response.headers
-    # One look at what is there, as asking for each name would cost four times as much.
+    # One look at all headers: asking for each name would cost four times as much.
     present = {name.lower() for name, _ in headers}
     for lower, name, value in _DEFAULTS:
         if lower not in present:

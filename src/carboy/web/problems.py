@@ -1,4 +1,4 @@
-"""Makes every error an answer of ``application/problem+json`` (RFC 9457)."""
+"""Answers every error with ``application/problem+json`` (RFC 9457)."""
 
 import json
 import logging
@@ -64,7 +64,7 @@ def _handle_carboy_error(error: CarboyError) -> Response:
 
 def _handle_http_exception(error: HTTPException) -> BaseResponse:
     if error.response is not None or error.code is None or error.code < HTTPStatus.BAD_REQUEST:
-        # A redirect, or an answer that whoever raised it has made: not ours to change.
+        # A redirect, or a ready response: leave it as it is.
         return error.get_response()
     status = HTTPStatus(error.code)
     detail = DETAILS.get(status) or error.description or status.description

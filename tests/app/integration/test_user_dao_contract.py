@@ -1,4 +1,4 @@
-"""What DAOs do: on real databases, and the fake that stands in for them."""
+"""What DAOs do: on real databases, and on the one in memory that unit tests have."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -128,7 +128,7 @@ async def test_a_column_that_does_not_exist_is_a_mistake(users: UserDao, write: 
     with pytest.raises(KeyError, match="nickname"):
         await write(lambda: users.update(user.id, {"nickname": "ad"}))
     with pytest.raises(KeyError, match="nickname"):
-        await write(lambda: users.page(limit=1, nickname="ad"))
+        await write(lambda: users.page(limit=1, where={"nickname": "ad"}))
     with pytest.raises(KeyError, match="nickname"):
         await write(lambda: users.page(limit=1, sort="nickname"))
 

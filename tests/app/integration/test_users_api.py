@@ -7,7 +7,10 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import text
 from support.users import registration
+
+from carboy.db import Engines
 
 RACES: dict[str, Callable[[int], dict[str, Any]]] = {
     "the same": lambda number: registration("ada"),
@@ -58,3 +61,18 @@ async def test_of_50_equal_registrations_at_once_one_succeeds(
         "email_taken",
     }
     assert len((await client.get("/api/users")).json()["items"]) == 1
+
+
+async def test_a_user_whom_others_refer_to_is_kept(client: httpx.AsyncClient, engines: Engines) -> None:
+    address = (await client.post("/api/users", json=registration("ada"))).headers["Location"]
+    async with engines.migrator.begin() as connection:
+        await connection.execute(text("CREATE TABLE pets (owner_id bigint REFERENCES users (id))"))
+        await connection.execute(text("INSERT INTO pets SELECT id FROM users"))
+    try:
+        answer = await client.delete(address)
+        assert (answer.status_code, answer.json()["code"]) == (409, "in_use")
+        assert (await client.get(address)).status_code == 200
+    finally:
+        async with engines.migrator.begin() as connection:
+            await connection.execute(text("DROP TABLE pets"))
+    assert (await client.delete(address)).status_code == 204

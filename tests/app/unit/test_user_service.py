@@ -1,9 +1,10 @@
-"""The rules for users, without HTTP and without SQL."""
+"""The rules for users, without HTTP."""
 
 import unicodedata
 
 import pytest
 from pydantic import MISSING, ValidationError
+from support.databases import rows_of
 from support.users import registration
 
 from app.users.errors import EmailTakenError, UsernameTakenError, UserNotFoundError
@@ -11,7 +12,7 @@ from app.users.schemas import UserCreate, UserQuery, UserUpdate
 from app.users.services import UserService
 from carboy.errors import ConflictError
 from carboy.schemas.text import fold
-from carboy.testing import FakeDatabase
+from carboy.testing import MemoryDatabase
 from containers import Container
 
 
@@ -40,9 +41,7 @@ async def test_an_address_is_stored_in_lower_case_and_composed(service: UserServ
 
 
 @pytest.mark.parametrize(("given", "stored"), [("ﬁsh", "fish"), ("\uff21da", "Ada"), ("A\u030a", "Å"), ("x²", "x2")])
-async def test_names_are_stored_in_the_one_spelling_of_what_looks_alike(
-    service: UserService, given: str, stored: str
-) -> None:
+async def test_names_are_stored_normalised(service: UserService, given: str, stored: str) -> None:
     user = await service.create_user(new(given, "a@example.org", full_name=given))
     assert (user.username, user.full_name) == (stored, stored)
     user = await service.update_user(1, UserUpdate(username=f"2{given}", full_name=f"2{given}"))
@@ -112,7 +111,7 @@ async def test_a_name_is_free_again_after_its_user_is_deleted_or_renamed(service
     assert (await service.create_user(new("ada"))).id == 3
 
 
-async def test_what_a_change_leaves_out_stays(service: UserService) -> None:
+async def test_a_change_keeps_the_fields_that_it_omits(service: UserService) -> None:
     before = await service.create_user(new("ada", full_name="Ada", active=False))
     after = await service.update_user(1, UserUpdate(username="Ada2"))
     assert after.model_dump() == before.model_dump() | {
@@ -137,26 +136,24 @@ async def test_an_empty_change_changes_nothing_and_needs_a_user(service: UserSer
         await service.update_user(2, UserUpdate())
 
 
-async def test_who_is_not_there_is_not_found(service: UserService) -> None:
+async def test_an_unknown_user_is_404(service: UserService) -> None:
     for work in (service.get_user(1), service.delete_user(1), service.update_user(1, UserUpdate(active=False))):
         with pytest.raises(UserNotFoundError):
             await work
 
 
-def test_a_change_tells_what_is_left_out_from_what_is_removed() -> None:
+def test_a_change_distinguishes_omitted_fields_from_null() -> None:
     change = UserUpdate(full_name=None)
     assert change.username is change.email is change.active is MISSING
     assert change.model_dump() == {"full_name": None}
 
 
-async def test_a_refused_change_leaves_no_trace(service: UserService, container: Container) -> None:
+async def test_a_refused_change_leaves_no_trace(service: UserService, database: MemoryDatabase) -> None:
     await service.create_user(new("ada"))
     await service.create_user(new("bob"))
-    database = container.database()
-    assert isinstance(database, FakeDatabase)
-    before = dict(database.rows("users"))
+    before = await rows_of(database, "users")
     with pytest.raises(ConflictError):
         await service.update_user(2, UserUpdate(username="Bobby", email="ADA@example.org"))
     with pytest.raises(ConflictError):
         await service.create_user(new("carol", "ada@example.org"))
-    assert database.rows("users") == before
+    assert await rows_of(database, "users") == before

@@ -157,7 +157,7 @@ async def test_lengths_and_forms_have_limits(
         '{"username": "Ada"}'.encode("utf-16"),
     ],
 )
-async def test_what_is_not_json_is_a_bad_request(client: httpx.AsyncClient, body: bytes) -> None:
+async def test_malformed_json_is_a_bad_request(client: httpx.AsyncClient, body: bytes) -> None:
     for method, path in (("POST", "/api/users"), ("PATCH", "/api/users/1")):
         answer = await client.request(method, path, content=body, headers=JSON)
         assert (answer.status_code, answer.json()["code"]) == (400, "bad_request")
@@ -209,7 +209,7 @@ async def test_text_that_takes_long_to_normalise_is_refused_at_once(client: http
 
 
 @pytest.mark.parametrize("character", "\u034f\u115f\u3164\ufe0f\u2800\U000e0100")
-async def test_a_name_with_what_nobody_sees_is_refused(client: httpx.AsyncClient, character: str) -> None:
+async def test_a_name_with_invisible_characters_is_refused(client: httpx.AsyncClient, character: str) -> None:
     answer = await client.post("/api/users", json={"username": f"ada{character}", "email": "ada@example.org"})
     assert answer.status_code == 422
     assert [error["pointer"] for error in answer.json()["errors"]] == ["#/username"]

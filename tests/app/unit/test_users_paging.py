@@ -11,14 +11,13 @@ from pydantic import SecretStr
 from support.users import registration
 
 from app.users.daos import UserDao
-from app.users.schemas import UserRead
 from carboy.errors import InvalidCursorError
 from carboy.schemas.base import PageQuery
 from carboy.services import Cursors
-from carboy.testing import FakeDao, FakeDatabase, fake_of
+from carboy.testing import MemoryDatabase
 
 
-class FakeMemberDao(FakeDao[UserRead], UserDao):
+class MemberDao(UserDao):
     """Another list than that of users."""
 
     @property
@@ -147,9 +146,8 @@ async def test_a_cursor_that_was_tampered_with_is_a_bad_request(client: httpx.As
         assert (answer.status_code, answer.json()["code"]) == (400, "invalid_cursor"), other
 
 
-async def test_a_cursor_holds_for_one_installation_list_and_format() -> None:
-    database = FakeDatabase()
-    users = fake_of(UserDao)(database)
+async def test_a_cursor_holds_for_one_installation_list_and_format(database: MemoryDatabase) -> None:
+    users = UserDao(database)
     for name in "ab":
         await database.write(partial(users.add, registration(name)))
     one, other = (Cursors(SecretStr(letter * 32)) for letter in "ab")
@@ -159,7 +157,7 @@ async def test_a_cursor_holds_for_one_installation_list_and_format() -> None:
     before = URLSafeSerializer("a" * 32, salt="cursor").dumps(1)
     for cursors, dao, cursor in [
         (other, users, first.next_cursor),
-        (one, FakeMemberDao(database), first.next_cursor),
+        (one, MemberDao(database), first.next_cursor),
         (one, users, before),
     ]:
         with pytest.raises(InvalidCursorError, match="does not belong to this list"):
@@ -205,7 +203,7 @@ async def test_the_previous_page_is_the_one_before(client: httpx.AsyncClient) ->
     assert pages[0]["previous_cursor"] is None
 
 
-async def test_a_total_is_told_when_it_is_asked_for(client: httpx.AsyncClient) -> None:
+async def test_the_total_is_included_on_request(client: httpx.AsyncClient) -> None:
     await fill(client, 3)
     assert (await client.get("/api/users?limit=1")).json()["total"] is None
     assert (await client.get("/api/users?limit=1&total=true")).json()["total"] == 3

@@ -5,8 +5,12 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import update
 from support.users import registration
 
+from app.users.models import User
+from app.users.schemas import UserRead
+from carboy.testing import MemoryDatabase, override
 from containers import Container
 
 ADA = registration("Ada", email="ada@example.org")
@@ -31,10 +35,10 @@ async def test_a_user_is_created_with_an_address(client: httpx.AsyncClient) -> N
     assert (await client.get("/api/users/1")).json() == answer.json()
 
 
-async def test_a_full_second_is_told_with_six_decimals(client: httpx.AsyncClient, container: Container) -> None:
+async def test_a_full_second_has_six_decimals(client: httpx.AsyncClient, database: MemoryDatabase) -> None:
     await create(client)
-    database: Any = container.database()
-    database.rows("users")[1]["created_at"] = datetime(2026, 11, 23, 12, tzinfo=UTC)
+    statement = update(User).values(created_at=datetime(2026, 11, 23, 12, tzinfo=UTC))
+    await database.write(lambda: database.execute(statement, writes=True))
     user = (await client.get("/api/users/1")).json()
     [listed] = (await client.get("/api/users?fields=created_at")).json()["items"]
     assert user["created_at"] == listed["created_at"] == "2026-11-23T12:00:00.000000Z"
@@ -110,7 +114,7 @@ async def test_an_id_that_no_user_has_is_not_found(
 
 
 @pytest.mark.parametrize("identity", ["-1", "1.0", "one", "1e0", "%201", "+1", "0x1", "1/", "null", "%00"])
-async def test_what_is_no_id_is_no_address(client: httpx.AsyncClient, identity: str) -> None:
+async def test_an_id_that_is_not_a_number_is_404(client: httpx.AsyncClient, identity: str) -> None:
     await create(client)
     answer = await client.get(f"/api/users/{identity}")
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
@@ -139,9 +143,7 @@ async def test_head_answers_as_get_does_without_a_body(client: httpx.AsyncClient
         ("/health/ready", {"GET", "HEAD", "OPTIONS"}),
     ],
 )
-async def test_methods_that_are_not_allowed_are_refused_with_those_that_are(
-    client: httpx.AsyncClient, path: str, allowed: set[str]
-) -> None:
+async def test_a_405_lists_the_allowed_methods(client: httpx.AsyncClient, path: str, allowed: set[str]) -> None:
     options = await client.options(path)
     assert (options.status_code, options.content) == (204, b"")
     assert set(options.headers["Allow"].split(", ")) == allowed
@@ -155,3 +157,16 @@ async def test_a_trailing_slash_makes_another_address(client: httpx.AsyncClient)
     await create(client)
     for path in ("/api/users/", "/api/users/1/", "/health/live/"):
         assert (await client.get(path)).status_code == 404
+
+
+async def test_a_service_written_by_hand_takes_the_place_of_the_real_one(
+    client: httpx.AsyncClient, container: Container
+) -> None:
+    class Everybody:
+        async def get_user(self, user_id: int) -> UserRead:
+            return ada.model_copy(update={"id": user_id})
+
+    ada = UserRead.model_validate(await create(client))
+    with override(container, user_service=Everybody()):
+        assert (await client.get("/api/users/77")).json()["id"] == 77
+    assert (await client.get("/api/users/77")).status_code == 404

@@ -118,7 +118,7 @@ def test_a_list_is_searched_filtered_and_cut_to_some_fields(api: Api) -> None:
     assert [item.to_dict() for item in sparse.items] == [{"id": user.id, "email": user.email}]
 
 
-def test_in_a_change_null_removes_what_absence_leaves_as_it_is(api: Api) -> None:
+def test_in_a_change_null_clears_a_field_and_omission_keeps_it(api: Api) -> None:
     created = api.created(full_name="Ada Lovelace")
     left = api.change(created.parsed, created.headers["ETag"], active=False)
     assert (left.parsed.active, left.parsed.full_name) == (False, "Ada Lovelace")
@@ -132,14 +132,14 @@ def test_a_change_goes_by_post_too(api: Api) -> None:
     assert api.call("update_user_by_post", created.parsed.id, body=body, if_match=etag).parsed.full_name == "Ada"
 
 
-def test_a_change_of_what_has_changed_meanwhile_is_refused(api: Api) -> None:
+def test_a_change_of_a_stale_version_is_refused(api: Api) -> None:
     created = api.created()
     user, etag = created.parsed, created.headers["ETag"]
     assert api.change(user, etag, full_name="first").status_code == HTTPStatus.OK
     assert_problem(api, api.change(user, etag, full_name="second"), 412, "stale_version")
 
 
-def test_a_change_that_does_not_say_what_it_found_is_refused_where_that_is_required(api: Api) -> None:
+def test_a_change_without_if_match_is_refused_where_it_is_required(api: Api) -> None:
     answer = api.call("update_user", api.created().parsed.id, body=api.models.UserUpdate())
     assert_problem(api, answer, 428, "precondition_required")
 

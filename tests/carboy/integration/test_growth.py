@@ -34,6 +34,10 @@ def test_a_domain_has_each_of_its_models_built_once(figures: list[dict[str, floa
     assert a_domain(figures, "complete_model_class") == 5
 
 
+def test_a_start_looks_for_no_garbage(figures: list[dict[str, float]]) -> None:
+    assert [project["collections"] for project in figures] == [0, 0]
+
+
 def test_no_model_of_a_domain_is_searched_for_what_is_injected(figures: list[dict[str, float]]) -> None:
     assert a_domain(figures, "_patch_method") <= 70
 

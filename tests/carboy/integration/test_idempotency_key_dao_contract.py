@@ -1,4 +1,4 @@
-"""What the DAO of idempotency keys does: on real databases, and the fake that stands in for them."""
+"""What the DAO of idempotency keys does: on real databases, and the one in memory that unit tests have."""
 
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -9,7 +9,6 @@ from support.databases import Write, database_settings
 from carboy.db import Database, create_engines, create_session_factory
 from carboy.idempotency.daos import IdempotencyKeyDao
 from carboy.idempotency.errors import IdempotencyKeyInUseError
-from carboy.testing import FakeDatabase, fake_of
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -17,8 +16,6 @@ HOUR = timedelta(hours=1)
 
 @pytest.fixture
 def keys(contract_database: Database) -> IdempotencyKeyDao:
-    if isinstance(contract_database, FakeDatabase):
-        return fake_of(IdempotencyKeyDao)(contract_database)
     return IdempotencyKeyDao(contract_database)
 
 

@@ -1,4 +1,4 @@
-"""Lists page by page, on databases and on the fake: in order, there and back, whatever comes and goes meanwhile."""
+"""Lists page by page, on databases, real and in memory: in order, there and back, whatever comes and goes meanwhile."""
 
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -79,7 +79,7 @@ async def get_page(database: Database, users: UserDao, search: str | None = None
     """Ask for a page; what the query of users does not know is what a column must equal."""
     equal = {name: query.pop(name) for name in [*query] if name not in UserQuery.model_fields}
     cursors = Cursors(SecretStr("x" * 32))
-    return await database.read(lambda: cursors.page(users, UserQuery(q=search, **query), **equal))
+    return await database.read(lambda: cursors.page(users, UserQuery(q=search, **query), equal))
 
 
 async def fill(users: UserDao, write: Write) -> list[dict[str, Any]]:

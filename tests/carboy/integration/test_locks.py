@@ -1,4 +1,4 @@
-"""Locks with a name, which end with their transaction: on real databases, and on the fake that stands in for them."""
+"""Locks with a name, which end with their transaction: on real databases, and on the one in memory of unit tests."""
 
 from collections.abc import AsyncIterator
 

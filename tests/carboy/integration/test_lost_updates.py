@@ -32,7 +32,7 @@ async def test_clients_of_one_process_lose_no_update(service: CountingService, s
     assert (acknowledged, await service.count(user.id), changed.version) == (ALL, ALL, ALL + 1)
 
 
-async def test_what_was_read_in_another_unit_never_overwrites_what_came_between(service: CountingService) -> None:
+async def test_a_value_read_in_another_unit_overwrites_no_later_change(service: CountingService) -> None:
     user = await service.add()
     refused = 0
 
@@ -67,7 +67,7 @@ async def test_two_processes_lose_no_update(service: CountingService, database_u
 
 # Thousands of requests, whose every line other tests cover too.
 @pytest.mark.no_cover
-async def test_clients_that_send_back_what_they_have_read_lose_no_update(client: httpx.AsyncClient) -> None:
+async def test_clients_that_send_if_match_lose_no_update(client: httpx.AsyncClient) -> None:
     """Ten clients read a user and write what they made of it, fifty times each; who comes too late reads again."""
     created = await client.post("/api/users", json=registration("ada", full_name="0"))
     address = created.headers["Location"]

@@ -18,9 +18,11 @@ from support.databases import database_settings, new_postgresql_database
 from carboy.db import Database, Engines, create_engines, create_session_factory, migrate
 from carboy.health.services import HealthService
 from carboy.models import Base
+from carboy.models.search import search_tables
 from carboy.schemas.emails import fold_email
 
 VERSIONS = {"alembic_version", "carboy_version"}
+MOMENTS = text("SELECT created_at, updated_at FROM users")
 TESTS = Path(__file__).parents[2]
 MIGRATE = """
 import asyncio, sys
@@ -55,7 +57,7 @@ async def look(engines: Engines, at: Callable[[Connection], Any]) -> Any:
 
 
 def tables(connection: Connection) -> set[str]:
-    return set(inspect(connection).get_table_names()) - {"sqlite_sequence"}
+    return set(inspect(connection).get_table_names()) - {"sqlite_sequence", *search_tables(connection)}
 
 
 def columns(connection: Connection) -> set[str]:
@@ -258,6 +260,22 @@ async def test_addresses_of_before_are_found_by_their_domain_after(empty: Engine
     assert all(fold_email(str(email)) == after for _, email, _, after in rows)
     await migrate.run(empty, "app", migrate.downgrade, "5d0c7be1a942")
     assert await keys() == [(number, email, before) for number, email, before, _ in rows]
+
+
+async def test_whole_seconds_of_before_equal_those_that_sql_writes(empty: Engines) -> None:
+    await migrate.run(empty, "app", migrate.upgrade, "8c1f04e27d3b")
+    insert = text(
+        "INSERT INTO users (username, username_key, email, email_key, active, created_at, updated_at, version)"
+        " VALUES ('a', 'a', 'a', 'a', true, '2026-01-01 10:00:00.000000', '2026-01-01 10:00:00.100000', 1)"
+    )
+    await look(empty, lambda connection: connection.execute(insert))
+    before = await look(empty, lambda connection: connection.execute(MOMENTS).one())
+    await migrate.run(empty, "app", migrate.upgrade, "3e7b52d90c61")
+    after = await look(empty, lambda connection: connection.execute(MOMENTS).one())
+    if empty.reader.dialect.name == "sqlite":
+        assert tuple(after) == ("2026-01-01 10:00:00", "2026-01-01 10:00:00.100000")
+    await migrate.run(empty, "app", migrate.downgrade, "8c1f04e27d3b")
+    assert await look(empty, lambda connection: connection.execute(MOMENTS).one()) == before
 
 
 async def test_changing_a_table_lets_no_id_come_again(empty: Engines) -> None:

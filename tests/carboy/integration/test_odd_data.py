@@ -70,7 +70,7 @@ async def test_email_addresses_that_differ_in_case_are_the_same(
 
 
 @pytest.mark.parametrize("field", ["username", "email", "full_name"])
-async def test_what_no_line_of_text_contains_is_refused(client: httpx.AsyncClient, field: str) -> None:
+async def test_control_characters_are_refused(client: httpx.AsyncClient, field: str) -> None:
     for escape in ("\\u0000", "\\ud800", "\\udfff\\ud800", "\\u001b", "\\u2028", "\\u0085"):
         values = {"username": "ada", "email": "ada@example.org", "full_name": "Ada"}
         values[field] = f"a{escape}{values[field]}"
@@ -99,7 +99,9 @@ LENGTHS = {
 
 @pytest.mark.parametrize("letter", LENGTHS.values(), ids=LENGTHS.keys())
 @pytest.mark.parametrize(("field", "limit"), [("username", 80), ("full_name", 200)])
-async def test_lengths_count_what_is_stored(client: httpx.AsyncClient, field: str, limit: int, letter: str) -> None:
+async def test_lengths_are_those_of_the_stored_text(
+    client: httpx.AsyncClient, field: str, limit: int, letter: str
+) -> None:
     longest = await client.post("/api/users", json=registration("ada") | {field: letter * limit})
     assert longest.status_code == 201
     assert len(longest.json()[field]) == limit

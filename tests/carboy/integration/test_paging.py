@@ -3,9 +3,11 @@
 import httpx
 import pytest
 from pydantic import SecretStr
+from sqlalchemy import text
 from support.users import registration
 
 from app.users.schemas import UserQuery
+from carboy.db import Database
 from carboy.services import Cursors
 from containers import Container
 
@@ -85,3 +87,29 @@ async def test_a_cursor_of_another_secret_is_refused(client: httpx.AsyncClient, 
     assert (await client.get("/api/users", params={"cursor": ours or ""})).status_code == 200
     answer = await client.get("/api/users", params={"cursor": theirs.next_cursor or ""})
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_cursor")
+
+
+@pytest.mark.parametrize("sort", ["created", "-created"])
+async def test_users_that_sql_has_written_are_listed_once_each(
+    client: httpx.AsyncClient, database: Database, sort: str
+) -> None:
+    insert = text(
+        "INSERT INTO users (username, username_key, email, email_key, active, created_at, updated_at, version)"
+        " SELECT name, name, name, name, true, CURRENT_TIMESTAMP, CURRENT_TIMESTAMP, 1"
+        " FROM (SELECT CAST(:name AS text) AS name) AS given"
+    )
+
+    async def write() -> None:
+        for name in "abcdefg":
+            await database.execute(insert, {"name": name}, writes=True)
+
+    await database.write(write)
+    seen: list[str] = []
+    address = f"/api/users?sort={sort}&limit=2"
+    while len(seen) < 20:
+        page = (await client.get(address)).json()
+        seen += [user["username"] for user in page["items"]]
+        if page["next_cursor"] is None:
+            break
+        address = f"/api/users?sort={sort}&limit=2&cursor={page['next_cursor']}"
+    assert "".join(seen) == {"created": "abcdefg", "-created": "gfedcba"}[sort]

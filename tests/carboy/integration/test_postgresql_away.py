@@ -58,9 +58,7 @@ async def test_a_server_that_accepts_connections_and_stays_silent(client: httpx.
     await assert_works(client, "after")
 
 
-async def test_who_waits_behind_others_at_a_silent_server_is_answered_in_time(
-    client: httpx.AsyncClient, proxy: Proxy
-) -> None:
+async def test_a_request_queued_at_a_silent_server_is_answered_in_time(client: httpx.AsyncClient, proxy: Proxy) -> None:
     proxy.is_silent = True
     await asyncio.gather(*(assert_unavailable(client.get("/api/users"), within=1.4) for _ in range(20)))
     proxy.is_silent = False

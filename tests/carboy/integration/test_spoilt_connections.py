@@ -125,7 +125,7 @@ async def test_work_on_a_connection_that_is_of_no_more_use_runs_again_on_another
     assert len(set(connections)) == 2
 
 
-async def test_work_whose_new_connection_is_of_no_use_either_is_given_up(database: Database) -> None:
+async def test_work_that_loses_its_second_connection_too_is_given_up(database: Database) -> None:
     attempts = 0
 
     async def work() -> None:

@@ -139,7 +139,7 @@ async def test_a_failed_statement_is_the_same_error(
         assert (await connection.execute(select(things.c.name))).scalars().all() == ["taken"]
 
 
-async def test_what_is_rolled_back_is_gone_and_the_rest_stays(engine: AsyncEngine) -> None:
+async def test_a_rollback_undoes_its_own_changes_only(engine: AsyncEngine) -> None:
     async with engine.connect() as connection:
         await connection.execute(insert(things).values(name="first"))
         await connection.commit()

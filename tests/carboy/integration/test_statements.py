@@ -100,7 +100,9 @@ async def test_a_write_to_sqlite_locks_before_it_reads(traced: tuple[CountingSer
     user = await counting.add()
     statements.clear()
     await counting.increment(user.id)
-    assert [statement.partition("\n")[0].partition(" ")[0] for statement in statements] == [
+    # What a trigger does is told too, as comments, and after each of them the statement again.
+    told = dict.fromkeys(statement for statement in statements if not statement.startswith("--"))
+    assert [statement.partition("\n")[0].partition(" ")[0] for statement in told] == [
         "BEGIN",
         "SELECT",
         "UPDATE",
@@ -109,7 +111,7 @@ async def test_a_write_to_sqlite_locks_before_it_reads(traced: tuple[CountingSer
     assert statements[0] == "BEGIN IMMEDIATE"
 
 
-async def test_an_error_names_the_statement_and_not_what_people_sent(service: CountingService) -> None:
+async def test_an_error_names_the_statement_without_its_values(service: CountingService) -> None:
     row = registration("ada", full_name="secret", created_at=None)
     with pytest.raises(IntegrityError) as raised:
         await service.unit_of_work.write(lambda: service.users.add(row))

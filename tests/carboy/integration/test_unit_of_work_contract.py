@@ -1,4 +1,4 @@
-"""One service call is one transaction: on real databases, and on the fake that stands in for them."""
+"""One service call is one transaction: on real databases, and on the one in memory that unit tests have."""
 
 import asyncio
 import inspect
@@ -62,7 +62,7 @@ def catching(error: type[Exception], step: Callable[[], Awaitable[Any]]) -> Call
     return catch
 
 
-async def test_what_a_call_wrote_is_there_after_it(accounts: Accounts) -> None:
+async def test_a_call_commits_its_changes(accounts: Accounts) -> None:
     await accounts.write(
         lambda: accounts.users.add(registration("ada")), lambda: accounts.users.add(registration("bob"))
     )
@@ -82,7 +82,7 @@ async def test_an_exception_takes_back_all_that_the_call_wrote(accounts: Account
     assert (await accounts.read(lambda: accounts.users.get(1))).full_name is None
 
 
-async def test_cancelling_a_call_takes_back_what_it_wrote(accounts: Accounts) -> None:
+async def test_cancelling_a_call_rolls_it_back(accounts: Accounts) -> None:
     reached = asyncio.Event()
 
     async def stop_here() -> None:
@@ -107,7 +107,7 @@ async def test_a_nested_call_joins_and_is_taken_back_with_the_outer(accounts: Ac
     assert await accounts.names() == ["ada", "bob"]
 
 
-async def test_a_nested_call_sees_what_the_outer_wrote(accounts: Accounts) -> None:
+async def test_a_nested_call_sees_the_changes_of_the_outer(accounts: Accounts) -> None:
     seen = await accounts.write(lambda: accounts.users.add(registration("ada")), accounts.names)
     assert seen == ["ada"]
 
@@ -207,7 +207,7 @@ async def test_a_task_that_outlives_its_unit_may_begin_one_of_its_own(accounts: 
     assert await accounts.names() == ["late"]
 
 
-async def test_nobody_sees_what_is_not_committed(accounts: Accounts) -> None:
+async def test_uncommitted_changes_are_invisible_to_others(accounts: Accounts) -> None:
     written, looked = asyncio.Event(), asyncio.Event()
 
     async def pause() -> None:

@@ -9,7 +9,7 @@ from carboy.config.settings import Settings
 from containers import Container
 
 
-async def test_what_the_client_has_already_is_not_sent_again(client: httpx.AsyncClient) -> None:
+async def test_a_client_with_the_current_version_gets_304(client: httpx.AsyncClient) -> None:
     await client.post("/api/users", json=registration("ada"))
     for path in ("/api/users/1", "/api/users"):
         first = await client.get(path)

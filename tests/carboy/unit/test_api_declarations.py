@@ -62,11 +62,11 @@ def things() -> ApiBlueprint:
     [
         (says_nothing_of_what_it_returns, "it must return a pydantic model, Created[...] or None, not "),
         (returns_a_response, "it must return a pydantic model, Created[...] or None, not "),
-        (takes_two_bodies, "more than one argument is the body."),
-        (takes_two_queries, "more than one argument is the query."),
-        (takes_a_list_in_its_query, "tags is a list, but a parameter stands once: take text with commas in it."),
-        (takes_if_match_twice, "more than one argument is the If-Match."),
-        (is_not_asynchronous, "a view of an API is an async function."),
+        (takes_two_bodies, "only one argument can be the body."),
+        (takes_two_queries, "only one argument can be the query."),
+        (takes_a_list_in_its_query, "tags is a list, but a parameter stands once: AnyOf takes values with commas."),
+        (takes_if_match_twice, "only one argument can be the If-Match."),
+        (is_not_asynchronous, "a view of an ApiBlueprint must be an async function."),
     ],
 )
 def test_a_signature_that_does_not_say_what_it_must_is_an_error(

@@ -106,7 +106,7 @@ def test_every_error_is_explained(document: dict[str, Any]) -> None:
     assert all(example["summary"] and example["value"]["detail"] for example in examples)
 
 
-def test_what_operations_share_stands_in_the_document_once(document: dict[str, Any]) -> None:
+def test_the_document_contains_shared_parts_once(document: dict[str, Any]) -> None:
     operations = [operation for path in document["paths"].values() for operation in path.values()]
     failures = [answer for one in operations for status, answer in one["responses"].items() if status >= "300"]
     assert failures
@@ -137,7 +137,7 @@ def test_two_operations_of_one_name_are_an_error() -> None:
             raise NotImplementedError
 
         app.register_blueprint(blueprint)
-    with pytest.raises(DeclarationError, match="rename one list_things"):
+    with pytest.raises(DeclarationError, match="Two operations are named list_things"):
         describe(app)
 
 

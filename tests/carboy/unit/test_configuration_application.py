@@ -266,7 +266,9 @@ def test_the_prefix_of_variables_is_said_once(load: Load, problems_of: ProblemsO
     assert settings.database.pool_size == 1
     assert settings.source_of("database.url") == "SHOP_DATABASE__URL"
     assert problems_of(document(""), kind=OtherSettings, SHOP_ENV="prod")[0].startswith("SHOP_ENV=prod: ")
-    assert problems_of(document(""), kind=OtherSettings, SHOP_ENVIRONMENT="a")[0].endswith("chosen by SHOP_ENV.")
+    assert problems_of(document(""), kind=OtherSettings, SHOP_ENVIRONMENT="a")[0].endswith(
+        "set SHOP_ENV to choose the profile."
+    )
     assert problems_of(document(""), kind=OtherSettings, SHOP_ENV="production") == [
         "database.url: missing; set SHOP_DATABASE__URL.",
         "security.secret_key: missing; set SHOP_SECURITY__SECRET_KEY.",

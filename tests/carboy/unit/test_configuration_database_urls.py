@@ -174,9 +174,7 @@ KNOWN = (
         ("sqlite:///:memory:", "a SQLite database must be a file"),
     ],
 )
-def test_what_the_driver_would_not_take_is_refused_by_name(
-    problems_of: ProblemsOf, url: str, reason: str | None
-) -> None:
+def test_an_unsupported_argument_is_refused_by_name(problems_of: ProblemsOf, url: str, reason: str | None) -> None:
     [problem] = problems_of(**{URL: url.format(*[SECRET] * 2)})
     if reason is not None:
         assert problem == f"database.url: {reason} (from {URL})."

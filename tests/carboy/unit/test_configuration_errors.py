@@ -197,7 +197,7 @@ def test_several_problems_are_reported_at_once(problems_of: ProblemsOf, producti
 
 @pytest.mark.parametrize("name", ["CARBOY_ENVIRONMENT", "CARBOY_ENVS"])
 def test_a_misspelt_choice_of_the_profile_is_an_error(problems_of: ProblemsOf, name: str) -> None:
-    assert problems_of(**{name: "production"}) == [f"{name}: unknown; the profile is chosen by CARBOY_ENV."]
+    assert problems_of(**{name: "production"}) == [f"{name}: unknown; set CARBOY_ENV to choose the profile."]
 
 
 @pytest.mark.parametrize("chosen", ["prod", "", "PRODUCTION", "defaults"])
@@ -220,13 +220,13 @@ def test_an_unknown_profile_is_an_error(problems_of: ProblemsOf, chosen: str) ->
         ("defaults: {}\nprofiles: {development: [1]}", "development must be a mapping"),
         ("defaults: {}\nprofiles: {prod: {}, 5: {}}", "no such profile: 5, prod"),
         ("defaults: {\nprofiles: {}", "not valid YAML"),
-        ("defaults: &a {http: *a}\nprofiles: {}", "config.yaml, defaults: an alias refers to what it stands in"),
+        ("defaults: &a {http: *a}\nprofiles: {}", "config.yaml, defaults: an alias refers to itself"),
         ("defaults: {a: *b}\nprofiles: {}", "not valid YAML (line 1)"),
         ("defaults: {a: 2026-13-45}\nprofiles: {}", "not valid YAML"),
         ("defaults: {[a]: b}\nprofiles: {}", "not valid YAML (line 1)"),
-        ("defaults: {http: {}, http: {}}\nprofiles: {}", "key 'http' stands twice, again on line 1"),
-        ("defaults: {}\nprofiles: {}\ndefaults: {}", "key 'defaults' stands twice, again on line 3"),
-        ("defaults: {http: {a: 1,\n a: 2}}\nprofiles: {}", "key 'a' stands twice, again on line 2"),
+        ("defaults: {http: {}, http: {}}\nprofiles: {}", "key 'http' is given twice, the second time on line 1"),
+        ("defaults: {}\nprofiles: {}\ndefaults: {}", "key 'defaults' is given twice, the second time on line 3"),
+        ("defaults: {http: {a: 1,\n a: 2}}\nprofiles: {}", "key 'a' is given twice, the second time on line 2"),
     ],
 )
 def test_a_document_of_the_wrong_shape_is_an_error(problems_of: ProblemsOf, text: str, said: str) -> None:
@@ -256,7 +256,7 @@ def test_an_env_file_that_is_not_text_is_an_error(load: Load, tmp_path: Path) ->
 @pytest.mark.parametrize("line", ["CARBOY_ENV production", "CARBOY_ENV='production", "=production"])
 def test_a_line_of_the_env_file_that_cannot_be_read_is_an_error(problems_of: ProblemsOf, line: str) -> None:
     [problem] = problems_of(dotenv=f"# A comment\n\n{line}\n")
-    assert problem.endswith("carboy.env: not NAME=value (line 3).")
+    assert problem.endswith("carboy.env, line 3: expected NAME=value.")
 
 
 @pytest.mark.parametrize("name", ["config.yaml", "carboy.env"])

@@ -99,7 +99,7 @@ def test_a_secret_that_is_easy_to_guess_is_refused(
     assert problems_of(document(), **deployed | {KEY: weak}) == [f"security.secret_key: {reason} (from {KEY})."]
 
 
-def test_what_makes_random_keys_makes_keys_that_are_accepted(load: Load, deployed: dict[str, str]) -> None:
+def test_keys_from_common_generators_are_accepted(load: Load, deployed: dict[str, str]) -> None:
     for make in (secrets.token_urlsafe, secrets.token_hex, lambda size: b64encode(secrets.token_bytes(size)).decode()):
         for _ in range(20):
             key = make(32)

@@ -120,7 +120,7 @@ def test_an_empty_profile_and_a_profile_that_is_not_there_change_nothing(load: L
         "XCARBOY_DATABASE__POOL_SIZE",
     ],
 )
-def test_what_kubernetes_and_others_set_is_ignored(load: Load, name: str) -> None:
+def test_foreign_variables_such_as_those_of_kubernetes_are_ignored(load: Load, name: str) -> None:
     assert load(document(), **{name: "tcp://10.0.0.1:8000"}) == load(document())
 
 

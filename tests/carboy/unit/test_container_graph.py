@@ -72,7 +72,7 @@ def test_the_command_prints_the_graph(app: Flask, container: Container) -> None:
     result = app.test_cli_runner().invoke(args=["container", "graph"])
     assert result.exit_code == 0
     assert result.output == draw_graph(container, app)
-    assert "<small>FakeDatabase</small>" in result.output, "What overrides a provider is what is drawn."
+    assert "<small>MemoryDatabase</small>" in result.output, "What overrides a provider is what is drawn."
 
 
 def test_an_arrow_is_drawn_however_the_argument_is_passed() -> None:

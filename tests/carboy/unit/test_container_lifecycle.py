@@ -110,7 +110,7 @@ async def test_an_object_with_two_names_is_opened_once(told: Told) -> None:
     assert told[2:] == ["close whole", "close part"]
 
 
-async def test_what_cannot_be_opened_and_closed_is_let_be(told: Told) -> None:
+async def test_an_object_without_open_and_close_is_left_alone(told: Told) -> None:
     class Closing:
         def close(self) -> None:
             raise AssertionError
@@ -191,7 +191,7 @@ async def test_resources_are_initialised_and_shut_down_in_the_same_order(told: T
         assert told[3:] == ["close service", "close resource", "close engine"]
 
 
-async def test_what_holds_a_resource_that_is_shut_down_is_made_anew(told: Told) -> None:
+async def test_objects_that_hold_a_closed_resource_are_rebuilt(told: Told) -> None:
     def connect() -> Iterator[Holder]:
         yield Holder()
 

@@ -55,7 +55,7 @@ async def test_all_that_the_page_names_is_there_and_may_be_kept_for_ever(
         assert asset.headers["X-Content-Type-Options"] == "nosniff"
 
 
-async def test_an_asset_of_another_version_is_asked_for_anew(client: httpx.AsyncClient) -> None:
+async def test_an_asset_of_another_version_is_revalidated(client: httpx.AsyncClient) -> None:
     for address in ("/api/docs/docs.js", "/api/docs/docs.js?v=0123456789abcdef"):
         asset = await client.get(address)
         assert asset.headers["Cache-Control"] == "no-cache"

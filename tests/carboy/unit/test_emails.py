@@ -59,12 +59,12 @@ def test_a_special_use_domain_is_taken_only_where_it_is_allowed(domain: str) -> 
     ],
 )
 @pytest.mark.parametrize("special_use", [False, True])
-def test_what_is_no_address_is_refused(address: str, special_use: bool) -> None:  # noqa: FBT001 - a table of cases.
+def test_an_invalid_address_is_refused(address: str, special_use: bool) -> None:  # noqa: FBT001 - a table of cases.
     with pytest.raises(ValidationError):
         taken(address, special_use=special_use)
 
 
-def test_a_display_name_is_told_to_be_the_fault() -> None:
+def test_a_display_name_is_named_as_the_mistake() -> None:
     with pytest.raises(ValidationError, match="display name"):
         taken("Ada <ada@example.org>")
 

@@ -12,7 +12,7 @@ import pytest_asyncio
 
 from carboy.health import services as health_service
 from carboy.health.services import HealthService
-from carboy.testing import FakeDatabase
+from carboy.testing import MemoryDatabase
 from containers import Container
 
 
@@ -55,8 +55,8 @@ async def unheard() -> AsyncIterator[list[dict[str, Any]]]:
     yield heard
 
 
-async def test_live_answers_whatever_the_database_does(client: httpx.AsyncClient, container: Container) -> None:
-    cast("FakeDatabase", container.database()).is_reachable = False
+async def test_live_answers_whatever_the_database_does(client: httpx.AsyncClient, database: MemoryDatabase) -> None:
+    database.is_reachable = False
     answer = await client.get("/health/live")
     assert (answer.status_code, answer.json()) == (200, {"status": "ok", "checks": {}})
 
@@ -68,9 +68,8 @@ async def test_ready_when_the_database_answers(client: httpx.AsyncClient) -> Non
 
 
 async def test_not_ready_when_the_database_does_not_answer_and_ready_again_when_it_does(
-    client: httpx.AsyncClient, container: Container
+    client: httpx.AsyncClient, database: MemoryDatabase
 ) -> None:
-    database = cast("FakeDatabase", container.database())
     database.is_reachable = False
     answer = await client.get("/health/ready")
     assert (answer.status_code, answer.headers["Content-Type"]) == (503, "application/problem+json")
@@ -109,7 +108,9 @@ async def test_a_dependency_that_never_answers_is_reported_and_holds_up_no_other
 
 
 @pytest.mark.usefixtures("impatient")
-async def test_a_dependency_that_fails_when_nobody_waits_any_more_is_no_mystery(unheard: list[dict[str, Any]]) -> None:
+async def test_a_dependency_that_fails_after_its_timeout_leaves_no_unheard_exception(
+    unheard: list[dict[str, Any]],
+) -> None:
     silent = Silent()
     silent.failure = ConnectionError("too late")
     service = HealthService({"silent": silent})

@@ -4,32 +4,34 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import update
+from support.databases import rows_of
 from support.users import registration
 
 from app.users.errors import EmailTakenError
 from app.users.schemas import UserCreate
 from carboy.config.settings import Settings
 from carboy.db.failures import TransactionConflictError
+from carboy.idempotency.daos import IdempotencyKeyDao
 from carboy.idempotency.errors import IdempotencyKeyInUseError, IdempotencyKeyReusedError
+from carboy.idempotency.models import IdempotencyKey
 from carboy.idempotency.schemas import StoredAnswer
 from carboy.idempotency.services import PURGE_EVERY, IdempotencyService
-from carboy.testing import FakeDatabase, override
-from carboy.testing.fakes import FakeIdempotencyKeyDao
+from carboy.testing import MemoryDatabase, override
 from containers import Container
 
 SCOPE, KEY, FINGERPRINT = "create_user", "8e03978e-40d5-43dd-bc93-6894a57f9324", "abc"
 
 
 @pytest.fixture
-def database(container: Container) -> FakeDatabase:
-    database = container.database()
-    assert isinstance(database, FakeDatabase)
-    return database
-
-
-@pytest.fixture
 def service(container: Container) -> IdempotencyService:
     return container.idempotency_service()
+
+
+async def expire(database: MemoryDatabase, *identities: int) -> None:
+    """Let stored answers expire now."""
+    statement = update(IdempotencyKey).where(IdempotencyKey.id.in_(identities)).values(expires_at=datetime.now(UTC))
+    await database.write(lambda: database.execute(statement, writes=True))
 
 
 class Creation:
@@ -76,7 +78,7 @@ async def test_a_key_stands_for_one_request_in_each_scope(service: IdempotencySe
 
 
 async def test_a_request_in_progress_is_not_begun_again(
-    service: IdempotencyService, creation: Creation, database: FakeDatabase
+    service: IdempotencyService, creation: Creation, database: MemoryDatabase
 ) -> None:
     reached, released = asyncio.Event(), asyncio.Event()
 
@@ -95,11 +97,11 @@ async def test_a_request_in_progress_is_not_begun_again(
     released.set()
     answer, _ = await first
     assert await service.answer_once(SCOPE, KEY, FINGERPRINT, creation) == (answer, True)
-    assert len(database.rows("users")) == 1
+    assert len(await rows_of(database, "users")) == 1
 
 
 async def test_a_request_in_progress_in_another_process_is_not_begun_again(
-    service: IdempotencyService, creation: Creation, database: FakeDatabase, monkeypatch: pytest.MonkeyPatch
+    service: IdempotencyService, creation: Creation, database: MemoryDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def is_taken(name: str) -> bool:
         return False
@@ -113,7 +115,7 @@ async def test_a_request_in_progress_in_another_process_is_not_begun_again(
 
 
 async def test_work_that_fails_leaves_nothing_and_may_be_done_again(
-    service: IdempotencyService, creation: Creation, database: FakeDatabase
+    service: IdempotencyService, creation: Creation, database: MemoryDatabase
 ) -> None:
     async def fail() -> StoredAnswer:
         await creation()
@@ -121,12 +123,12 @@ async def test_work_that_fails_leaves_nothing_and_may_be_done_again(
 
     with pytest.raises(EmailTakenError):
         await service.answer_once(SCOPE, KEY, FINGERPRINT, fail)
-    assert (database.rows("users"), database.rows("idempotency_keys")) == ({}, {})
+    assert (await rows_of(database, "users"), await rows_of(database, "idempotency_keys")) == ([], [])
     assert (await service.answer_once(SCOPE, KEY, "corrected", creation))[1] is False
 
 
 async def test_work_that_is_cancelled_leaves_nothing_and_may_be_done_again(
-    service: IdempotencyService, creation: Creation, database: FakeDatabase
+    service: IdempotencyService, creation: Creation, database: MemoryDatabase
 ) -> None:
     reached = asyncio.Event()
 
@@ -140,25 +142,25 @@ async def test_work_that_is_cancelled_leaves_nothing_and_may_be_done_again(
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert database.rows("users") == {}
+    assert await rows_of(database, "users") == []
     assert (await service.answer_once(SCOPE, KEY, FINGERPRINT, creation))[1] is False
 
 
 async def test_an_answer_that_cannot_be_stored_takes_its_effect_with_it(
-    container: Container, creation: Creation, database: FakeDatabase
+    container: Container, creation: Creation, database: MemoryDatabase
 ) -> None:
-    class Full(FakeIdempotencyKeyDao):
+    class Full(IdempotencyKeyDao):
         async def add(self, values: object) -> object:  # type: ignore[override]
             raise OSError("The disk is full.")
 
     with override(container, idempotency_key_dao=Full(database)), pytest.raises(OSError, match="full"):
         await container.idempotency_service().answer_once(SCOPE, KEY, FINGERPRINT, creation)
     assert creation.times == 1
-    assert database.rows("users") == {}
+    assert await rows_of(database, "users") == []
 
 
 async def test_work_that_meets_a_conflict_is_done_again_and_stored_once(
-    service: IdempotencyService, creation: Creation, database: FakeDatabase
+    service: IdempotencyService, creation: Creation, database: MemoryDatabase
 ) -> None:
     async def conflict_once() -> StoredAnswer:
         answer = await creation()
@@ -168,36 +170,34 @@ async def test_work_that_meets_a_conflict_is_done_again_and_stored_once(
 
     answer, replayed = await service.answer_once(SCOPE, KEY, FINGERPRINT, conflict_once)
     assert (creation.times, replayed) == (2, False)
-    assert [row["username"] for row in database.rows("users").values()] == ["user2"]
-    assert [row["body"] for row in database.rows("idempotency_keys").values()] == [answer.body]
+    assert [row["username"] for row in await rows_of(database, "users")] == ["user2"]
+    assert [row["body"] for row in await rows_of(database, "idempotency_keys")] == [answer.body]
 
 
 async def test_a_key_expires_after_the_configured_hours(
-    service: IdempotencyService, creation: Creation, database: FakeDatabase, settings: Settings
+    service: IdempotencyService, creation: Creation, database: MemoryDatabase, settings: Settings
 ) -> None:
     before = datetime.now(UTC)
     await service.answer_once(SCOPE, KEY, FINGERPRINT, creation)
     after = datetime.now(UTC)
-    [row] = database.rows("idempotency_keys").values()
+    [row] = await rows_of(database, "idempotency_keys")
     assert before <= row["expires_at"] - timedelta(hours=settings.http.idempotency_hours) <= after
 
-    row["expires_at"] = datetime.now(UTC)
+    await expire(database, row["id"])
     assert (await service.answer_once(SCOPE, KEY, "other", creation))[1] is False
     assert (await service.answer_once(SCOPE, KEY, "other", creation))[1] is True
-    assert [row["fingerprint"] for row in database.rows("idempotency_keys").values()] == ["other"]
+    assert [row["fingerprint"] for row in await rows_of(database, "idempotency_keys")] == ["other"]
 
 
 async def test_every_hundredth_answer_takes_the_expired_ones_with_it(
-    service: IdempotencyService, database: FakeDatabase
+    service: IdempotencyService, database: MemoryDatabase
 ) -> None:
     async def nothing() -> StoredAnswer:
         return StoredAnswer(status=204, body="", headers={})
 
-    rows = database.rows("idempotency_keys")
     for number in range(1, PURGE_EVERY):
         await service.answer_once(SCOPE, str(number), FINGERPRINT, nothing)
-    for identity in range(2, PURGE_EVERY):
-        rows[identity]["expires_at"] = datetime.now(UTC)
-    assert len(rows) == PURGE_EVERY - 1
+    await expire(database, *range(2, PURGE_EVERY))
+    assert len(await rows_of(database, "idempotency_keys")) == PURGE_EVERY - 1
     await service.answer_once(SCOPE, "last", FINGERPRINT, nothing)
-    assert list(rows) == [1, PURGE_EVERY]
+    assert [row["id"] for row in await rows_of(database, "idempotency_keys")] == [1, PURGE_EVERY]

@@ -15,20 +15,20 @@ from support.server import PATIENCE
 from carboy.health.services import HealthService
 from carboy.server import create_asgi
 from carboy.server.lifespan import lifespan_of
-from carboy.testing import FakeDatabase, client_of, override
+from carboy.testing import MemoryDatabase, client_of, override
 from containers import Container
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
-class WatchedDatabase(FakeDatabase):
+class WatchedDatabase(MemoryDatabase):
     disposals = 0
 
     async def close(self) -> None:
         self.disposals += 1
 
 
-class UnclosableDatabase(FakeDatabase):
+class UnclosableDatabase(MemoryDatabase):
     async def close(self) -> None:
         raise ConnectionError("cannot be closed")
 
@@ -48,10 +48,8 @@ def handled() -> Iterator[list[int]]:
 
 
 @pytest.fixture
-def database(container: Container) -> Iterator[WatchedDatabase]:
-    database = WatchedDatabase()
-    with override(container, database=database):
-        yield database
+def database() -> WatchedDatabase:
+    return WatchedDatabase()
 
 
 async def status(container: Container) -> str:
@@ -97,7 +95,7 @@ async def test_a_signal_that_nobody_handles_keeps_its_default(container: Contain
 
 async def test_two_applications_hear_of_one_signal(container: Container, handled: list[int]) -> None:
     other = Container()
-    with override(other, settings=container.settings(), database=FakeDatabase()):
+    with override(other, settings=container.settings(), database=MemoryDatabase()):
         async with lifespan_of(container)(), lifespan_of(other)():
             signal.raise_signal(signal.SIGTERM)
             assert (await status(container), await status(other)) == ("shutting_down", "shutting_down")

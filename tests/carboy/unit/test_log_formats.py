@@ -118,7 +118,9 @@ def test_the_drivers_do_not_tell_the_values_of_statements_even_when_debugging(
 
 
 @pytest.mark.parametrize("log_format", FORMATS)
-def test_a_line_with_a_mistake_fails_nobody_and_is_told(configure: Callable[..., Written], log_format: Format) -> None:
+def test_a_mistake_in_a_log_call_is_reported_and_fails_no_request(
+    configure: Callable[..., Written], log_format: Format
+) -> None:
     class Unspeakable:
         def __repr__(self) -> str:
             raise ArithmeticError("as if")

@@ -1,4 +1,4 @@
-"""How a moment is kept in SQLite: as SQLAlchemy would spell it, in UTC, so that text sorts as time does."""
+"""How a moment is kept in SQLite: as SQL and Python spell it, in UTC, so that text sorts as time does."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
@@ -8,7 +8,7 @@ from sqlalchemy import Column, Connection, MetaData, NullPool, Table, create_eng
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import StatementError
 
-from carboy.models.base import UtcDateTime
+from carboy.models.moments import UtcDateTime
 
 MOMENTS = [
     datetime(2026, 11, 25, 4, 5, 6, 789, UTC),
@@ -20,8 +20,7 @@ MOMENTS = [
 ]
 
 
-USUAL = sqlite.DATETIME()  # type: ignore[no-untyped-call]
-KEPT = Table("kept", MetaData(), Column("ours", UtcDateTime()), Column("usual", USUAL))
+KEPT = Table("kept", MetaData(), Column("ours", UtcDateTime()))
 
 
 @pytest.fixture
@@ -33,12 +32,33 @@ def connection() -> Iterator[Connection]:
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
-def test_a_moment_is_spelt_as_sqlalchemy_spells_it_and_is_read_again(connection: Connection, moment: datetime) -> None:
-    connection.execute(KEPT.insert(), {"ours": moment, "usual": moment.astimezone(UTC)})
-    ours, usual = connection.execute(text("SELECT ours, usual FROM kept")).one()
-    assert ours == usual
+def test_a_moment_is_spelled_as_python_spells_it_and_is_read_again(connection: Connection, moment: datetime) -> None:
+    connection.execute(KEPT.insert(), {"ours": moment})
+    spelled = connection.execute(text("SELECT ours FROM kept")).scalar_one()
+    assert spelled == moment.astimezone(UTC).replace(tzinfo=None).isoformat(" ")
     read = connection.execute(select(KEPT.c.ours)).scalar_one()
     assert (read, read.utcoffset()) == (moment, timedelta(0))
+
+
+def test_a_moment_that_sql_has_written_equals_the_same_one_of_ours(connection: Connection) -> None:
+    connection.execute(text("INSERT INTO kept VALUES (CURRENT_TIMESTAMP)"))
+    written = connection.execute(select(KEPT.c.ours)).scalar_one()
+    assert connection.execute(select(KEPT.c.ours == written, KEPT.c.ours > written)).one() == (1, 0)
+    connection.execute(KEPT.insert(), {"ours": written})
+    assert connection.execute(text("SELECT count(DISTINCT ours) FROM kept")).scalar_one() == 1
+
+
+def test_moments_sort_as_text_as_they_do_in_time(connection: Connection) -> None:
+    second = datetime(2026, 11, 25, 4, 5, 6, 0, UTC)
+    moments = [second + timedelta(microseconds=distance) for distance in (-1, 0, 1, 10, 999_999, 1_000_000)]
+    connection.execute(KEPT.insert(), [{"ours": moment} for moment in reversed(moments)])
+    assert connection.execute(select(KEPT.c.ours).order_by(KEPT.c.ours)).scalars().all() == moments
+
+
+def test_a_moment_in_a_statement_that_is_printed_is_spelled_alike() -> None:
+    statement = select(KEPT.c.ours == datetime(2026, 11, 25, tzinfo=UTC))
+    printed = str(statement.compile(dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True}))
+    assert "'2026-11-25 00:00:00'" in printed
 
 
 def test_a_moment_without_a_time_zone_is_refused(connection: Connection) -> None:

@@ -102,7 +102,7 @@ async def ask_by_name(asgi: FlaskASGI, host: str) -> int:
 
 
 @pytest.mark.parametrize("host", ["a" * 256, "a." * 30_000, "b" * 64 + ".example.org", "xn--" + "a" * 60])
-async def test_what_is_no_name_of_a_host_is_400(app: Flask, container: Container, host: str) -> None:
+async def test_an_invalid_host_is_400(app: Flask, container: Container, host: str) -> None:
     assert await ask_by_name(create_asgi(container, app), host) == 400
 
 

@@ -34,7 +34,7 @@ def test_a_document_that_breaks_no_client_is_said_to_be_so(app: Flask, released:
     assert (result.exit_code, result.output) == (0, "No client would break.\n")
 
 
-def test_what_would_break_clients_is_named(app: Flask, released: Any) -> None:
+def test_changes_that_break_clients_are_named(app: Flask, released: Any) -> None:
     def offer_more(document: Any) -> None:
         document["paths"]["/api/users"]["put"] = document["paths"]["/api/users"]["post"]
 

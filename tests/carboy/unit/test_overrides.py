@@ -56,7 +56,7 @@ def test_an_override_is_undone_after_an_exception() -> None:
     assert names(container) == ["real"] * 4
 
 
-def test_what_does_not_depend_on_the_replaced_part_is_kept() -> None:
+def test_objects_that_do_not_depend_on_the_replaced_part_are_kept() -> None:
     container = Container()
     apart, dao = container.apart(), container.dao()
     with override(container, service="a service"):
@@ -74,7 +74,7 @@ def test_overrides_may_be_nested_and_are_undone_one_by_one() -> None:
     assert names(container) == ["real"] * 4
 
 
-def test_a_replacement_that_depends_on_a_part_replaced_later_is_made_anew() -> None:
+def test_a_replacement_is_rebuilt_if_its_dependency_is_replaced_later() -> None:
     container = Container()
     with override(container, dao=providers.Singleton(OtherDao, engine=container.engine)):
         assert container.dao().engine.name == "real"

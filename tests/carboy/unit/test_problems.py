@@ -63,7 +63,7 @@ async def test_an_unknown_address_is_a_problem(client: httpx.AsyncClient, path: 
 
 
 @pytest.mark.parametrize("failure", [DatabaseBusyError(), DatabaseUnavailableError("All connections are in use.")])
-async def test_what_may_pass_says_when_to_try_again(
+async def test_temporary_errors_have_retry_after(
     container: Container, client: httpx.AsyncClient, failure: CarboyError
 ) -> None:
     with override(container, user_service=providers.Object(FailingService(failure))):
@@ -152,7 +152,7 @@ def test_the_headers_of_an_error_are_kept(bare: Flask, error: HTTPException, nam
     assert answer.headers.getlist("Content-Type") == ["application/problem+json"]
 
 
-def test_an_answer_that_whoever_raised_it_has_made_is_not_changed(bare: Flask) -> None:
+def test_a_raised_response_is_not_changed(bare: Flask) -> None:
     bare.add_url_rule("/made", "made", lambda: abort(bare.response_class("made", 409)))
     bare.add_url_rule("/branch/", "branch", lambda: "")
     assert bare.test_client().get("/made").text == "made"

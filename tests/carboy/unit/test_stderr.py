@@ -182,7 +182,7 @@ def run(code: str, **options: Any) -> "subprocess.CompletedProcess[str]":
     )
 
 
-def test_what_is_logged_last_is_written_before_the_process_ends() -> None:
+def test_the_last_lines_are_written_before_the_process_ends() -> None:
     done = run("for number in range(1000): log.info('line %d', number)")
     assert (done.returncode, events(done.stderr.encode())[-1]) == (0, "line 999")
     assert done.stderr.count("\n") == 1000
@@ -215,7 +215,7 @@ def test_without_a_standard_error_a_process_ends_well(redirection: str) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "done\n", "")
 
 
-def test_what_is_opened_in_place_of_a_closed_standard_error_is_not_written_into(tmp_path: Any) -> None:
+def test_a_file_that_reuses_the_descriptor_of_standard_error_is_not_written_to(tmp_path: Any) -> None:
     file = tmp_path / "database"
     code = f'file = os.open("{file}", os.O_RDWR | os.O_CREAT); assert file == 2; log.info("said")'
     command = ["sh", "-c", 'exec "$0" -c "$1" 2>&-', sys.executable, CONFIGURE + code]

@@ -1,4 +1,4 @@
-"""A large domain has a container of its own: checks, views, overrides, fakes and the drawing go through it."""
+"""A large domain has a container of its own: checks, views, overrides and the drawing go through it."""
 
 from collections.abc import Callable
 from types import ModuleType
@@ -12,7 +12,7 @@ from app.users.daos import UserDao
 from carboy.di.checks import check_providers
 from carboy.di.graph import draw_graph
 from carboy.di.wiring import WiringError, unwire, wire
-from carboy.testing import FakeDatabase, fakes_of, override
+from carboy.testing import MemoryDatabase, override
 
 
 class Database:
@@ -130,7 +130,7 @@ def test_a_dependency_that_is_not_passed_in_is_an_error() -> None:
     ]
 
 
-def test_a_dependency_of_another_type_is_an_error_for_it_and_for_who_uses_it() -> None:
+def test_a_dependency_of_another_type_is_an_error_for_it_and_for_its_users() -> None:
     wrong = providers.Singleton(Reports, invoices=None)
     shared = providers.Container(Shared)
     problems = problems_of(reports=wrong, billing=providers.Container(Billing, database=wrong, shared=shared))
@@ -140,7 +140,7 @@ def test_a_dependency_of_another_type_is_an_error_for_it_and_for_who_uses_it() -
     ]
 
 
-def test_what_is_passed_in_is_checked_once() -> None:
+def test_a_passed_provider_is_checked_once() -> None:
     broken = providers.Singleton(Database, 1)
     shared = providers.Container(Shared)
     named = problems_of(database=broken, billing=providers.Container(Billing, database=broken, shared=shared))
@@ -172,14 +172,14 @@ def test_a_view_names_a_provider_of_a_sub_container_by_its_path(serve: Serve, pa
         ("billing.invoice_service.provided.curency", "str", "InvoiceService has no attribute 'curency'"),
     ],
 )
-def test_a_view_that_would_not_get_what_it_wants_of_a_sub_container_is_an_error(
+def test_a_view_with_a_wrong_marker_for_a_sub_container_is_an_error(
     serve: Serve, path: str, wanted: str, said: str
 ) -> None:
     with pytest.raises(WiringError, match=said):
         wire(Container(), serve(path, wanted))
 
 
-def test_an_override_goes_into_a_sub_container_and_what_depends_on_it_is_made_anew() -> None:
+def test_an_override_reaches_into_a_sub_container_and_rebuilds_its_dependents() -> None:
     container = Container()
     kept = container.reports().invoices.invoices
     fake = InvoiceDao(Database())
@@ -221,19 +221,16 @@ def test_an_unknown_path_is_an_error(name: str) -> None:
         pytest.fail("The block ran.")
 
 
-async def test_the_fakes_of_a_container_stand_in_for_the_daos_of_its_sub_containers() -> None:
+async def test_a_database_in_memory_serves_the_daos_of_sub_containers(database: MemoryDatabase) -> None:
     class People(containers.DeclarativeContainer):
         database: Any = providers.Dependency()
         user_dao = providers.Singleton(UserDao, database=database)
 
     container: Any = containers.DynamicContainer()
-    database = providers.Singleton(Database)
-    container.set_providers(database=database, people=providers.Container(People, database=database))
-    with override(container, **fakes_of(container)):
-        dao, fake = container.people.user_dao(), container.database()
-        assert isinstance(fake, FakeDatabase)
-        assert type(dao).__name__ == "FakeUserDao"
-        assert await fake.read(dao.count) == 0
+    real = providers.Singleton(Database)
+    container.set_providers(database=real, people=providers.Container(People, database=real))
+    with override(container, database=database):
+        assert await database.read(container.people.user_dao().count) == 0
 
 
 def test_a_sub_container_is_drawn_as_a_box(serve: Serve) -> None:

@@ -31,7 +31,7 @@ async def test_there_are_as_many_turns_as_were_given_out_first() -> None:
     assert await free_turns(Turns(3, LONG)) == 3
 
 
-async def test_who_has_waited_longest_comes_next() -> None:
+async def test_the_longest_waiter_is_next() -> None:
     turns = Turns(1, LONG)
     await turns.take()
     first, second = await waiting(turns), await waiting(turns)
@@ -45,7 +45,7 @@ async def test_who_has_waited_longest_comes_next() -> None:
     assert await free_turns(turns) == 1
 
 
-async def test_who_waits_too_long_is_told_and_takes_no_turn() -> None:
+async def test_a_waiter_times_out_without_taking_a_turn() -> None:
     turns = Turns(1, 0.01)
     await turns.take()
     with pytest.raises(PoolTimeoutError, match=r"in use for 0\.01 seconds"):
@@ -54,7 +54,7 @@ async def test_who_waits_too_long_is_told_and_takes_no_turn() -> None:
     assert await free_turns(turns) == 1
 
 
-async def test_who_is_cancelled_while_waiting_is_passed_over() -> None:
+async def test_a_cancelled_waiter_is_skipped() -> None:
     turns = Turns(1, LONG)
     await turns.take()
     gone, patient = await waiting(turns), await waiting(turns)
@@ -65,7 +65,7 @@ async def test_who_is_cancelled_while_waiting_is_passed_over() -> None:
 
 
 @pytest.mark.parametrize("wait", [lambda: asyncio.sleep(0), lambda: asyncio.sleep(0.01)], ids=["at once", "later"])
-async def test_who_is_cancelled_with_a_turn_in_hand_passes_it_on(wait: Callable[[], Awaitable[None]]) -> None:
+async def test_a_waiter_cancelled_with_a_turn_passes_it_on(wait: Callable[[], Awaitable[None]]) -> None:
     turns = Turns(1, LONG)
     await turns.take()
     gone, patient = await waiting(turns), await waiting(turns)
@@ -99,7 +99,7 @@ async def test_a_turn_given_just_after_the_time_was_up_goes_to_the_next() -> Non
     assert await free_turns(turns) == 1
 
 
-async def test_each_waits_as_long_as_all_do_whoever_waited_before() -> None:
+async def test_every_waiter_has_the_same_timeout() -> None:
     turns = Turns(1, 0.05)
     loop = asyncio.get_running_loop()
     await turns.take()

@@ -69,7 +69,7 @@ def test_a_singleton_that_keeps_something_short_lived_is_an_error(
     ]
 
 
-def test_a_singleton_overridden_by_something_short_lived_is_an_error_for_who_keeps_it() -> None:
+def test_overriding_a_singleton_with_a_factory_is_an_error_for_its_holder() -> None:
     engine = providers.Singleton(Engine)
     with engine.override(providers.Factory(Engine)):
         assert len(problems_of(keeper=providers.Singleton(Keeper, engine=engine))) == 1

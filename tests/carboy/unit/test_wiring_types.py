@@ -11,7 +11,7 @@ from dependency_injector import containers, providers
 from carboy.di.checks import check_providers
 from carboy.di.provider_types import accepts
 from carboy.services import UnitOfWork
-from carboy.testing import FakeDatabase
+from carboy.testing import MemoryDatabase
 
 T = TypeVar("T")
 UserId = NewType("UserId", int)
@@ -97,10 +97,10 @@ class Wrong:
         ("Base", Right),
         (Pinged, Right),
         (Pinged | None, Right),
-        (UnitOfWork, FakeDatabase),
+        (UnitOfWork, MemoryDatabase),
     ],
 )
-def test_what_fits_or_cannot_be_told_is_accepted(annotation: Any, product: Any) -> None:
+def test_a_fitting_or_unknown_type_is_accepted(annotation: Any, product: Any) -> None:
     assert accepts(annotation, product)
 
 
@@ -130,7 +130,7 @@ def test_what_fits_or_cannot_be_told_is_accepted(annotation: Any, product: Any) 
         (None, str),
     ],
 )
-def test_what_cannot_fit_is_refused(annotation: Any, product: Any) -> None:
+def test_a_type_that_cannot_fit_is_refused(annotation: Any, product: Any) -> None:
     assert not accepts(annotation, product)
 
 

@@ -1,4 +1,4 @@
-"""Guards the clients that exist: finds what they may not survive of the changes between two OpenAPI 3.1 documents.
+"""Finds the changes between two OpenAPI 3.1 documents that can break existing clients.
 
 The rules answer one question: can a client that was written against, or generated from, the released document break?
 
@@ -28,7 +28,7 @@ def breaking_changes(released: Node, current: Node) -> list[str]:
 
     Args:
         released: The OpenAPI document of the last release; its references must lead to places in itself.
-        current: The one that is about to replace it; likewise.
+        current: The document that is about to replace it; likewise.
     """
     return list(dict.fromkeys(_Comparison(released, current).changes()))
 

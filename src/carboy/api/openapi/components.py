@@ -1,4 +1,4 @@
-"""The parts of a document that several operations share, to which each of them refers."""
+"""The parts of a document that several operations share by `$ref`."""
 
 import json
 from collections import Counter
@@ -8,7 +8,7 @@ from carboy.api.openapi.schemas import Json
 
 
 class Components:
-    """Keeps each part once, under a name of its own, so that the document grows by what a domain adds."""
+    """Keeps each part once, under its own name, so that the document grows only by what a domain adds."""
 
     def __init__(self) -> None:
         self._kinds: dict[str, Json] = {}

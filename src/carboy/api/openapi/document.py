@@ -49,7 +49,7 @@ def describe(app: Flask) -> Json:
     """Return the document, made of JSON's types alone.
 
     Args:
-        app: The application; of its routes those are described that are declared in an `ApiBlueprint`.
+        app: The application; only the routes of its `ApiBlueprint`s are described.
 
     Raises:
         DeclarationError: Two operations have the same name.
@@ -58,7 +58,9 @@ def describe(app: Flask) -> Json:
     names = Counter(_tag_and_name(rule)[1] for rule, _, _ in routes)
     twice = [name for name, count in names.items() if count > 1]
     if twice:
-        raise DeclarationError(f"Generated clients need one name for each operation: rename one {twice[0]}.")
+        raise DeclarationError(
+            f"Two operations are named {twice[0]}; generated clients need one name for each. Rename one of the views."
+        )
     models = Models(operation for _, _, operation in routes)
     shared = Components()
     paths: dict[str, Json] = {}
@@ -157,7 +159,7 @@ def _not_null(schema: Json) -> Json:
 def _headers(operation: Operation, method: str) -> Iterator[Json]:
     if operation.expected is not None:
         schema = {"type": "string", "examples": ['"1"'], "description": IF_MATCH}
-        # Also where the configuration requires it: the document is the same for all, and 428 tells the rest.
+        # Optional even where the configuration requires it: the document is the same for all, and 428 tells the rest.
         yield _parameter("header", "If-Match", schema, required=False)
     if operation.has_etag and method == "GET":
         schema = {"type": "string", "examples": ['"1"'], "description": IF_NONE_MATCH}
@@ -182,10 +184,10 @@ def _parameter(place: str, name: str, schema: Json, *, required: bool) -> Json:
 
 
 def pack(document: Json) -> bytes:
-    """Return a document as it is sent: without the blanks, which would be half of it."""
+    """Return a document as it is sent: without whitespace, which would be half of it."""
     return json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def spell(document: Json) -> str:
-    """Return a document as it is kept in a file: changes stand on lines of their own."""
+    """Return a document as it is kept in a file: indented, so that a diff shows each change."""
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"

@@ -1,4 +1,4 @@
-"""The answers of an operation, as its document tells them."""
+"""The responses of an operation, for the document."""
 
 from collections.abc import Iterator
 from http import HTTPStatus
@@ -97,7 +97,7 @@ def _headers(shared: Components, *names: str) -> Json:
 
 
 def _failures(operation: Operation, *, has_path: bool) -> Iterator[Failure]:
-    """Yield what may go wrong: what the view declares, and what follows from what it takes and gives."""
+    """Yield the possible errors: those that the view declares, and those that follow from its signature."""
     kinds: list[type[CarboyError]] = [*operation.errors]
     if has_path:
         kinds.append(errors.NotFoundError)

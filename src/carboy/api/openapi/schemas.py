@@ -42,6 +42,11 @@ PROBLEMS: Json = {
                 "items": {"$ref": REFERENCES.format(model="FieldProblem")},
                 "description": "What is wrong with each field, if the code is `invalid_input`.",
             },
+            "used_by": {
+                "type": "array",
+                "items": TEXT,
+                "description": "The kinds of resource that refer to this one, if the code is `in_use`.",
+            },
             "checks": {
                 "type": "object",
                 "additionalProperties": TEXT,

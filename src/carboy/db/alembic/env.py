@@ -3,20 +3,36 @@
 from typing import Any, Literal
 
 from alembic import context
+from alembic.autogenerate.api import AutogenContext
 
 from carboy.models import Base
-from carboy.models.base import UtcDateTime
+from carboy.models.choices import Choice
+from carboy.models.moments import UtcDateTime
+from carboy.models.numbers import Amount
+from carboy.models.search import index_name
+from carboy.models.structured import JsonDocument
 
 attributes = context.config.attributes
 
 
-def _render(kind: str, item: Any, _context: object) -> str | Literal[False]:
+def _render(kind: str, item: Any, autogenerate: AutogenContext) -> str | Literal[False]:
     """Spell a type of ours as the one below it: migrations are history and must not change when models do."""
-    return "sa.DateTime(timezone=True)" if kind == "type" and isinstance(item, UtcDateTime) else False
+    if kind == "type" and isinstance(item, UtcDateTime):
+        return "sa.DateTime(timezone=True)"
+    if kind == "type" and isinstance(item, Amount):
+        return f'sa.Numeric({item.digits}, {item.scale}).with_variant(sa.BigInteger(), "sqlite")'
+    if kind == "type" and isinstance(item, Choice):
+        return 'sa.Text().with_variant(sa.Text(collation="C"), "postgresql")'
+    if kind == "type" and isinstance(item, JsonDocument):
+        autogenerate.imports.add("from sqlalchemy.dialects import postgresql")
+        return 'sa.JSON().with_variant(postgresql.JSONB(), "postgresql")'
+    return False
 
 
-def _is_of_this_history(_item: object, name: str | None, kind: str, *_others: object) -> bool:
-    return kind != "table" or attributes["owns"](name)
+def _is_of_this_history(item: Any, name: str | None, kind: str, *_others: object) -> bool:
+    # No model names what a search index is made of.
+    is_search = kind == "index" and name == index_name(item.table.name)
+    return not is_search and (kind != "table" or attributes["owns"](name))
 
 
 context.configure(

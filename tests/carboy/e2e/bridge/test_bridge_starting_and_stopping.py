@@ -102,7 +102,7 @@ def test_clients_that_stay_do_not_keep_the_server_from_stopping(log: Path, worke
 
 
 @pytest.mark.parametrize("path", ["/never/view", "/never/stream", "/stubborn"])
-def test_what_never_ends_does_not_keep_the_process_from_ending(log: Path, path: str) -> None:
+def test_a_request_that_never_ends_does_not_keep_the_process_alive(log: Path, path: str) -> None:
     environment = {"DEMO_LOG": str(log), "DEMO_STOP_SECONDS": "0.2"}
     # The other worker of hypercorn 0.18 waits for each connection from Python 3.12 on.
     with serve("support.demo:asgi", "--graceful-timeout", "0", worker="uvloop", environment=environment) as server:

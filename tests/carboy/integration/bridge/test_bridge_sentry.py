@@ -84,7 +84,7 @@ def test_forty_requests_at_once_are_told_apart(run_on: str) -> None:
 
 
 @pytest.mark.parametrize("run_on", RUN_ON)
-def test_sentry_is_told_what_it_is_told_under_wsgi(run_on: str) -> None:
+def test_sentry_gets_the_same_events_as_under_wsgi(run_on: str) -> None:
     """Failing views, hooks, streams and functions that a response calls on close, logged by the server too."""
     by_wsgi, by_bridge = (
         sorted((essence_of(report) for report in told_to_sentry(how)["answered"]), key=str) for how in ("wsgi", run_on)
@@ -95,7 +95,7 @@ def test_sentry_is_told_what_it_is_told_under_wsgi(run_on: str) -> None:
 
 
 @pytest.mark.parametrize("run_on", RUN_ON)
-def test_what_fails_after_its_client_has_left_is_reported_once_and_as_nobody_elses(run_on: str) -> None:
+def test_a_failure_after_the_client_has_left_is_reported_once_for_its_own_request(run_on: str) -> None:
     """That an async body is cancelled then is no failure."""
     events = [report for report in told_to_sentry(run_on)["abandoned"] if not is_transaction(report)]
     left = [

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from support.threads import Threads, note_threads
 
 from carboy.bridge import FlaskASGI
 
@@ -29,3 +30,9 @@ def app() -> Flask:
 @pytest.fixture
 def asgi(app: Flask) -> FlaskASGI:
     return FlaskASGI(app)
+
+
+@pytest.fixture
+def threads(app: Flask) -> Threads:
+    """On which thread each part of a request runs; there are views at /sync and /async."""
+    return note_threads(app)

@@ -81,7 +81,7 @@ async def test_headers_without_doubt_are_served_and_the_connection_is_kept(
     assert (answer.status, answer.header("connection"), called) == (200, None, [b"body"])
 
 
-async def test_an_ambiguous_body_has_no_length_for_those_who_look(app: Flask, asgi: FlaskASGI) -> None:
+async def test_an_ambiguous_body_has_no_content_length_in_the_environ(app: Flask, asgi: FlaskASGI) -> None:
     lengths: list[int | None] = []
 
     @app.before_request

@@ -24,7 +24,7 @@ class PanicError(BaseException):
     ids=lambda error: type(error).__name__,
 )
 @pytest.mark.parametrize("path", ["/sync", "/async", "/before", "/sync-hook-of-async"])
-async def test_what_would_end_the_process_is_a_logged_500_of_that_request(
+async def test_an_exception_that_would_end_the_process_is_a_logged_500(
     app: Flask, asgi: FlaskASGI, caplog: pytest.LogCaptureFixture, path: str, error: BaseException
 ) -> None:
     going_on = asyncio.Event()

@@ -98,7 +98,7 @@ async def test_a_stream_in_answer_to_a_refused_body_arrives_whole(
 
 
 @pytest.mark.parametrize("path", ["/async", "/sync"])
-async def test_what_the_handler_of_a_refused_body_asks_the_application_itself_is_answered(
+async def test_the_handler_of_a_refused_body_can_call_the_application_itself(
     app: Flask, asgi: FlaskASGI, path: str
 ) -> None:
     app.config["MAX_CONTENT_LENGTH"] = 5

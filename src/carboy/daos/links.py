@@ -1,0 +1,74 @@
+"""Writes the links of a many-to-many relationship."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import Column, bindparam, delete, insert, select
+
+from carboy.daos.items import Items
+from carboy.daos.refusals import Declared
+from carboy.daos.relations import Relation
+from carboy.daos.statements import insert_unless_there, possible_id, stamped
+from carboy.db import Database
+from carboy.db.failures import TransactionConflictError
+from carboy.models.soft_deletion import living
+
+
+class Links:
+    """Links to rows that are named by id, or by a value: a row that has it is made where there is none."""
+
+    def __init__(self, relation: Relation, far: Column[int], declared: Declared) -> None:
+        self._relation, self._far, near = relation, far, relation.near
+        self._items = Items(relation, declared)
+        table, named_by = relation.table, relation.table.c[relation.value]
+        one_of = named_by.in_(bindparam("row_values", expanding=True))
+        # They stay until the links are there. SQLite knows no such clause and needs none, as it has one writer.
+        find = select(named_by, table.c.id).where(one_of, *living(table))
+        self._find = find.with_for_update(read=True, key_share=True)
+        self._make = insert_unless_there(table).returning(named_by, table.c.id)
+        self._present = select(far).where(near == bindparam("row_id"))
+        of_these = far.in_(bindparam("row_values", expanding=True))
+        self._remove = delete(near.table).where(near == bindparam("row_id"), of_these)
+        self._add = insert(near.table)
+
+    async def save(self, database: Database, identity: int, wanted: Sequence[Any], *, is_new: bool) -> None:
+        """Link a row to those that are wanted, and to no others.
+
+        Raises:
+            InvalidInputError: One of them is an id of nothing, or a value that its column cannot hold.
+        """
+        ids = set((await self._ids(database, wanted)).values())
+        found = () if is_new else await database.execute(self._present, {"row_id": identity})
+        present = {row[0] for row in found}
+        gone, new = sorted(present - ids), sorted(ids - present)
+        if gone:
+            await database.execute(self._remove, {"row_id": identity, "row_values": gone}, writes=True)
+        if new:
+            links = [{self._relation.near.name: identity, self._far.name: other} for other in new]
+            await database.execute(self._add, links, writes=True)
+
+    async def _ids(self, database: Database, wanted: Sequence[Any]) -> dict[Any, int]:
+        """Return the ids of the wanted rows by what names them."""
+        by_id = self._relation.value == "id"
+        places = {value: index for index, value in reversed([*enumerate(wanted)])}
+        ids = await self._found(database, [possible_id(value) for value in wanted] if by_id else wanted)
+        missing = places.keys() - ids.keys()
+        if missing and by_id:
+            raise self._items.unknown(sorted(places[value] for value in missing))
+        if missing:
+            # In the order of the values, so that no two transactions wait for each other.
+            new = [(places[value], stamped({self._relation.value: value})) for value in sorted(missing)]
+            ids |= _pairs(await self._items.write(database, self._make, new))
+            # The others have been made by transactions that have committed since we looked.
+            ids |= await self._found(database, places.keys() - ids.keys())
+        if places.keys() - ids.keys():
+            raise TransactionConflictError
+        return ids
+
+    async def _found(self, database: Database, values: Iterable[Any]) -> dict[Any, int]:
+        parameters = {"row_values": sorted({*values})}
+        return _pairs(await database.execute(self._find, parameters)) if parameters["row_values"] else {}
+
+
+def _pairs(rows: Iterable[Any]) -> dict[Any, int]:
+    return dict(rows)

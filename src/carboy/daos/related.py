@@ -1,0 +1,68 @@
+"""Writes what belongs to a row besides its columns."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from carboy.daos.children import Children
+from carboy.daos.items import Values
+from carboy.daos.links import Links
+from carboy.daos.refusals import Declared
+from carboy.daos.relations import relations_of, table_of
+from carboy.daos.statements import possible_id
+from carboy.db import Database
+from carboy.models.base import Base
+
+
+class Related:
+    """What is written together with a row: its collections, and the versions of the rows that show it.
+
+    Who saves collections has written the row itself before, and so keeps others from them until the transaction ends.
+
+    Args:
+        model: The row's model.
+        touches: Its relationships to rows that show it.
+        conflicts: The errors that its DAO declares; those of related tables stand there by the constraints' names.
+    """
+
+    def __init__(self, model: type[Base], touches: Sequence[str], conflicts: Declared) -> None:
+        relations, columns = relations_of(model), table_of(model).c
+        named: Declared = {
+            name: error for name, error in conflicts.items() if isinstance(name, str) and name not in columns
+        }
+        self._writers = {
+            name: Children(each, named) if each.far is None else Links(each, each.far, named)
+            for name, each in relations.items()
+            if each.many
+        }
+        unknown = sorted({*touches} - relations.keys())
+        if unknown:
+            raise TypeError(f"touches = {unknown}: {model.__name__} has no relationship of this name.")
+        self._touches = [(relations[name].key.name, relations[name].touch()) for name in touches]
+
+    def divide(self, values: Values) -> tuple[Values, dict[str, Any]]:
+        """Return the values of columns, and those of collections."""
+        if self._writers.keys().isdisjoint(values):
+            return values, {}
+        related = {name: values[name] for name in self._writers if name in values}
+        return {name: values[name] for name in values if name not in related}, related
+
+    async def save(self, database: Database, identity: int, related: Values, *, is_new: bool) -> None:
+        """Make a row's collections what they are given as.
+
+        Raises:
+            InvalidInputError: An item in them refers to nothing, or has a value that its column cannot hold.
+        """
+        for name, wanted in related.items():
+            await self._writers[name].save(database, identity, wanted, is_new=is_new)
+
+    async def touch(self, database: Database, identity: int, *, only_by: Values | None = None) -> None:
+        """Count up the versions of the rows that show a row.
+
+        Args:
+            database: Where they are.
+            identity: The row's id.
+            only_by: Only those that the row is related to by a column in this.
+        """
+        for key, statement in self._touches:
+            if only_by is None or key in only_by:
+                await database.execute(statement, {"row_id": possible_id(identity)}, writes=True)

@@ -1,0 +1,69 @@
+"""Search indexes: in migrated databases, in step with their tables, and asked for what is rare."""
+
+from functools import partial
+from typing import Any
+
+from alembic.migration import MigrationContext
+from alembic.operations import Operations
+from sqlalchemy import Connection, String, text
+from support.databases import database_settings
+from support.users import registration
+
+from app.users.daos import UserDao
+from app.users.models import User
+from carboy.db import Database, Engines, create_engines, create_session_factory, migrate
+from carboy.models.search import index_name, search_tables
+from containers import Container
+
+
+def search_indexes(connection: Connection) -> set[str]:
+    if connection.dialect.name == "sqlite":
+        return set(search_tables(connection))
+    return set(connection.execute(text("SELECT indexname FROM pg_indexes")).scalars())
+
+
+async def test_the_search_index_of_each_model_is_in_the_database(engines: Engines) -> None:
+    async with engines.migrator.begin() as connection:
+        found = await connection.run_sync(search_indexes)
+    assert {"users_search", index_name("users")} & found
+    assert Container.user_dao.cls.searched == User.__search__
+
+
+async def test_what_is_rare_is_found_among_many(database: Database) -> None:
+    users = UserDao(database)
+
+    async def add() -> None:
+        for number in range(900):
+            names = {0: "Zebra", 450: "zébra", 899: "A Zebra"}
+            await users.add(registration(f"u{number}", full_name=names.get(number, "Horse")))
+
+    async def found(search: str, **options: Any) -> list[str]:
+        page = await database.read(lambda: users.page(limit=2, search=search, **options))
+        return [user.username for user in page.records]
+
+    await database.write(add)
+    assert await found("zebra") == ["u0", "u899"]
+    assert await found("ZÉB", sort="-username") == ["u450"]
+    assert await found("horse", sort="-id") == ["u898", "u897"]
+    assert await found("zebra", where={"active": False}) == []
+    assert await database.read(lambda: users.count(search="zebra")) == 2
+
+
+async def test_a_table_that_a_migration_copies_is_searched_as_before(database_url: str) -> None:
+    engines = create_engines(database_settings(database_url))
+    database = Database(create_engines(database_settings(database_url)), create_session_factory())
+    users = UserDao(database)
+    await database.write(lambda: users.add(registration("ada", full_name="Lovelace")))
+
+    def change(histories: migrate.Histories, size: str) -> None:
+        operations = Operations(MigrationContext.configure(histories.app.attributes["connection"]))
+        with operations.batch_alter_table("users", recreate="auto") as batch:
+            batch.alter_column("full_name", type_=String(int(size)))
+
+    await migrate.run(engines, "app", change, "300")
+    await database.write(lambda: users.add(registration("eve", full_name="Loveday")))
+    for search, names in (("love", ["ada", "eve"]), ("day", ["eve"])):
+        page = await database.read(partial(users.page, limit=9, search=search))
+        assert [user.username for user in page.records] == names
+    await migrate.run(create_engines(database_settings(database_url)), "app", change, "200")
+    await database.close()
