@@ -10,8 +10,6 @@ from decimal import Decimal
 from pathlib import Path
 
 import asyncpg
-from carboy.models.moments import UtcDateTime
-from carboy.models.numbers import Amount
 from pydantic import SecretStr
 from sqlalchemy import bindparam, make_url, text
 
