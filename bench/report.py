@@ -78,6 +78,8 @@ def _comparison(result: dict[str, Any]) -> Table:
     if "raw" in result["cpu"]:
         share = [their / our for our, their in zip(result["cpu"]["carboy"], result["cpu"]["raw"], strict=True)]
         notes.append(f"Carboy reaches {median(share):.0%} of the limit.")
+    if result["job"] in {job.name for job in INVOICE_JOBS}:
+        notes.append("At most 0.60 of FastAPI's is wanted.")
     crowd = result["crowd"]
     if crowd.get("flask"):
         times = median(crowd["carboy"]) / median(crowd["flask"])
