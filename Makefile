@@ -43,6 +43,16 @@ check: $(VENV)/dev.stamp $(VENV)/bench.stamp ## Check format, lint, types and im
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+	@$(MAKE) --no-print-directory squawk
+
+# Raise it to the newest revision that is applied everywhere, or was found harmless: those after it are looked through.
+SQUAWK_AFTER ?= 3b9e5a0c74f1
+
+.PHONY: squawk
+squawk: $(VENV)/dev.stamp ## Look for migrations that lock a large table of PostgreSQL (SQUAWK_AFTER=revision)
+	@mkdir -p var
+	@CARBOY_ENV=testing $(BIN)/flask db sql --dialect postgresql $(SQUAWK_AFTER):head > var/upgrade.sql
+	$(BIN)/squawk var/upgrade.sql
 
 .PHONY: bench
 bench: $(VENV)/bench.stamp ## Compare with other frameworks (QUICK=1 for 3 minutes; BENCH_JOBS, BENCH_PEERS, BENCH_DB choose)
@@ -67,6 +77,7 @@ migration: $(VENV)/dev.stamp ## Write a migration for what changed in the models
 	$(BIN)/flask db upgrade
 	$(BIN)/flask db revision "$(MESSAGE)"
 	$(BIN)/ruff format --quiet src/app/migrations
+	@$(MAKE) --no-print-directory squawk || echo "Not all of it is safe on a large table: docs/migrations.md"
 
 .PHONY: wheel
 wheel: $(VENV)/dev.stamp ## Build a wheel of the kit alone, in dist/

@@ -9,7 +9,7 @@ from app.settings import Settings
 from app.users.daos import UserDao
 from app.users.services import UserService
 from carboy.config import load_settings
-from carboy.db import Database, create_engines, create_session_factory
+from carboy.db import Database, create_engines, create_migrations, create_session_factory
 from carboy.health.services import HealthService
 from carboy.idempotency.daos import IdempotencyKeyDao
 from carboy.idempotency.services import IdempotencyService
@@ -26,7 +26,12 @@ class Container(containers.DeclarativeContainer):
     cursors = providers.Singleton(Cursors, secret_key=settings.provided.security.secret_key)
 
     # What comes with Carboy.
-    health_service = providers.Singleton(HealthService, dependencies=providers.Dict(database=database))
+    migrations = providers.Singleton(
+        create_migrations, database=database, package="app", required=settings.provided.database.require_migrated
+    )
+    health_service = providers.Singleton(
+        HealthService, dependencies=providers.Dict(database=database, migrations=migrations)
+    )
     idempotency_key_dao = providers.Singleton(IdempotencyKeyDao, database=database)
     idempotency_service = providers.Singleton(
         IdempotencyService,

@@ -85,7 +85,9 @@ async def _on_server(statement: str) -> None:
 
 def _engines(url: str) -> Engines:
     return create_engines(
-        DatabaseSettings(url=SecretStr(url), pool_size=1, acquire_timeout=10.0, statement_timeout=600.0)
+        DatabaseSettings(
+            url=SecretStr(url), pool_size=1, acquire_timeout=10.0, statement_timeout=600.0, require_migrated=True
+        )
     )
 
 

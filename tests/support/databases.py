@@ -35,7 +35,12 @@ Trips = Callable[[Callable[[], Awaitable[Any]]], Awaitable[int]]
 
 def database_settings(url: str, **changes: Any) -> DatabaseSettings:
     """Return settings that are patient: on a busy machine, a crowd that waits for its turn is not told to come back."""
-    values: dict[str, Any] = {"pool_size": 5, "acquire_timeout": 20.0, "statement_timeout": 10.0} | changes
+    values: dict[str, Any] = {
+        "pool_size": 5,
+        "acquire_timeout": 20.0,
+        "statement_timeout": 10.0,
+        "require_migrated": True,
+    } | changes
     return DatabaseSettings(url=SecretStr(url), **values)
 
 

@@ -81,6 +81,7 @@ class DatabaseSettings(Section):
     pool_size: int = Field(gt=0)
     acquire_timeout: Seconds
     statement_timeout: Seconds
+    require_migrated: bool
 
     @field_validator("url")
     @classmethod

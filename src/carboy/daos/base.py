@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Generic, NoReturn, TypeVar, cast
 from sqlalchemy import Executable, Row, Table
 from sqlalchemy.exc import DBAPIError
 
+from carboy.daos.declarations import check_declaration
 from carboy.daos.filters import filter_parameters, shape_of
 from carboy.daos.keyset import Key, Place, Slice, key_parameters
 from carboy.daos.limits import Limits
@@ -66,6 +67,7 @@ class Dao(Generic[RecordT]):
     touches: ClassVar[Sequence[str]] = ()
 
     def __init__(self, database: Database) -> None:
+        check_declaration(type(self))
         self._database = database
         # A statement is built once for each of its shapes and given its values as parameters: to build it, and to look
         # up what that compiles to, would cost more than to run it.

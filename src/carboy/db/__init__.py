@@ -2,5 +2,14 @@
 
 from carboy.db.database import Database, SessionFactory, create_session_factory
 from carboy.db.engines import Engines, create_engines
+from carboy.db.migrations import Migrations, create_migrations
 
-__all__ = ["Database", "Engines", "SessionFactory", "create_engines", "create_session_factory"]
+__all__ = [
+    "Database",
+    "Engines",
+    "Migrations",
+    "SessionFactory",
+    "create_engines",
+    "create_migrations",
+    "create_session_factory",
+]

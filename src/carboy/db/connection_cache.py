@@ -35,7 +35,7 @@ class Connections:
         """
         return self._turns[self._engine(writes=writes)].take()
 
-    def read(self, statement: Executable, parameters: Parameters) -> Sequence[Row[Any]]:
+    def read(self, statement: Executable, parameters: Parameters) -> Sequence[Row[*tuple[Any, ...]]]:
         """Run a statement on a connection that reads, and return its rows. This ends the turn."""
         connection = self._take(self._reader)
         is_clean = False
@@ -126,6 +126,6 @@ def _turns_at(engine: Engine) -> Turns:
     return Turns(pool.size(), pool.timeout())
 
 
-def rows(result: CursorResult[Any]) -> Sequence[Row[Any]]:
+def rows(result: CursorResult[*tuple[Any, ...]]) -> Sequence[Row[*tuple[Any, ...]]]:
     """Return the rows of a result; none for a statement that has no result."""
     return result.all() if result.returns_rows else ()

@@ -33,7 +33,7 @@ async def check_readiness(service: Annotated[HealthService, Provide["health_serv
         raise ShuttingDownError(checks=report.checks)
     if report.status != "ok":
         raise UnavailableError(checks=report.checks)
-    return report
+    return HealthReport.model_validate(report.model_dump())
 
 
 def _keep_nothing(response: Response) -> Response:

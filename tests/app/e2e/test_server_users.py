@@ -59,7 +59,10 @@ def test_a_user_is_created_read_listed_changed_and_deleted(client: httpx.Client)
 
 def test_it_is_alive_and_ready(client: httpx.Client) -> None:
     assert client.get("/health/live").json() == {"status": "ok", "checks": {}}
-    assert client.get("/health/ready").json() == {"status": "ok", "checks": {"database": "ok"}}
+    assert client.get("/health/ready").json() == {
+        "status": "ok",
+        "checks": {"database": "ok", "migrations": "ok"},
+    }
 
 
 @pytest.mark.parametrize(

@@ -1,46 +1,21 @@
 """`flask db ...`, as people type it."""
 
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from flask import Flask
 from sqlalchemy import make_url
-from support.databases import database_settings, new_postgresql_database
+from support.databases import database_settings
+from support.migrating import change_models, drop_column, flask_db
 
 from carboy.config.settings import Settings
-from carboy.db import migrate
-from carboy.models import Base
 from carboy.testing import override
 from containers import Container
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """A database without any table."""
-    if request.param == "sqlite":
-        yield f"sqlite+aiosqlite:///{tmp_path}/var/new.db"
-    else:
-        request.getfixturevalue("postgresql_database")
-        with new_postgresql_database() as url:
-            yield url
-
-
 @pytest.fixture
-def migrations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the migrations, so that a new one is not written into the project."""
-    copy = tmp_path / "migrations"
-    original = migrate.folder_of
-    shutil.copytree(original("app"), copy, ignore=shutil.ignore_patterns("__pycache__"))
-    monkeypatch.setattr(migrate, "folder_of", lambda package: copy if package == "app" else original(package))
-    return copy
-
-
-def flask_db(app: Flask, *arguments: str, exit_code: int = 0) -> str:
-    result = app.test_cli_runner().invoke(args=["db", *arguments])
-    assert result.exit_code == exit_code, result.output
-    return result.output
+def database_url(empty_url: str) -> str:
+    return empty_url
 
 
 def test_upgrade_current_downgrade_and_check(app: Flask) -> None:
@@ -79,11 +54,7 @@ def test_a_change_of_the_models_becomes_a_migration_that_works(
 ) -> None:
     before = set(migrations.rglob("*.py"))
     flask_db(app, "upgrade")
-    smaller = Base.metadata.__class__(naming_convention=Base.metadata.naming_convention)
-    for table in Base.metadata.sorted_tables:
-        table.to_metadata(smaller)
-    smaller.tables["users"]._columns.remove(smaller.tables["users"].c.full_name)  # noqa: SLF001 - a model that changed.
-    monkeypatch.setattr(Base, "metadata", smaller)
+    change_models(monkeypatch, lambda models: drop_column(models.tables["users"], "full_name"))
 
     assert "full_name" in flask_db(app, "check", exit_code=1)
     output = flask_db(app, "revision", "drop full name")

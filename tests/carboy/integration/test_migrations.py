@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -13,9 +13,10 @@ import pytest
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
 from sqlalchemy import Column, Connection, ForeignKey, Integer, String, inspect, make_url, text
-from support.databases import database_settings, new_postgresql_database
+from support.databases import database_settings
 
-from carboy.db import Database, Engines, create_engines, create_session_factory, migrate
+from carboy.db import Database, Engines, Migrations, create_engines, create_session_factory, migrate
+from carboy.db.histories import Histories, MigrationError
 from carboy.health.services import HealthService
 from carboy.models import Base
 from carboy.models.search import search_tables
@@ -33,17 +34,6 @@ print("ready", flush=True)
 sys.stdin.readline()
 asyncio.run(migrate.run(create_engines(database_settings(sys.argv[1])), "app", migrate.upgrade, "head"))
 """
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """A database without any table; on SQLite there is no file yet, nor its folder."""
-    if request.param == "sqlite":
-        yield f"sqlite+aiosqlite:///{tmp_path}/var/new.db"
-    else:
-        request.getfixturevalue("postgresql_database")
-        with new_postgresql_database() as url:
-            yield url
 
 
 @pytest.fixture
@@ -78,7 +68,8 @@ def sleep_half_a_second(connection: Connection) -> None:
 
 
 async def is_ready(engines: Engines) -> bool:
-    service = HealthService({"database": Database(engines, create_session_factory())})
+    database = Database(engines, create_session_factory())
+    service = HealthService({"database": database, "migrations": Migrations(database, "app")})
     try:
         return (await service.check()).status == "ok"
     finally:
@@ -105,7 +96,7 @@ async def test_migrations_and_models_agree_on_collations(empty: Engines) -> None
 async def test_a_difference_between_migrations_and_models_is_noticed(empty: Engines) -> None:
     await migrate.run(empty, "app", migrate.upgrade, "head")
     await look(empty, lambda connection: connection.execute(text("ALTER TABLE users ADD COLUMN extra TEXT")))
-    with pytest.raises(migrate.MigrationError, match="extra"):
+    with pytest.raises(MigrationError, match="extra"):
         await migrate.run(empty, "app", migrate.check)
 
 
@@ -150,7 +141,7 @@ async def test_processes_that_migrate_at_once_all_succeed(empty: Engines, empty_
 async def test_a_migration_that_fails_leaves_nothing_half_done(empty: Engines) -> None:
     await migrate.run(empty, "app", migrate.upgrade, "head")
 
-    def fail(histories: migrate.Histories) -> None:
+    def fail(histories: Histories) -> None:
         connection: Connection = histories.app.attributes["connection"]
         operations = Operations(MigrationContext.configure(connection))
         operations.create_table("orders", Column("id", Integer, primary_key=True))
@@ -160,7 +151,7 @@ async def test_a_migration_that_fails_leaves_nothing_half_done(empty: Engines) -
         connection.execute(text("SELECT * FROM nowhere"))
 
     before = await look(empty, columns)
-    with pytest.raises(migrate.MigrationError, match="nowhere"):
+    with pytest.raises(MigrationError, match="nowhere"):
         await migrate.run(empty, "app", fail)
     assert await look(empty, tables) == {*VERSIONS, *Base.metadata.tables}
     assert await look(empty, columns) == before
@@ -186,7 +177,7 @@ async def test_changing_a_table_keeps_the_rows_that_refer_to_it(empty: Engines) 
         )
         connection.execute(text("INSERT INTO orders VALUES (1, 1)"))
 
-    def change(histories: migrate.Histories) -> None:
+    def change(histories: Histories) -> None:
         operations = Operations(MigrationContext.configure(histories.app.attributes["connection"]))
         with operations.batch_alter_table("users", recreate="auto") as batch:
             batch.alter_column("full_name", type_=String(300))
@@ -195,10 +186,10 @@ async def test_changing_a_table_keeps_the_rows_that_refer_to_it(empty: Engines) 
     await migrate.run(empty, "app", change)
     assert await look(empty, lambda connection: connection.execute(text("SELECT user_id FROM orders")).all()) == [(1,)]
 
-    def break_it(histories: migrate.Histories) -> None:
+    def break_it(histories: Histories) -> None:
         histories.app.attributes["connection"].execute(text("INSERT INTO orders VALUES (2, 99)"))
 
-    with pytest.raises(migrate.MigrationError, match="orders"):
+    with pytest.raises(MigrationError, match="orders"):
         await migrate.run(empty, "app", break_it)
     assert await look(empty, lambda connection: connection.execute(text("SELECT user_id FROM orders")).all()) == [(1,)]
 
@@ -290,7 +281,7 @@ async def test_changing_a_table_lets_no_id_come_again(empty: Engines) -> None:
             connection.execute(insert, dict.fromkeys(("name", "name_key", "email", "email_key"), name)).scalar_one()
         )
 
-    def change(histories: migrate.Histories) -> None:
+    def change(histories: Histories) -> None:
         operations = Operations(MigrationContext.configure(histories.app.attributes["connection"]))
         with operations.batch_alter_table("users", recreate="auto") as batch:
             batch.alter_column("full_name", type_=String(300))
@@ -309,7 +300,7 @@ async def test_changing_a_table_lets_no_id_come_again(empty: Engines) -> None:
 async def test_a_migration_may_take_longer_than_a_statement_of_a_request(empty_url: str) -> None:
     hurried = create_engines(database_settings(empty_url, statement_timeout=0.2, acquire_timeout=0.4))
 
-    def take_long(histories: migrate.Histories) -> None:
+    def take_long(histories: Histories) -> None:
         sleep_half_a_second(histories.app.attributes["connection"])
 
     await migrate.run(hurried, "app", migrate.upgrade, "head")
@@ -323,10 +314,10 @@ async def test_a_migration_waits_for_another_longer_than_a_request_would(empty_u
     happened: list[str] = []
     others: list[asyncio.Task[None]] = []
 
-    def second(histories: migrate.Histories) -> None:
+    def second(histories: Histories) -> None:
         happened.append("the second begins")
 
-    def first(histories: migrate.Histories) -> None:
+    def first(histories: Histories) -> None:
         others.append(loop.create_task(migrate.run(engines[1], "app", second)))
         sleep_half_a_second(histories.app.attributes["connection"])
         happened.append("the first ends")

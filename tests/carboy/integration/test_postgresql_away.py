@@ -39,7 +39,10 @@ async def test_a_server_that_refuses_connections(client: httpx.AsyncClient, prox
     for request in (client.get("/api/users"), client.post("/api/users", json=registration("meanwhile"))):
         await assert_unavailable(request)
     ready = await client.get("/health/ready")
-    assert (ready.status_code, ready.json()["checks"]) == (503, {"database": "unavailable"})
+    assert (ready.status_code, ready.json()["checks"]) == (
+        503,
+        {"database": "unavailable", "migrations": "unavailable"},
+    )
     assert (await client.get("/health/live")).status_code == 200
     await proxy.listen()
     await assert_works(client, "after")

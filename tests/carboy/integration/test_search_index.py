@@ -12,6 +12,7 @@ from support.users import registration
 from app.users.daos import UserDao
 from app.users.models import User
 from carboy.db import Database, Engines, create_engines, create_session_factory, migrate
+from carboy.db.histories import Histories
 from carboy.models.search import index_name, search_tables
 from containers import Container
 
@@ -55,7 +56,7 @@ async def test_a_table_that_a_migration_copies_is_searched_as_before(database_ur
     users = UserDao(database)
     await database.write(lambda: users.add(registration("ada", full_name="Lovelace")))
 
-    def change(histories: migrate.Histories, size: str) -> None:
+    def change(histories: Histories, size: str) -> None:
         operations = Operations(MigrationContext.configure(histories.app.attributes["connection"]))
         with operations.batch_alter_table("users", recreate="auto") as batch:
             batch.alter_column("full_name", type_=String(int(size)))

@@ -19,7 +19,9 @@ SECRET = "Zq7-not-in-any-message-Zq7-not-in-any"
 DEFAULTS = f"""\
 defaults:
   http: {HTTP}
-  database: {{url: sqlite+aiosqlite:///var/default.db, pool_size: 10, acquire_timeout: 0.8, statement_timeout: 10.0}}
+  database:
+    {{url: sqlite+aiosqlite:///var/default.db, pool_size: 10, acquire_timeout: 0.8,
+     statement_timeout: 10.0, require_migrated: true}}
   logging: {{level: INFO, format: json}}
   security: {{secret_key: null}}
 """

@@ -59,7 +59,9 @@ def document(text: str = MINIMAL, *, development: str = "{}") -> str:
     return f"""\
 defaults:
   http: {HTTP}
-  database: {{url: null, pool_size: 1, acquire_timeout: 0.8, statement_timeout: 10.0}}
+  database:
+    {{url: null, pool_size: 1, acquire_timeout: 0.8,
+     statement_timeout: 10.0, require_migrated: true}}
   logging: {{level: INFO, format: json}}
   security: {{secret_key: null}}
 {indent(text, "  ")}

@@ -32,7 +32,9 @@ def document(*, key: str = "null", url: str = "null") -> str:
     return f"""\
     defaults:
       http: {HTTP}
-      database: {{url: {url}, pool_size: 1, acquire_timeout: 0.8, statement_timeout: 10.0}}
+      database:
+        {{url: {url}, pool_size: 1, acquire_timeout: 0.8,
+         statement_timeout: 10.0, require_migrated: true}}
       logging: {{level: INFO, format: json}}
       security: {{secret_key: {key}}}
     profiles: {{}}
@@ -210,6 +212,7 @@ def test_config_show_prints_each_setting_with_its_source(load: Load, container: 
         ["database.pool_size", "10", "# config.yaml, defaults"],
         ["database.acquire_timeout", "0.8", "# config.yaml, defaults"],
         ["database.statement_timeout", "10.0", "# config.yaml, defaults"],
+        ["database.require_migrated", "True", "# config.yaml, defaults"],
         ["logging.level", "ERROR", "# CARBOY_LOGGING__LEVEL in carboy.env"],
         ["logging.format", "json", "# config.yaml, defaults"],
         ["security.secret_key", "********", "# config.yaml, development"],

@@ -20,7 +20,9 @@ def document(**profiles: Any) -> str:
     return f"""\
     defaults:
       http: {HTTP}
-      database: {{url: sqlite+aiosqlite:///a.db, pool_size: 1, acquire_timeout: 0.8, statement_timeout: 10.0}}
+      database:
+        {{url: sqlite+aiosqlite:///a.db, pool_size: 1, acquire_timeout: 0.8,
+         statement_timeout: 10.0, require_migrated: true}}
       logging: {{level: INFO, format: json}}
       security: {{secret_key: {"k" * 32}}}
     profiles: {profiles}

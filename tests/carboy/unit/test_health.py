@@ -151,3 +151,18 @@ async def test_why_a_dependency_does_not_answer_is_logged_and_not_reported(
 
 async def test_nothing_to_depend_on_is_ready() -> None:
     assert (await HealthService({}).check()).status == "ok"
+
+
+class Behind:
+    async def ping(self) -> str:
+        return "behind"
+
+
+async def test_a_dependency_that_answers_may_say_what_is_wrong_with_it(caplog: pytest.LogCaptureFixture) -> None:
+    report = await HealthService({"migrations": Behind(), "answering": Answering()}).check()
+    assert report.model_dump() == {"status": "unavailable", "checks": {"migrations": "behind", "answering": "ok"}}
+    assert caplog.records == []
+
+
+async def test_what_the_configuration_leaves_out_is_not_asked() -> None:
+    assert (await HealthService({"migrations": None}).check()).checks == {}

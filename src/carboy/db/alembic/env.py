@@ -1,10 +1,13 @@
 """What Alembic runs; `carboy.db.migrate` gives it the connection, which has a transaction under way."""
 
+from contextlib import nullcontext
+from functools import partial
 from typing import Any, Literal
 
 from alembic import context
 from alembic.autogenerate.api import AutogenContext
 
+from carboy.db import autogenerate, offline
 from carboy.models import Base
 from carboy.models.choices import Choice
 from carboy.models.moments import UtcDateTime
@@ -13,6 +16,7 @@ from carboy.models.search import index_name
 from carboy.models.structured import JsonDocument
 
 attributes = context.config.attributes
+connection = attributes["connection"]
 
 
 def _render(kind: str, item: Any, autogenerate: AutogenContext) -> str | Literal[False]:
@@ -36,14 +40,30 @@ def _is_of_this_history(item: Any, name: str | None, kind: str, *_others: object
 
 
 context.configure(
-    connection=attributes["connection"],
+    connection=connection,
+    dialect_name=attributes.get("dialect"),
+    literal_binds=connection is None,
     target_metadata=Base.metadata,
     version_table=attributes["version_table"],
     include_object=_is_of_this_history,
     render_item=_render,
+    process_revision_directives=partial(
+        autogenerate.make_safe, renames=attributes.get("renames", ()), notes=attributes["notes"]
+    ),
+    autogenerate_plugins=autogenerate.PLUGINS,
     # SQLite can change little of a table in place, so that Alembic copies the table there.
     render_as_batch=True,
     # SQLite too takes back its DDL when a transaction fails.
     transactional_ddl=True,
 )
-context.run_migrations()
+migration = context.get_context()
+if connection is None:
+    offline.pretend_to_have_rows_of_none(migration)
+elif migration.dialect.name == "sqlite":
+    # The transaction is the lock that keeps others out; what SQLite can do, it can do within one.
+    migration.autocommit_block = nullcontext  # type: ignore[method-assign, assignment]
+else:
+    # Alembic takes a transaction that is under way for none of its business, and its autocommit_block then fails.
+    migration._transaction = connection.get_transaction()  # noqa: SLF001 - there is no public way to hand it over.
+with context.begin_transaction():
+    context.run_migrations()

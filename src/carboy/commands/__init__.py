@@ -9,8 +9,8 @@ from flask.cli import AppGroup, with_appcontext
 
 from carboy.api.compatibility.documents import breaking_changes
 from carboy.api.openapi.document import describe, spell
+from carboy.commands.db import db
 from carboy.config import masked, walk
-from carboy.db import migrate
 from carboy.di.graph import draw_graph
 from carboy.di.wiring import current_container
 from carboy.errors import all_errors
@@ -18,7 +18,6 @@ from carboy.web.problems import DETAILS, code_of
 
 config = AppGroup("config", help="Look at the configuration.")
 graph = AppGroup("container", help="Look at the dependency-injection container.")
-db = AppGroup("db", help="Bring the database's schema up to date.")
 
 
 def init_app(app: Flask) -> None:
@@ -70,50 +69,3 @@ def show_openapi(against: TextIO | None) -> None:
     if changes:
         raise click.ClickException("Clients would break:\n" + "\n".join(f"- {change}" for change in changes))
     click.echo("No client would break.")
-
-
-of_kit = click.option("--kit", is_flag=True, help="Of the tables that come with Carboy, not of the application's.")
-
-
-@db.command("upgrade")
-@click.argument("revision", default="head")
-def upgrade(revision: str) -> None:
-    """Migrate to a revision, the newest unless one is named; the kit's own tables to their newest."""
-    _migrate(migrate.upgrade, revision)
-
-
-# -1 is a revision here, not an option.
-@db.command("downgrade", context_settings={"ignore_unknown_options": True})
-@click.argument("revision")
-@of_kit
-def downgrade(revision: str, *, kit: bool) -> None:
-    """Migrate back to a revision; -1 is the one before."""
-    _migrate(migrate.downgrade_kit if kit else migrate.downgrade, revision)
-
-
-@db.command("current")
-def show_current() -> None:
-    """Print the revisions that the database is at."""
-    _migrate(migrate.current)
-
-
-@db.command("check")
-def check() -> None:
-    """Fail if the models have changed and no migration says so."""
-    _migrate(migrate.check)
-
-
-@db.command("revision")
-@click.argument("message")
-@of_kit
-def revise(message: str, *, kit: bool) -> None:
-    """Write a migration for what has changed in the models since the newest one."""
-    _migrate(migrate.revision_of_kit if kit else migrate.revision, message)
-
-
-def _migrate(command: migrate.Command, *args: str) -> None:
-    engines = current_container().engines()
-    try:
-        current_app.async_to_sync(migrate.run)(engines, current_app.import_name, command, *args)
-    except migrate.MigrationError as error:
-        raise click.ClickException(str(error)) from error
