@@ -125,10 +125,10 @@ INSERT INTO invoice_tags (invoices_id, tags_id) SELECT invoices.id, tags.id FROM
 
 async def _fill_invoices(url: str) -> None:
     engines = _engines(url)
-    values = {"now": datetime.now(UTC), "amount": Decimal("12.50")}
-    types = [bindparam("now", type_=UtcDateTime()), bindparam("amount", type_=Amount(14, 2))]
+    now = bindparam("now", datetime.now(UTC), type_=UtcDateTime())
+    amount = bindparam("amount", Decimal("12.50"), type_=Amount(14, 2))
     async with engines.writer.begin() as connection:
         for statement in FILL_INVOICES.split(";"):
-            used = [one for one in types if f":{one.key}" in statement]
-            await connection.execute(text(statement).bindparams(*used), {one.key: values[one.key] for one in used})
+            used = [one for name, one in (("now", now), ("amount", amount)) if f":{name}" in statement]
+            await connection.execute(text(statement).bindparams(*used))
     await engines.dispose()
