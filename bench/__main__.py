@@ -8,7 +8,7 @@ import json
 import os
 from typing import Any
 
-from bench.compare import AGAIN, Plan, compare
+from bench.compare import AGAIN, Plan, compare, compare_invoices
 from bench.domains import measure_domains
 from bench.endurance import measure_memory, measure_workers
 from bench.growth import measure_growth
@@ -57,7 +57,9 @@ def main() -> None:
         raise SystemExit("BENCH_PEERS: carboy must be among them, as all others are compared with it.")
     kinds = chosen("BENCH_DB", ["sqlite", "postgresql"], quick=["sqlite"])
     servers = chosen("BENCH_SERVERS", ["hypercorn", "uvicorn"], quick=["hypercorn"])
-    pieces = chosen("BENCH_PIECES", ["compare", "growth", "domains", "memory", "workers"], quick=["compare"])
+    pieces = chosen(
+        "BENCH_PIECES", ["compare", "invoices", "growth", "domains", "memory", "workers"], quick=["compare"]
+    )
     cores, number = Cores.found(), rounds()
     if "postgresql" in kinds and cores.load is not None:
         pin_postgresql(cores.load)
@@ -67,6 +69,8 @@ def main() -> None:
         if "compare" in pieces:
             for server in servers:
                 report["compare"] += compare(kind, server, jobs, [*peers, AGAIN], Plan(number, cores, quick=QUICK))
+        if "invoices" in pieces:
+            report["invoices"] += compare_invoices(kind, Plan(number, cores, quick=QUICK))
         if "growth" in pieces:
             report["growth"].append(measure_growth(kind, cores))
         if "memory" in pieces:
@@ -81,7 +85,11 @@ def main() -> None:
 def _read() -> dict[str, Any]:
     """Return what was measured before, so that pieces can be measured one at a time."""
     report: dict[str, Any] = json.loads(OUTPUT.read_text(encoding="utf-8")) if OUTPUT.exists() and not QUICK else {}
-    return {piece: report[piece] for piece in ("compare", "growth", "domains", "memory", "workers") if piece in report}
+    return {
+        piece: report[piece]
+        for piece in ("compare", "invoices", "growth", "domains", "memory", "workers")
+        if piece in report
+    }
 
 
 if __name__ == "__main__":

@@ -7,15 +7,16 @@ import tempfile
 import urllib.error
 import urllib.request
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from bench.databases import databases
-from bench.jobs import Job, comparable
+from bench.guide import copy_project, follow
+from bench.jobs import INVOICE_JOBS, Job, comparable
 from bench.load import Measurement, latencies, run_load
 from bench.progress import Progress
-from bench.servers import Cores, Server, serve_all
+from bench.servers import ROOT, Cores, Server, serve_all
 from bench.stats import percentile
 
 AGAIN = "carboy-again"
@@ -29,11 +30,30 @@ RATE = 100
 
 @dataclass(frozen=True)
 class Plan:
-    """How long to measure, and where."""
+    """How long to measure, and where.
+
+    Attributes:
+        rounds: How often each contender has its turn.
+        cores: Where servers and load run.
+        quick: Whether to be brief.
+        project: The folder of a Carboy with invoices; None for the one that stands here.
+    """
 
     rounds: int
     cores: Cores
     quick: bool
+    project: Path | None = None
+
+
+def compare_invoices(kind: str, plan: Plan) -> list[dict[str, Any]]:
+    """Measure those that have invoices, Carboy's as the guide has them."""
+    with tempfile.TemporaryDirectory() as folder:
+        project = Path(folder)
+        copy_project(project)
+        (project / "var").mkdir()
+        follow("invoices", project)
+        peers = ["carboy", "fastapi", "litestar", AGAIN]
+        return compare(kind, "hypercorn", list(INVOICE_JOBS), peers, replace(plan, project=project))
 
 
 def compare(kind: str, server_kind: str, jobs: list[Job], peers: list[str], plan: Plan) -> list[dict[str, Any]]:
@@ -42,9 +62,9 @@ def compare(kind: str, server_kind: str, jobs: list[Job], peers: list[str], plan
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         names = [peer.replace("-", "_") for peer in peers]
-        urls = stack.enter_context(databases(kind, names, folder))
+        urls = stack.enter_context(databases(kind, names, folder, invoices_of=plan.project))
         addresses = {peer: urls[name] for peer, name in zip(peers, names, strict=True)}
-        running = stack.enter_context(serve_all(addresses, server_kind, plan.cores.server))
+        running = stack.enter_context(serve_all(addresses, server_kind, plan.cores.server, plan.project or ROOT))
         at_rest = {peer: server.memory_bytes() for peer, server in running.items()}
         results = [_measure(job, running, plan, progress) for job in jobs]
         after = {peer: server.memory_bytes() for peer, server in running.items()}

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-GUIDES = {"notes": ROOT / "docs" / "adding-a-domain.md"}
+GUIDES = {"notes": ROOT / "docs" / "adding-a-domain.md", "invoices": ROOT / "docs" / "a-larger-domain.md"}
 """The guides, by the domain that each leads to."""
 COPIED = ["asgi.py", "containers.py", "config.yaml", "pyproject.toml", "src", "tests"]
 INSERTED = {"containers.py": "", "src/app/__init__.py": "\n    wire(container, app)"}

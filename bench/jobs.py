@@ -47,6 +47,21 @@ JOBS = (
     ),
 )
 
+INVOICE_JOBS = (
+    Job("invoice", "an invoice", "GET", "/api/invoices/{id}"),
+    Job("invoices", "50 invoices", "GET", "/api/invoices?limit=50"),
+    Job(
+        "bill",
+        "create an invoice",
+        "POST",
+        "/api/invoices",
+        '{{"number": "n{unique}", "owner_id": 7, "amount": "12.50", "due_on": "2026-12-24", "tags": ["blue", "red"]}}',
+        status=201,
+        writes=True,
+    ),
+)
+"""What those are asked who have invoices: each has an owner, a line and two tags."""
+
 
 def comparable(answer: Any) -> Any:
     """Reduce an answer to what all contenders must agree on.

@@ -12,14 +12,14 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table as RichTable
 
-from bench.jobs import JOBS
+from bench.jobs import INVOICE_JOBS, JOBS
 from bench.servers import PEERS
 from bench.stats import estimate
 from bench.targets import TARGETS, Target, ratios
 
 PACKAGES = ("hypercorn", "uvicorn", "uvloop", "flask", "asgiref", "quart", "fastapi", "litestar", "starlette",
             "sqlalchemy", "aiosqlite", "asyncpg", "pydantic")  # fmt: skip
-TITLES = {job.name: job.title for job in JOBS}
+TITLES = {job.name: job.title for job in (*JOBS, *INVOICE_JOBS)}
 MEGABYTE = 1e6
 
 
@@ -48,7 +48,7 @@ def describe_machine() -> dict[str, Any]:
 
 def tables(report: dict[str, Any]) -> Iterator[Table]:
     """Yield all tables of a report, those against the targets last."""
-    for result in report.get("compare", []):
+    for result in (*report.get("compare", []), *report.get("invoices", [])):
         yield _comparison(result)
     for result in report.get("growth", []):
         yield _growth(result)
@@ -78,6 +78,8 @@ def _comparison(result: dict[str, Any]) -> Table:
     if "raw" in result["cpu"]:
         share = [their / our for our, their in zip(result["cpu"]["carboy"], result["cpu"]["raw"], strict=True)]
         notes.append(f"Carboy reaches {median(share):.0%} of the limit.")
+    if result["job"] in {job.name for job in INVOICE_JOBS}:
+        notes.append("At most 0.60 of FastAPI's is wanted.")
     crowd = result["crowd"]
     if crowd.get("flask"):
         times = median(crowd["carboy"]) / median(crowd["flask"])
@@ -164,8 +166,10 @@ def _workers(results: list[dict[str, Any]]) -> Table:
 def _targets(report: dict[str, Any], kind: str) -> Table:
     results = {result["job"]: result for result in report["compare"]
                if result["database"] == kind and result["server"] == "hypercorn"}  # fmt: skip
-    rows = [(target.title, *(_against(target, results.get(job), job) for job in TITLES)) for target in TARGETS[kind]]
-    return Table(f"Targets, {kind}, hypercorn", ("measured (wanted)", *TITLES.values()), rows, [])
+    rows = [
+        (target.title, *(_against(target, results.get(job.name), job.name) for job in JOBS)) for target in TARGETS[kind]
+    ]
+    return Table(f"Targets, {kind}, hypercorn", ("measured (wanted)", *(job.title for job in JOBS)), rows, [])
 
 
 def _against(target: Target, result: dict[str, Any] | None, job: str) -> str:

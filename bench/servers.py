@@ -86,32 +86,43 @@ def _cpu_ticks(pid: int) -> int:
 
 
 @contextmanager
-def serve_all(urls: dict[str, str], kind: str, core: int | None) -> Iterator[dict[str, Server]]:
+def serve_all(urls: dict[str, str], kind: str, core: int | None, project: Path = ROOT) -> Iterator[dict[str, Server]]:
     """Run contenders, each on the database of its URL, until the block ends; they start at the same time.
+
+    Carboy is the project in the folder.
 
     Raises:
         RuntimeError: One does not answer within half a minute, with what it printed.
     """
     with ExitStack() as stack:
-        running = {peer: stack.enter_context(start(peer, kind, url, core)) for peer, url in urls.items()}
+        running = {
+            peer: stack.enter_context(start(peer, kind, url, core, project=project)) for peer, url in urls.items()
+        }
         for server in running.values():
             server.wait_until_it_answers()
         yield running
 
 
 @contextmanager
-def start(
-    peer: str, kind: str, database_url: str, core: int | None, *options: str, source: Path | None = None
+def start(  # noqa: PLR0913 - the last two name another Carboy.
+    peer: str,
+    kind: str,
+    database_url: str,
+    core: int | None,
+    *options: str,
+    project: Path = ROOT,
+    source: Path | None = None,
 ) -> Iterator[Server]:
     """Start a contender under a server of this kind, pinned to a core, and stop it when the block ends.
 
-    Another version of Carboy than the installed one is named by the folder of its source.
+    Another Carboy than this one is named by the folder of its project, another version by that of its source.
     """
     port = _free_port()
     module = peer.partition("-")[0]
     target = f"bench.peers.{module}_peer:app"
     commands = {
-        "hypercorn": ["hypercorn", "--config", "bench/hypercorn.toml", "--bind", f"127.0.0.1:{port}", *options, target],
+        "hypercorn": ["hypercorn", "--config", f"{ROOT}/bench/hypercorn.toml", "--bind", f"127.0.0.1:{port}", *options,
+                      target],
         "uvicorn": ["uvicorn", "--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning",
                     "--timeout-keep-alive", "75", "--port", str(port), *options, target],
     }  # fmt: skip
@@ -120,8 +131,8 @@ def start(
     with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", *commands[kind]],
-            cwd=ROOT,
-            env=_environment(database_url, source),
+            cwd=project,
+            env=_environment(database_url, [source or project / "src", project, ROOT]),
             stdout=output,
             stderr=output,
         )
@@ -138,10 +149,10 @@ def start(
             process.wait()
 
 
-def _environment(database_url: str, source: Path | None) -> dict[str, str]:
+def _environment(database_url: str, paths: list[Path]) -> dict[str, str]:
     """Give every contender the same database and pool, and Carboy its production defaults for all else."""
     return os.environ | {
-        "PYTHONPATH": f"{source or ROOT / 'src'}{os.pathsep}{ROOT}",
+        "PYTHONPATH": os.pathsep.join(map(str, paths)),
         "BENCH_DATABASE_URL": database_url,
         "BENCH_POOL_SIZE": str(POOL_SIZE),
         "CARBOY_ENV": "production",

@@ -6,8 +6,17 @@ from typing import Annotated
 from fastapi import Depends, FastAPI, HTTPException, Query
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bench.peers import store
-from bench.peers.schemas import UserCreate, UserPage, UserQuery, UserRead, UserUpdate
+from bench.peers import invoice_store, store
+from bench.peers.schemas import (
+    InvoiceCreate,
+    InvoicePage,
+    InvoiceRead,
+    UserCreate,
+    UserPage,
+    UserQuery,
+    UserRead,
+    UserUpdate,
+)
 
 app = FastAPI()
 
@@ -51,3 +60,23 @@ async def update_user(user_id: int, change: UserUpdate, session: Session) -> obj
 @app.post("/api/users", response_model=UserRead, status_code=201)
 async def create_user(new: UserCreate, session: Session) -> object:
     return await store.create_user(session, new.model_dump())
+
+
+@app.get("/api/invoices", response_model=InvoicePage)
+async def list_invoices(query: Annotated[UserQuery, Query()], session: Session) -> object:
+    invoices = await invoice_store.list_invoices(session, query.limit + 1, query.cursor)
+    more = len(invoices) > query.limit
+    return {"items": invoices[: query.limit], "next_cursor": str(invoices[-2].id) if more else None}
+
+
+@app.get("/api/invoices/{invoice_id}", response_model=InvoiceRead)
+async def get_invoice(invoice_id: int, session: Session) -> object:
+    invoice = await invoice_store.get_invoice(session, invoice_id)
+    if invoice is None:
+        raise HTTPException(404)
+    return invoice
+
+
+@app.post("/api/invoices", response_model=InvoiceRead, status_code=201)
+async def create_invoice(new: InvoiceCreate, session: Session) -> object:
+    return await invoice_store.create_invoice(session, new.model_dump())
