@@ -95,12 +95,12 @@ class Departure:
         self._sending = asyncio.create_task(self._client.tell(messages))
         try:
             await asyncio.wait([self._sending])
-        except asyncio.CancelledError:
+        except asyncio.CancelledError as error:
             if self._has_cancelled:
                 raise
-            # It is the body's, and comes back where that waits next.
+            # It is the body's, and comes back where that waits next, with the message by which anyio knows its own.
             self._task.uncancel()
-            self._task.cancel()
+            self._task.cancel(*error.args)
         else:
             await self._until_sent()
 
@@ -113,23 +113,23 @@ class Departure:
             self._is_sending_here = False
 
     async def _until_sent(self) -> None:
-        sending, is_cancelled = self._sending, False
+        sending, cancelled = self._sending, None
         if sending is None:
             return
         while not sending.done():
             try:
                 await asyncio.wait([sending])
-            except asyncio.CancelledError:
+            except asyncio.CancelledError as error:
                 if self._has_cancelled:
                     raise
                 self._task.uncancel()
-                is_cancelled = True
+                cancelled = error
         self._sending = None
         if sending.cancelled():
             raise ClientDisconnectedError
         sending.result()
-        if is_cancelled:
-            self._task.cancel()
+        if cancelled is not None:
+            self._task.cancel(*cancelled.args)
 
     def _leave(self, future: asyncio.Future[Any]) -> None:
         if not future.cancelled():

@@ -107,12 +107,13 @@ class _IterationTask:
         while True:
             try:
                 return await self._steps.get()
-            except asyncio.CancelledError:
+            except asyncio.CancelledError as error:
                 task = asyncio.current_task()
                 if self._is_abandoned or self._ahead is not None or task is None:
                     raise
                 task.uncancel()
-                task.cancel()
+                # With its message, by which anyio knows its own.
+                task.cancel(*error.args)
                 self._ahead = await _try(_next_chunk, self._source)
                 if self._ahead[1] is not None:
                     raise

@@ -7,7 +7,7 @@ from typing import Any
 import anyio
 import pytest
 from flask import Flask, Response, stream_with_context
-from support.asgi import ask
+from support.asgi import ask, http_scope, within
 from support.streams import add_view
 
 from carboy.bridge import FlaskASGI, sync_iterator
@@ -20,6 +20,13 @@ WRAPPINGS: list[Callable[[Any], Any]] = [
     lambda body: Response(stream_with_context(sync_iterator(body))),
     lambda body: (str(chunk) for chunk in sync_iterator(body)),
 ]
+
+
+def receiving() -> Any:
+    """Return a `receive` whose client has sent an empty body, and stays."""
+    messages: asyncio.Queue[Any] = asyncio.Queue()
+    messages.put_nowait({"type": "http.request", "body": b"", "more_body": False})
+    return messages.get
 
 
 @pytest.fixture(params=range(len(WRAPPINGS)))
@@ -96,3 +103,28 @@ def test_a_stream_is_one_task_in_flasks_test_client_too(app: Flask, wrap: Callab
     add_view(app, lambda: wrap(events()), is_async=True)
     with app.test_client() as tester:
         assert tester.get("/").text == "begin timed out"
+
+
+@pytest.mark.parametrize("is_async", [True, False])
+async def test_a_cancel_scope_of_anyio_that_ends_while_a_chunk_is_sent_means_what_it_says(
+    app: Flask, asgi: FlaskASGI, wrap: Callable[[Any], Any], *, is_async: bool
+) -> None:
+    scope, sent = anyio.CancelScope(), bytearray()
+
+    async def events() -> AsyncIterator[str]:
+        with scope:
+            yield "begin "
+            await anyio.sleep_forever()
+        yield f"cancelled: {scope.cancelled_caught}"
+
+    async def send(message: Any) -> None:
+        sent.extend(message.get("body", b""))
+        if sent == b"begin ":
+            scope.cancel()
+            # Until the cancellation has reached the task, which anyio sends by the loop.
+            for _ in range(5):
+                await asyncio.sleep(0)
+
+    add_view(app, lambda: wrap(events()), is_async=is_async)
+    await within(asgi(http_scope("/"), receiving(), send))
+    assert sent == b"begin cancelled: True"
