@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterator, Mapping
 from operator import eq, ge, gt, le, lt
 from typing import Any
 
-from sqlalchemy import ColumnCollection, ColumnElement, bindparam, inspect
+from sqlalchemy import ColumnCollection, ColumnElement, and_, bindparam, inspect
 
+from carboy.models.soft_deletion import living
 from carboy.schemas.filters import After, AtLeast, AtMost, Before, Equal, Filter, IsSet, Related
 
 Columns = ColumnCollection[str, Any]
@@ -55,7 +56,10 @@ def _condition(one: Filter, form: str, name: str, model: Any, columns: Columns) 
         target = relation.mapper
         inner = _condition(one.of, form, name, target.class_, target.local_table.c)
         attribute = getattr(model, one.column)
-        found: ColumnElement[bool] = attribute.any(inner) if relation.uselist else attribute.has(inner)
+        # As with what is read: a collection has only what is not deleted, a parent may be.
+        found: ColumnElement[bool] = (
+            attribute.any(and_(inner, *living(target.local_table))) if relation.uselist else attribute.has(inner)
+        )
         return found
     column: ColumnElement[Any] = columns[one.column]
     if form in {NULL, SET}:

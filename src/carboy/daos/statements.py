@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import AwareDatetime, ConfigDict, TypeAdapter
+from pydantic import AwareDatetime, ConfigDict, Field, TypeAdapter
 from sqlalchemy import (
     Column,
     ColumnElement,
@@ -32,6 +32,7 @@ from carboy.daos.filters import Shape, conditions
 from carboy.daos.keyset import Direction, Key, Term, nearest, order_in, order_of, paged
 from carboy.daos.searches import has_text
 from carboy.models.base import MAX_ID, MAX_VERSION, Base
+from carboy.models.numbers import Amount
 from carboy.models.search import may_match
 from carboy.models.soft_deletion import is_soft_deleted, living
 from carboy.schemas.base import Versions
@@ -149,6 +150,9 @@ def _kind(column: Column[Any]) -> Any:
     if kind is object and isinstance(of, TypeDecorator):
         kind = of.impl_instance.python_type
     kind = AwareDatetime if kind is datetime else kind
+    if isinstance(of, Amount):
+        # A cursor may have been given out when the column had more decimals.
+        kind = Annotated[kind, Field(max_digits=of.digits, decimal_places=of.scale)]
     return kind | None if column.nullable else kind
 
 

@@ -24,6 +24,7 @@ from support.invoices import (
 
 from carboy.db import Database, Engines, create_session_factory
 from carboy.errors import DatabaseBusyError, InUseError, InvalidInputError
+from carboy.schemas.filters import Related
 
 
 @pytest_asyncio.fixture
@@ -286,6 +287,8 @@ async def test_children_may_be_deleted_softly_too(domain: Domain) -> None:
     contact = {"id": supplier.contacts[1].id, "name": "b"}
     changed = await domain.write(domain.suppliers, "update", supplier.id, {"contacts": [contact]})
     assert [found.name for found in changed.contacts] == ["b"]
+    for name, number in (("a", 0), ("b", 1)):
+        assert await domain.read(domain.suppliers, "count", where={Related("contacts", "name"): name}) == number
     gone = {"contacts": [{"id": supplier.contacts[0].id, "name": "a"}]}
     with pytest.raises(InvalidInputError):
         await domain.write(domain.suppliers, "update", supplier.id, gone)

@@ -215,6 +215,12 @@ async def test_a_cursor_of_columns_of_other_types_is_refused(
         await get(database, sales, sort="-due_on", cursor=cursor)
 
 
+async def test_a_cursor_from_before_a_column_lost_decimals_is_refused(database: Database, sales: SaleDao) -> None:
+    cursor = CURSORS.encode(Place(("1.2345", 1)), sales.name, "amount")
+    with pytest.raises(InvalidCursorError):
+        await get(database, sales, sort="amount", cursor=cursor)
+
+
 async def test_a_search_index_follows_its_table(database: Database, sales: SaleDao) -> None:
     async def found(text: str) -> list[int]:
         return ids(await get(database, sales, q=text))
