@@ -1,5 +1,6 @@
 """Turns validation errors into messages for the client, of bounded length whatever was sent."""
 
+import re
 from collections.abc import Iterable
 from json import JSONDecoder
 from typing import Any
@@ -16,6 +17,9 @@ MAX_POINTER = 500
 """Characters of a pointer, which has the names of all fields above."""
 MAX_DETAIL = 500
 """Characters of what is wrong: some of the library's messages repeat what was sent."""
+
+OF_UNKNOWN_KIND = re.compile(r"Value should have (at (?:most|least) \d+) items? after validation, (not \d+)")
+"""What the library says of text whose length it measures after another validator, as if it were a list."""
 
 
 def first_problems(error: ValidationError) -> list[Any]:
@@ -52,6 +56,7 @@ def parameter_of(loc: Iterable[int | str]) -> str | None:
 def sentence(message: str) -> str:
     """Make pydantic's message a sentence; ``Value error,`` is how it marks one of ours."""
     message = message.removeprefix("Value error, ").removeprefix("value is not a valid email address: ")
+    message = OF_UNKNOWN_KIND.sub(r"should have a length of \1, \2", message)
     if len(message) > MAX_DETAIL:
         message = f"{message[:MAX_DETAIL]}..."
     return f"{message[:1].upper()}{message[1:].rstrip('.')}."

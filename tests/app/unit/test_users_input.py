@@ -49,6 +49,15 @@ async def test_each_invalid_field_of_a_change_gets_one_entry(client: httpx.Async
     assert [error["pointer"] for error in answer.json()["errors"]] == [f"#/{name}" for name in body]
 
 
+@pytest.mark.parametrize(
+    ("username", "detail"),
+    [("a" * 81, "Should have a length of at most 80, not 81."), ("", "Should have a length of at least 1, not 0.")],
+)
+async def test_text_of_a_wrong_length_is_told_its_length(client: httpx.AsyncClient, username: str, detail: str) -> None:
+    errors = await errors_of(client, RIGHT | {"username": username})
+    assert errors == [{"pointer": "#/username", "detail": detail}]
+
+
 async def test_missing_fields_are_named(client: httpx.AsyncClient) -> None:
     assert await errors_of(client, {}) == [
         {"pointer": "#/username", "detail": "Field required."},
