@@ -10,7 +10,8 @@ import tempfile
 from pathlib import Path
 from statistics import median
 
-ROOT = Path(__file__).resolve().parents[1]
+from bench.guide import INSERTED, ROOT, insert
+
 DOMAIN = Path("src", "app", "users")
 COPIED = ("asgi.py", "containers.py", "config.yaml")
 NUMBERS = (1, 10, 50, 200)
@@ -36,18 +37,16 @@ def write_project(folder: Path, number: int) -> Path:
     names = [f"thing{index:03}" for index in range(number)]
     for name in names:
         _write_domain(folder, name)
-    _insert(
-        folder / "containers.py",
-        [line for one in names for line in (_import(one, "daos", "Dao"), _import(one, "services", "Service"))],
-        "".join(PROVIDERS.format(one=one, One=one.title()) for one in names),
-        before="",
+    providers = (
+        _import(one, "daos", "Dao") + _import(one, "services", "Service") + PROVIDERS.format(one=one, One=one.title())
+        for one in names
     )
-    _insert(
-        folder / "src" / "app" / "__init__.py",
-        [f"from app.{one}s.routes import {one}s as {one}s_routes\n" for one in names],
-        "".join(f"    app.register_blueprint({one}s_routes)\n" for one in names),
-        before="\n    wire(container, app)",
+    blueprints = (
+        f"from app.{one}s.routes import {one}s as {one}s_routes\n    app.register_blueprint({one}s_routes)\n"
+        for one in names
     )
+    for (file, before), lines in zip(INSERTED.items(), (providers, blueprints), strict=True):
+        insert(folder / file, "".join(lines), before)
     return folder
 
 
@@ -65,13 +64,6 @@ def _write_domain(folder: Path, name: str) -> None:
 
 def _import(one: str, module: str, suffix: str) -> str:
     return f"from app.{one}s.{module} import {one.title()}{suffix}\n"
-
-
-def _insert(file: Path, imports: list[str], lines: str, before: str) -> None:
-    text = file.read_text(encoding="utf-8")
-    first = text.index("\nfrom app.") + 1
-    place = text.index(before) if before else len(text)
-    file.write_text(text[:first] + "".join(imports) + text[first:place] + lines + text[place:], encoding="utf-8")
 
 
 def probe(folder: Path, *options: str) -> dict[str, float]:

@@ -34,7 +34,7 @@ def follow(domain: str, folder: Path) -> None:
     (folder / "src/app" / domain / "__init__.py").touch()
     for file, code in _code_in(GUIDES[domain].read_text(encoding="utf-8")):
         if file in INSERTED:
-            _insert(folder / file, code, before=INSERTED[file])
+            insert(folder / file, code, before=INSERTED[file])
         else:
             (folder / file).write_text(code, encoding="utf-8")
     run(folder, "ruff", "check", "--fix-only", "src/app", "containers.py")
@@ -76,13 +76,12 @@ def _code_in(guide: str) -> list[tuple[str, str]]:
     ]
 
 
-def _insert(file: Path, lines: str, before: str) -> None:
+def insert(file: Path, lines: str, before: str) -> None:
     """Add imports at the top, and what is indented before a line of the file, or at its end."""
     imports = "".join(line for line in lines.splitlines(keepends=True) if not line.startswith(" "))
     indented = "".join(line for line in lines.splitlines(keepends=True) if line.startswith(" "))
     text = file.read_text(encoding="utf-8")
     place = text.index(before) if before else len(text)
     body = text[:place] + indented + text[place:]
-    first = re.search(r"^(?:from|import) ", body, re.MULTILINE)
-    assert first is not None  # noqa: S101 - both files import.
-    file.write_text(body[: first.start()] + imports + body[first.start() :], encoding="utf-8")
+    first = body.index("\nfrom ") + 1
+    file.write_text(body[:first] + imports + body[first:], encoding="utf-8")

@@ -20,7 +20,7 @@ from carboy.daos.statements import Statements, possible_id, row_parameters, stam
 from carboy.db import Database
 from carboy.db.failures import TransactionConflictError
 from carboy.errors import NotFoundError, StaleVersionError
-from carboy.models.base import Base
+from carboy.models.base import Base, table_of
 from carboy.schemas import filters
 from carboy.schemas.base import Record, Versions
 from carboy.schemas.filters import Equal, Filter, Where
@@ -321,7 +321,7 @@ class Dao(Generic[RecordT]):
 
     @cached_property
     def _table(self) -> Table:
-        return self.model.metadata.tables[self.model.__tablename__]
+        return table_of(self.model)
 
     @cached_property
     def _statements(self) -> Statements:

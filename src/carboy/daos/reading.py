@@ -9,10 +9,10 @@ from typing import Annotated, Any, Generic, TypeVar, Union, get_args, get_origin
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 from sqlalchemy import Select
 
-from carboy.daos.relations import Relation, relations_of, table_of
+from carboy.daos.relations import Relation, relations_of
 from carboy.db import Database
 from carboy.db.failures import TransactionConflictError
-from carboy.models.base import Base
+from carboy.models.base import Base, table_of
 
 RecordT = TypeVar("RecordT", bound=BaseModel)
 MAX_KEYS = 1024

@@ -7,10 +7,10 @@ from carboy.daos.children import Children
 from carboy.daos.items import Values
 from carboy.daos.links import Links
 from carboy.daos.refusals import Declared
-from carboy.daos.relations import relations_of, table_of
+from carboy.daos.relations import relations_of
 from carboy.daos.statements import possible_id
 from carboy.db import Database
-from carboy.models.base import Base
+from carboy.models.base import Base, table_of
 
 
 class Related:

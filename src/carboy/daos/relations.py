@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Column, ColumnElement, Select, Table, Update, bindparam, inspect, select, update
 from sqlalchemy.orm import RelationshipProperty
 
-from carboy.models.base import Base
+from carboy.models.base import Base, table_of
 from carboy.models.soft_deletion import living
 
 
@@ -58,10 +58,6 @@ class Relation:
         if self.far is not None:
             related, by = select(self.far).where(self.near == bindparam("row_id")), self.table.c.id
         return update(self.table).where(by.in_(related)).values(version=self.table.c.version + 1)
-
-
-def table_of(model: type[Base]) -> Table:
-    return model.metadata.tables[model.__tablename__]
 
 
 @cache

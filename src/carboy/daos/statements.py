@@ -31,7 +31,7 @@ from sqlalchemy.orm import aliased
 from carboy.daos.filters import Shape, conditions
 from carboy.daos.keyset import Direction, Key, Term, nearest, order_in, order_of, paged
 from carboy.daos.searches import has_text
-from carboy.models.base import MAX_ID, MAX_VERSION, Base
+from carboy.models.base import MAX_ID, MAX_VERSION, Base, table_of
 from carboy.models.numbers import Amount
 from carboy.models.search import may_match
 from carboy.models.soft_deletion import is_soft_deleted, living
@@ -58,7 +58,7 @@ class Statements:
 
     @cached_property
     def table(self) -> Table:
-        return self.model.metadata.tables[self.model.__tablename__]
+        return table_of(self.model)
 
     def one(self, shape: Shape, locks: bool) -> Select[Any]:
         statement = self._where(select(*self._columns()), shape)

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import BigInteger, Integer, MetaData, Text
+from sqlalchemy import BigInteger, Integer, MetaData, Table, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from carboy.models import search
@@ -53,3 +53,8 @@ class Base(DeclarativeBase):
 
 
 search.listen(Base)
+
+
+def table_of(model: type[Base]) -> Table:
+    """Return the table of a model."""
+    return model.metadata.tables[model.__tablename__]

@@ -13,12 +13,13 @@ from typing import Any
 
 from dependency_injector.containers import Container
 from dependency_injector.providers import Singleton
-from sqlalchemy import Column, Integer, Numeric, String, Table, inspect
+from sqlalchemy import Column, Integer, Numeric, String, inspect
 from sqlalchemy import Enum as EnumType
 
 from carboy.daos.base import Dao
 from carboy.daos.limits import BITS
 from carboy.di.paths import providers_of
+from carboy.models.base import table_of
 from carboy.models.choices import Choice
 from carboy.schemas.base import Input, Record
 
@@ -56,7 +57,7 @@ def inputs_of(dao: type[Dao[Any]]) -> list[type[Input]]:
 
 
 def _misfits(dao: type[Dao[Any]], schema: type[Record | Input]) -> Iterator[str]:
-    table: Table = dao.model.metadata.tables[dao.model.__tablename__]
+    table = table_of(dao.model)
     relations = {*inspect(dao.model).relationships.keys()}
     whole = schema.model_json_schema()
     is_record = issubclass(schema, Record)
