@@ -4,8 +4,10 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from importlib import metadata
 from inspect import getdoc, signature
+from typing import Any
 
 from flask import Flask
 from pydantic import TypeAdapter
@@ -113,7 +115,7 @@ def _operation(rule: Rule, method: str, operation: Operation, models: Models, sh
     if operation.deprecation is not None:
         described["deprecated"] = True
     parameters = [
-        *_path_parameters(rule, operation),
+        *_path_parameters(rule, operation, shared),
         *_query_parameters(operation, models),
         *_headers(operation, method),
     ]
@@ -133,11 +135,17 @@ def _path_arguments(rule: Rule) -> list[str]:
     return sorted(rule.arguments - (rule.defaults or {}).keys())
 
 
-def _path_parameters(rule: Rule, operation: Operation) -> Iterator[Json]:
+def _path_parameters(rule: Rule, operation: Operation, shared: Components) -> Iterator[Json]:
     parameters = signature(operation.view).parameters
     for name in _path_arguments(rule):
-        schema = TypeAdapter(parameters[name].annotation).json_schema()
+        kind = parameters[name].annotation
+        # By its id, as not every annotation can be hashed; the view keeps it.
+        schema = shared.once(("path", id(kind)), partial(_schema_of, kind))
         yield _parameter("path", name, schema, required=True)
+
+
+def _schema_of(kind: Any) -> Json:
+    return TypeAdapter(kind).json_schema()
 
 
 def _query_parameters(operation: Operation, models: Models) -> Iterator[Json]:
