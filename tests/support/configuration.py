@@ -5,3 +5,9 @@ HTTP = (
     " compress_min_bytes: 0, cors_origins: [], drain_seconds: 0, stop_seconds: 0}"
 )
 """The section ``http`` of a configuration that is complete, for tests that are about something else."""
+
+PASSWORDS = (
+    "{memory_kib: 19456, iterations: 2, parallelism: 1, threads: 2, queue: 40, min_length: 15,"
+    " min_length_with_second_factor: 8, max_length: 256, min_score: 3, own_words: [acme]}"
+)
+"""The same for the section ``passwords``."""

@@ -5,11 +5,21 @@ Every default stands in config.yaml and nowhere else, so that no key has two.
 
 import re
 from enum import StrEnum
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, ValidationInfo, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from carboy.config.database_urls import parse_url
+from carboy.config.encryption_keys import parse_keys
 from carboy.config.keys import options_of
 
 
@@ -106,6 +116,37 @@ MIN_SECRET_LENGTH = 32
 
 class SecuritySettings(Section):
     secret_key: SecretStr = Field(min_length=MIN_SECRET_LENGTH)
+    encryption_keys: SecretStr | None
+
+    @field_validator("encryption_keys")
+    @classmethod
+    def _are_keys(cls, keys: SecretStr | None) -> SecretStr | None:
+        if keys is not None:
+            parse_keys(keys.get_secret_value())
+        return keys
+
+
+OWASP_MEMORY_KIB, OWASP_ITERATIONS = 19456, 2
+"""The least that argon2id is to cost (OWASP Password Storage Cheat Sheet); other pairs of that sheet cost the same."""
+
+
+class PasswordSettings(Section):
+    memory_kib: int = Field(ge=8)
+    iterations: int = Field(ge=1)
+    parallelism: int = Field(ge=1)
+    threads: int = Field(gt=0)
+    queue: int = Field(ge=0)
+    min_length: int = Field(ge=8)
+    min_length_with_second_factor: int = Field(ge=8)
+    max_length: int = Field(ge=64, le=4096)
+    min_score: int = Field(ge=0, le=4)
+    own_words: tuple[str, ...]
+
+    @model_validator(mode="after")
+    def _has_memory_for_each_lane(self) -> Self:
+        if self.memory_kib < 8 * self.parallelism:
+            raise ValueError("memory_kib must be at least 8 for each lane of parallelism (RFC 9106 section 3.1)")
+        return self
 
 
 class Settings(Section):
@@ -122,6 +163,19 @@ class Settings(Section):
     database: DatabaseSettings
     logging: LoggingSettings
     security: SecuritySettings
+    passwords: PasswordSettings
+
+    @field_validator("passwords")
+    @classmethod
+    def _cost_enough_where_deployed(cls, passwords: PasswordSettings, info: ValidationInfo) -> PasswordSettings:
+        environment = info.data.get("environment")
+        cost = passwords.memory_kib * passwords.iterations
+        if environment is not None and environment.is_deployed and cost < OWASP_MEMORY_KIB * OWASP_ITERATIONS:
+            raise ValueError(
+                f"memory_kib times iterations must be at least {OWASP_MEMORY_KIB * OWASP_ITERATIONS}, or a stolen"
+                " database is guessed too fast"
+            )
+        return passwords
 
     _sources: dict[str, str] = PrivateAttr(default_factory=dict)
 

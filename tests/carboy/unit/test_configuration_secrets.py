@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from dependency_injector import providers
 from flask import Flask
-from support.configuration import HTTP
+from support.configuration import HTTP, PASSWORDS
 
 from carboy.config import SettingsError, masked
 from carboy.config.settings import Settings
@@ -32,6 +32,7 @@ def document(*, key: str = "null", url: str = "null") -> str:
     return f"""\
     defaults:
       http: {HTTP}
+      passwords: {PASSWORDS}
       database:
         {{url: {url}, pool_size: 1, acquire_timeout: 0.8,
          statement_timeout: 10.0, require_migrated: true}}
@@ -216,5 +217,29 @@ def test_config_show_prints_each_setting_with_its_source(load: Load, container: 
         ["logging.level", "ERROR", "# CARBOY_LOGGING__LEVEL in carboy.env"],
         ["logging.format", "json", "# config.yaml, defaults"],
         ["security.secret_key", "********", "# config.yaml, development"],
+        ["security.encryption_keys", "null", "# set nowhere"],
+        ["passwords.memory_kib", "19456", "# config.yaml, defaults"],
+        ["passwords.iterations", "2", "# config.yaml, defaults"],
+        ["passwords.parallelism", "1", "# config.yaml, defaults"],
+        ["passwords.threads", "2", "# config.yaml, defaults"],
+        ["passwords.queue", "40", "# config.yaml, defaults"],
+        ["passwords.min_length", "15", "# config.yaml, defaults"],
+        ["passwords.min_length_with_second_factor", "8", "# config.yaml, defaults"],
+        ["passwords.max_length", "256", "# config.yaml, defaults"],
+        ["passwords.min_score", "3", "# config.yaml, defaults"],
+        ["passwords.own_words", "acme", "# config.yaml, defaults"],
     ]
     assert len({line.index("#") for line in result.output.splitlines() if "#" in line}) == 1
+
+
+def test_hashes_that_are_cheaper_than_owasp_wants_are_refused(load: Load, deployed: dict[str, str]) -> None:
+    with pytest.raises(SettingsError, match="passwords: memory_kib times iterations must be at least 38912"):
+        load(document(), **deployed, CARBOY_PASSWORDS__MEMORY_KIB="64")
+    load(document(), **deployed, CARBOY_PASSWORDS__MEMORY_KIB="38912", CARBOY_PASSWORDS__ITERATIONS="1")
+
+
+def test_a_malformed_key_of_encryption_is_refused_without_being_shown(load: Load, deployed: dict[str, str]) -> None:
+    with pytest.raises(SettingsError) as raised:
+        load(document(), **deployed, CARBOY_SECURITY__ENCRYPTION_KEYS="2026:tooshortforakey")
+    assert "security.encryption_keys: each key must be" in str(raised.value)
+    assert "tooshortforakey" not in str(raised.value)
