@@ -16,6 +16,7 @@ from flask.blueprints import BlueprintSetupState
 
 from carboy.api.answers import content_tag, json_answer
 from carboy.api.openapi.document import TITLE, describe, pack
+from carboy.web.access import public
 from carboy.web.application import current_request
 
 docs = Blueprint("docs", __name__, url_prefix="/api", template_folder="templates")
@@ -64,6 +65,7 @@ def _keep_documents(state: BlueprintSetupState) -> None:
 
 
 @docs.get("/openapi.json")
+@public
 def send_document() -> Response:
     """Answer with the OpenAPI document of this application.
 
@@ -75,6 +77,7 @@ def send_document() -> Response:
 
 
 @docs.get("/docs")
+@public
 def show_docs() -> Response:
     """Answer with the page; it finds the document beside it, at ``/api/openapi.json``."""
     assets = {name: url_for(".send_asset", name=name, v=_fingerprint(name)) for name in ASSETS}
@@ -84,6 +87,7 @@ def show_docs() -> Response:
 
 
 @docs.get("/docs/<name>")
+@public
 def send_asset(name: str) -> Response:
     """Send a file of the page, which may be kept for ever if it was asked for by its fingerprint."""
     if name not in ASSETS:

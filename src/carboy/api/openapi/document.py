@@ -36,6 +36,9 @@ What holds for every operation:
 - `503` and some `409` say in `Retry-After` when to try again.
 """
 
+SCHEME = "bearer"
+BEARER: Json = {"type": "http", "scheme": "bearer", "description": "A token of `Authorization: Bearer TOKEN`."}
+
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 """In the order in which they are told. HEAD and OPTIONS follow from what HTTP says of them."""
 
@@ -114,6 +117,8 @@ def _operation(rule: Rule, method: str, operation: Operation, models: Models, sh
         described["description"] = re.sub(r"(?<!\n)\n(?!\n)", " ", description.strip())
     if operation.deprecation is not None:
         described["deprecated"] = True
+    if operation.access is not None:
+        described["security"] = _security(operation, shared)
     parameters = [
         *_path_parameters(rule, operation, shared),
         *_query_parameters(operation, models),
@@ -128,6 +133,17 @@ def _operation(rule: Rule, method: str, operation: Operation, models: Models, sh
     has_path = bool(_path_arguments(rule))
     described["responses"] = responses_of(operation, method, models, shared, has_path=has_path)
     return described
+
+
+def _security(operation: Operation, shared: Components) -> list[Json]:
+    """Return what an operation asks for: one of these, where an empty one is nothing at all."""
+    access = operation.access
+    if access is None or not operation.asks_who:
+        return []
+    shared.refer("securitySchemes", SCHEME, BEARER)
+    # Permissions stand as the role names that OpenAPI 3.1 has for schemes other than OAuth's.
+    needed: Json = {SCHEME: [access.permission] if access.permission is not None else []}
+    return [{}, needed] if access.is_public else [needed]
 
 
 def _path_arguments(rule: Rule) -> list[str]:

@@ -17,6 +17,12 @@ from carboy.idempotency.errors import (
     InvalidIdempotencyKeyError,
 )
 from carboy.schemas.base import PageQuery
+from carboy.security.errors import (
+    ForbiddenError,
+    InsufficientScopeError,
+    InvalidTokenError,
+    UnauthenticatedError,
+)
 from carboy.web.problems import DETAILS, MEDIA_TYPE, code_of, problem_content
 
 
@@ -40,12 +46,19 @@ HEADERS: Json = {
         "description": "`true` if this is the answer to an earlier request with the same key.",
         "schema": {"type": "string", "enum": ["true"]},
     },
+    "WWW-Authenticate": {
+        "description": "How to authenticate (RFC 6750).",
+        "schema": {"type": "string"},
+    },
     "X-Request-ID": {"description": "The id of the request, to be quoted in questions.", "schema": {"type": "string"}},
     "Retry-After": {"description": "Seconds after which to try again.", "schema": {"type": "integer"}},
     "Deprecation": {"description": "Since when the operation is deprecated (RFC 9745).", "schema": {"type": "string"}},
     "Sunset": {"description": "When the operation may stop answering (RFC 8594).", "schema": {"type": "string"}},
 }
 
+
+REFUSALS = [UnauthenticatedError, InvalidTokenError, ForbiddenError, InsufficientScopeError]
+"""What an operation that is not public may answer."""
 
 REQUEST_ID = "0f5c55d63bde4d6581c346b872021d74"
 """That of the examples."""
@@ -103,6 +116,8 @@ def _headers(shared: Components, *names: str) -> Json:
 def _failures(operation: Operation, *, has_path: bool) -> Iterator[Failure]:
     """Yield the possible errors: those that the view declares, and those that follow from its signature."""
     kinds: list[type[CarboyError]] = [*operation.errors]
+    if operation.access is not None and operation.asks_who:
+        kinds += [InvalidTokenError] if operation.access.is_public else REFUSALS
     if has_path:
         kinds.append(errors.NotFoundError)
     if operation.body is not None:
@@ -135,6 +150,8 @@ def _failed(failures: list[Failure], shared: Components) -> Json:
     names = ["X-Request-ID"]
     if any(failure.retry_after is not None for failure in failures):
         names.append("Retry-After")
+    if any(failure.status is HTTPStatus.UNAUTHORIZED for failure in failures):
+        names.append("WWW-Authenticate")
     examples = {failure.code: shared.refer("examples", failure.code, _example(failure)) for failure in failures}
     answer = {
         "description": " ".join(f"`{failure.code}`: {failure.detail}" for failure in failures),
