@@ -18,7 +18,7 @@ from carboy.schemas.base import Input, Query
 
 
 class Thing(BaseModel):
-    """Looks like Page_UserRead_"""
+    """Looks like Page_UserRead_"""  # noqa: D415 - it ends as the name of a generic model does.
 
     name: str
     version: int
