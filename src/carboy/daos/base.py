@@ -30,17 +30,18 @@ class Dao(Generic[RecordT]):
         model: The table.
         record: What its rows are returned as.
         not_found: Raised when a row that was asked for is not there.
-        query: The query of its lists: what they are filtered and sorted by, and whether text is looked for.
-        folded: By field whose case makes no difference, the column of its case-folded spelling, which is filled here.
-            None for each column of text that has one named like it and ``_key`` beside it.
-        folds: By such a field, what spells it so, where that is not `fold`.
-        conflicts: By what the database may refuse, what to raise: a column, a tuple of columns, or the name of a
-            constraint or unique index; for a deletion, the table whose rows refer to this one. Without it a reference
-            to nothing and a value that a column cannot hold are an `InvalidInputError`, a row that others refer to is
-            an `InUseError`, and a duplicate is a fault of ours, whose log names the constraint.
-        searched: The columns in which lists look for text; they hold case-folded text. None for those of the model's
-            ``__search__``, whose search index is used if all stand there.
-        touches: The relationships to rows that show this one's values: a change here counts their versions up.
+        query: The query of its lists: it declares their filters and sorts, and whether they search.
+        folded: Maps a case-insensitive field to the column of its case-folded text. The DAO fills that column and
+            compares by it, because databases disagree on lower case outside ASCII. By default every text column that
+            has a text column of the same name with ``_key`` beside it.
+        folds: Maps such a field to the function that folds it, if that is not `fold`.
+        conflicts: Maps what the database may refuse to the error to raise. A key is a column, a tuple of columns, or
+            the name of a constraint or unique index; for a deletion, the table whose rows refer to this one. By
+            default a reference to nothing and a value that a column cannot hold raise `InvalidInputError`, a row that
+            others refer to raises `InUseError`, and a duplicate is a 500, whose log names the constraint.
+        searched: The columns that a search looks in; they hold case-folded text. By default those of the model's
+            ``__search__``. If all are there, its search index is used.
+        touches: The relationships to rows that show this row's values: a change of this row increases their versions.
     """
 
     model: ClassVar[type[Base]]
@@ -61,7 +62,7 @@ class Dao(Generic[RecordT]):
 
     @classmethod
     def mistakes(cls) -> Sequence[str]:
-        """Return what is wrong with the declaration, a sentence each, by which the application does not start."""
+        """Return the mistakes in the declaration, one sentence each. With one, the application does not start."""
         return mistakes_in(cls)
 
     async def get(self, identity: int) -> RecordT:
@@ -76,9 +77,9 @@ class Dao(Generic[RecordT]):
         return await self._find_by(id=possible_id(identity))
 
     async def find_as(self, record: type[OtherT], **equal: object) -> OtherT | None:
-        """Return the row in which these fields have these values as another record, such as one with a secret column.
+        """Return the row with these values as another record, such as one with a secret column.
 
-        As for any look-up, the values must be unique together.
+        The values must be unique together.
         """
         return cast("OtherT | None", await self._find_by(record, **equal))
 
@@ -93,16 +94,16 @@ class Dao(Generic[RecordT]):
     ) -> Slice[RecordT]:
         """Return the rows next to a place in a list.
 
-        It costs the same wherever it stands. A filter without an index, and a search without one, read rows until the
-        page is full: ADR 0009 tells how long that takes.
+        Each page costs the same, wherever it stands. A filter or a search without an index reads rows until the page is
+        full: ADR 0009 tells how long that takes.
 
         Args:
             limit: The most rows to return.
-            sort: ``id`` or names that `query` declares, with commas between them, each with - before it if it descends.
-                Rows without a value stand last, either way.
+            sort: ``id`` or sorts of `query`, separated by commas; ``-`` before a name means descending. Rows without a
+                value come last, either way.
             place: Where to go on from; None for the beginning.
-            search: Only rows in which one of the `searched` columns has this text in it, in whatever case.
-            where: Only rows for which this holds: filters of `carboy.schemas.filters`, or names of fields, and values.
+            search: Return only rows with this text in one of the `searched` columns, whatever its case.
+            where: Return only rows that match: filters of `carboy.schemas.filters` or names of fields, with values.
 
         Raises:
             KeyError: There is no such sort, column or relationship.
@@ -110,37 +111,36 @@ class Dao(Generic[RecordT]):
         return await self._parts.lists.page(limit, sort, place, search, self._parts.folding.asked(where))
 
     async def count(self, *, search: str | None = None, where: Where = NOTHING) -> int:
-        """Return the number of rows that `page` would go through."""
+        """Return the number of rows on all pages."""
         return await self._parts.lists.count(search, self._parts.folding.asked(where))
 
     def key(self, sort: str, values: Sequence[object]) -> Key:
-        """Return the key of a row of which these values were written as JSON, in a list that is sorted so.
+        """Return the key in a list with this sort that these JSON values stand for.
 
         Raises:
-            ValueError: They are not values of the columns of the sort.
+            ValueError: They are not values of the sort's columns.
         """
         return self._parts.lists.key(sort, values)
 
     async def add(self, values: Mapping[str, object]) -> RecordT:
-        """Insert a row, with what is in its collections, and return it.
+        """Insert a row with its collections, and return it.
 
         Raises:
-            InvalidInputError: A collection has an id that is none of a row which it could have.
-            ConflictError: Another row has a value that must be unique; the class is the DAO's own.
-            InvalidInputError: The row refers to one that is not there, or a column cannot hold its value.
+            ConflictError: Another row has a value that must be unique; `conflicts` names the class.
+            InvalidInputError: The row or an item refers to a row that does not exist, or a column cannot hold a value.
         """
         own, collections = self._parts.related.divide(values)
         rows = await self._parts.writing.add(self._parts.folding.complete(own), collections)
         return (await self._parts.reading.records(self._database, rows))[0]
 
     async def get_or_add(self, **equal: object) -> RecordT:
-        """Return the row in which these fields have these values; it is inserted if it is not there.
+        """Return the row with these values; insert it if it does not exist.
 
-        One of the values must be unique, or all of them together. Of many who do this at once one inserts the row, and
-        all get it.
+        One of the values must be unique, or all of them together. Of concurrent calls one inserts the row, and all
+        return it.
 
         Raises:
-            TransactionConflictError: Another row keeps it from being inserted, in every attempt of the unit.
+            TransactionConflictError: Another row prevented the insertion in every attempt of the unit of work.
         """
         found = await self._find_by(**equal)
         if found is None:
@@ -151,12 +151,12 @@ class Dao(Generic[RecordT]):
         return found
 
     async def update(self, identity: int, values: Mapping[str, object], *, versions: Versions = None) -> RecordT:
-        """Change some columns of a row, count its version up, and return it; without any value nothing is changed.
+        """Change some columns of a row, increase its version, and return it. Without values nothing changes.
 
         Args:
             identity: The row's id.
-            values: The new values by column, and of a collection what it shall have: see docs/relations.md.
-            versions: Those that the new values may have been worked out from; None if they depend on nothing.
+            values: The new values by column, and the new items of collections: see docs/relations.md.
+            versions: The row must have one of these versions; None for any.
 
         Raises:
             NotFoundError: There is no such row.
@@ -176,22 +176,22 @@ class Dao(Generic[RecordT]):
 
         Args:
             identity: The row's id.
-            versions: Those of which it must have one; None for any.
+            versions: The row must have one of these versions; None for any.
 
         Raises:
             NotFoundError: There is no such row.
             StaleVersionError: The row has another version.
-            InUseError: Other rows refer to it, and must not be left without it.
+            InUseError: Other rows refer to it.
         """
         if not await self._parts.writing.delete(identity, versions):
             await self._explain_miss(identity)
 
     async def restore(self, identity: int) -> RecordT:
-        """Bring a softly deleted row back, and return it; one that is not deleted stays as it is.
+        """Undo a soft deletion, and return the row; a row that is not deleted is not changed.
 
         Raises:
             NotFoundError: There is no such row.
-            ConflictError: Another row has a unique value of it by now; the class is the DAO's own.
+            ConflictError: Another row has one of its unique values by now; `conflicts` names the class.
             TypeError: The model is not `SoftDeleted`.
         """
         rows = await self._parts.writing.restore(identity)
@@ -204,14 +204,14 @@ class Dao(Generic[RecordT]):
         return cast("RecordT", record)
 
     async def _explain_miss(self, identity: int) -> NoReturn:
-        """Say why no row was changed: it is not there, or it has another version."""
+        """Raise why no row was changed: it does not exist, or it has another version."""
         await self.get(identity)
         raise StaleVersionError
 
     async def _find_by(self, record: type[Record] | None = None, /, **equal: object) -> RecordT | None:
-        """Return the row in which these fields have these values; they must be unique together.
+        """Return the row with these values, which must be unique together.
 
-        Within a transaction the row is locked until its end, so that what is worked out from it is not overtaken.
+        Within a transaction the row is locked until its end, so that no other transaction changes it meanwhile.
         """
         return await self._parts.find(record, equal)
 

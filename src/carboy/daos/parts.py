@@ -33,8 +33,8 @@ class Parts(Generic[RecordT]):
 
     def __init__(self, dao: type[Any], database: Database) -> None:
         self._dao, self._database = dao, database
-        # A statement is built once for each of its shapes and given its values as parameters: to build it, and to look
-        # up what that compiles to, would cost more than to run it.
+        # A statement is built once for each shape, and its values are parameters: building it, and looking up its
+        # compiled form, costs more than running it.
         self.prepared: Callable[..., Any] = lru_cache(_build)
         self.table = table_of(dao.model)
         self.folding = Folding(self.table, folded_in(dao), dao.folds)
@@ -45,7 +45,8 @@ class Parts(Generic[RecordT]):
 
     @cached_property
     def lists(self) -> Lists[RecordT]:
-        is_indexed = {*self._statements.searched} <= {*self._dao.model.__search__}
+        searched = {*self._statements.searched}
+        is_indexed = bool(searched) and searched <= {*self._dao.model.__search__}
         return Lists(self._database, self._statements, self.reading, self.prepared, is_indexed=is_indexed)
 
     @cached_property
