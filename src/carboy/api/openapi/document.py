@@ -20,6 +20,7 @@ from carboy.api.openapi.responses import responses_of
 from carboy.api.openapi.schemas import Json, Models
 from carboy.api.operation import DeclarationError, Operation
 from carboy.api.requests import JSON, MERGE_PATCH
+from carboy.schemas.base import FIELDS, PageQuery
 
 TITLE = "Carboy API"
 DESCRIPTION = """\
@@ -169,7 +170,9 @@ def _query_parameters(operation: Operation, models: Models) -> Iterator[Json]:
         return
     schema = models.query(operation.query[1])
     for name, described in schema["properties"].items():
-        yield _parameter("query", name, _not_null(described), required=name in schema.get("required", ()))
+        fields = operation.fields if name == FIELDS and issubclass(operation.query[1], PageQuery) else None
+        found = _not_null(described) if fields is None else fields.described()
+        yield _parameter("query", name, found, required=name in schema.get("required", ()))
 
 
 def _not_null(schema: Json) -> Json:
