@@ -20,6 +20,10 @@ from carboy.security.passwords import PasswordHasher, PasswordThreads
 from carboy.security.strength import PasswordPolicy
 from carboy.security.tokens import Tokens
 from carboy.services import Cursors
+from carboy.telemetry.database_metrics import DatabaseMetrics
+from carboy.telemetry.loop_metrics import LoopMetrics
+from carboy.telemetry.metrics import Metrics
+from carboy.telemetry.request_metrics import RequestMetrics
 
 CONFIG_FILE = Path(__file__).with_name("config.yaml")
 
@@ -61,6 +65,15 @@ class Container(containers.DeclarativeContainer):
         create_cipher,
         encryption_keys=settings.provided.security.encryption_keys,
         secret_key=settings.provided.security.secret_key,
+    )
+
+    request_metrics = providers.Singleton(RequestMetrics, settings=settings.provided.metrics)
+    database_metrics = providers.Singleton(DatabaseMetrics, settings=settings.provided.metrics, engines=engines)
+    loop_metrics = providers.Singleton(LoopMetrics, settings=settings.provided.metrics)
+    metrics = providers.Singleton(
+        Metrics,
+        settings=settings.provided.metrics,
+        collectors=providers.List(request_metrics, database_metrics, loop_metrics),
     )
 
     # One paragraph a domain.

@@ -123,6 +123,11 @@ class LoggingSettings(Section):
         return level.upper() if isinstance(level, str) else level
 
 
+class MetricsSettings(Section):
+    port: int | None = Field(gt=0, le=65535)
+    host: str
+
+
 MIN_SECRET_LENGTH = 32
 """Characters of a secret key."""
 
@@ -207,6 +212,7 @@ class Settings(Section):
     http: HttpSettings
     database: DatabaseSettings
     logging: LoggingSettings
+    metrics: MetricsSettings
     security: SecuritySettings
     passwords: PasswordSettings
     mail: MailSettings
