@@ -71,6 +71,7 @@ class HttpSettings(Section):
     docs: bool
     compress_min_bytes: int = Field(ge=0)
     cors_origins: tuple[str, ...]
+    trusted_hops: int = Field(ge=0)
     drain_seconds: SecondsOrNone
     stop_seconds: SecondsOrNone
 
@@ -149,6 +150,12 @@ class PasswordSettings(Section):
         return self
 
 
+class LimitSettings(Section):
+    enabled: bool
+    redis_url: SecretStr | None
+    rates: tuple[str, ...]
+
+
 class Settings(Section):
     """The kit's sections. An application adds its own in a class that extends this one.
 
@@ -164,6 +171,7 @@ class Settings(Section):
     logging: LoggingSettings
     security: SecuritySettings
     passwords: PasswordSettings
+    limits: LimitSettings
 
     @field_validator("passwords")
     @classmethod

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from dependency_injector import providers
 from flask import Flask
-from support.configuration import HTTP, PASSWORDS
+from support.configuration import HTTP, LIMITS, PASSWORDS
 
 from carboy.config import SettingsError, masked
 from carboy.config.settings import Settings
@@ -33,6 +33,7 @@ def document(*, key: str = "null", url: str = "null") -> str:
     defaults:
       http: {HTTP}
       passwords: {PASSWORDS}
+      limits: {LIMITS}
       database:
         {{url: {url}, pool_size: 1, acquire_timeout: 0.8,
          statement_timeout: 10.0, require_migrated: true}}
@@ -207,6 +208,7 @@ def test_config_show_prints_each_setting_with_its_source(load: Load, container: 
         ["http.docs", "True", "# config.yaml, defaults"],
         ["http.compress_min_bytes", "0", "# config.yaml, defaults"],
         ["http.cors_origins", "https://a.org,https://b.org", "# CARBOY_HTTP__CORS_ORIGINS in carboy.env"],
+        ["http.trusted_hops", "0", "# config.yaml, defaults"],
         ["http.drain_seconds", "0.0", "# config.yaml, defaults"],
         ["http.stop_seconds", "0.0", "# config.yaml, defaults"],
         ["database.url", "postgresql+asyncpg://u:********@h/d", f"# {URL}"],
@@ -228,6 +230,9 @@ def test_config_show_prints_each_setting_with_its_source(load: Load, container: 
         ["passwords.max_length", "256", "# config.yaml, defaults"],
         ["passwords.min_score", "3", "# config.yaml, defaults"],
         ["passwords.own_words", "acme", "# config.yaml, defaults"],
+        ["limits.enabled", "True", "# config.yaml, defaults"],
+        ["limits.redis_url", "null", "# config.yaml, defaults"],
+        ["limits.rates", "login=5/minute", "# config.yaml, defaults"],
     ]
     assert len({line.index("#") for line in result.output.splitlines() if "#" in line}) == 1
 
