@@ -16,6 +16,8 @@ from carboy.idempotency.services import IdempotencyService
 from carboy.limits.daos import RateLimitCountDao
 from carboy.limits.services import RateLimiter
 from carboy.limits.storages import DatabaseStorage, create_storage
+from carboy.mail.templating import MailTemplates
+from carboy.mail.transports import MailFolder, create_transport
 from carboy.security.encryption import create_cipher
 from carboy.security.passwords import PasswordHasher, PasswordThreads
 from carboy.security.strength import PasswordPolicy
@@ -46,6 +48,9 @@ class Container(containers.DeclarativeContainer):
         keys=idempotency_key_dao,
         lifetime_hours=settings.provided.http.idempotency_hours,
     )
+    mail_folder = providers.Singleton(MailFolder, path=settings.provided.mail.folder)
+    mail_transport = providers.Singleton(create_transport, settings=settings.provided.mail, folder=mail_folder)
+    mail_templates = providers.Singleton(MailTemplates, package="app", public_url=settings.provided.http.public_url)
 
     password_threads = providers.Singleton(PasswordThreads, settings=settings.provided.passwords)
     password_hasher = providers.Singleton(

@@ -17,7 +17,7 @@ from carboy.api.requests import Reader, body_reader, query_reader
 from carboy.di.provider_types import marker_of
 from carboy.errors import CarboyError
 from carboy.limits.schemas import Limit
-from carboy.schemas.base import Change, Page, Query, Versions
+from carboy.schemas.base import Change, Names, Page, Query, Versions, fields_of
 from carboy.schemas.filters import Separated, notes_in
 from carboy.security.actor import Actor
 from carboy.web.access import Access, access_of
@@ -91,6 +91,11 @@ class Operation:
         return isinstance(self.result, type) and issubclass(self.result, Page)
 
     @property
+    def fields(self) -> Names | None:
+        """What the items of the list can be reduced to; None if the view returns no list."""
+        return fields_of(get_args(self.result.model_fields["items"].annotation)[0]) if self.is_list else None
+
+    @property
     def changes(self) -> bool:
         """Whether the body is a change of something, a JSON merge patch (RFC 7396)."""
         return self.body is not None and issubclass(self.body[1], Change)
@@ -108,7 +113,7 @@ class Operation:
     def readers(self) -> list[tuple[str, Reader]]:
         readers: list[tuple[str, Reader]] = []
         if self.query is not None:
-            readers.append((self.query[0], query_reader(self.query[1])))
+            readers.append((self.query[0], query_reader(self.query[1], self.fields)))
         if self.body is not None:
             readers.append((self.body[0], body_reader(self.body[1])))
         if self.expected is not None:

@@ -5,8 +5,10 @@ Every default stands in config.yaml and nowhere else, so that no key has two.
 
 import re
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, ClassVar, Literal, Self
 
+from email_validator import validate_email
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -52,6 +54,9 @@ ORIGIN = re.compile(
 )
 """A scheme, a host and a port that is not the scheme's own, as a browser writes them (RFC 6454 section 6.2)."""
 
+PUBLIC_URL = re.compile(rf"{ORIGIN.pattern}(/[A-Za-z0-9._~-]+)*")
+"""An origin, and below it the path where a proxy serves the application, if any."""
+
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 SecondsOrNone = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
@@ -72,6 +77,7 @@ class HttpSettings(Section):
     compress_min_bytes: int = Field(ge=0)
     cors_origins: tuple[str, ...]
     trusted_hops: int = Field(ge=0)
+    public_url: str | None
     drain_seconds: SecondsOrNone
     stop_seconds: SecondsOrNone
 
@@ -85,6 +91,13 @@ class HttpSettings(Section):
                     f"{origin!r} is no exact origin such as https://app.example.org or http://localhost:3000"
                 )
         return origins
+
+    @field_validator("public_url")
+    @classmethod
+    def _is_an_address_to_append_paths_to(cls, url: str | None) -> str | None:
+        if url is not None and not PUBLIC_URL.fullmatch(url):
+            raise ValueError(f"{url!r} is no address such as https://app.example.org, without a slash at its end")
+        return url
 
 
 class DatabaseSettings(Section):
@@ -156,6 +169,38 @@ class LimitSettings(Section):
     rates: tuple[str, ...]
 
 
+class MailSettings(Section):
+    transport: Literal["smtp", "files", "memory"] | None
+    sender: str | None
+    host: str | None
+    port: int = Field(gt=0, le=65535)
+    security: Literal["starttls", "tls", "none"]
+    user: str | None
+    password: SecretStr | None
+    connect_seconds: Seconds
+    total_seconds: Seconds
+    folder: Path
+
+    @field_validator("sender")
+    @classmethod
+    def _is_an_address(cls, sender: str | None) -> str | None:
+        if sender is not None:
+            validate_email(sender, allow_display_name=True, check_deliverability=False)
+        return sender
+
+    @model_validator(mode="after")
+    def _has_all_that_its_transport_needs(self) -> Self:
+        if self.transport is not None and self.sender is None:
+            raise ValueError("a sender is missing")
+        if self.transport == "smtp" and self.host is None:
+            raise ValueError("the host of the mail server is missing")
+        if (self.user is None) != (self.password is None):
+            raise ValueError("user and password go together")
+        if self.password is not None and self.security == "none":
+            raise ValueError("a password is not sent without TLS; set security to starttls or tls")
+        return self
+
+
 class Settings(Section):
     """The kit's sections. An application adds its own in a class that extends this one.
 
@@ -172,6 +217,9 @@ class Settings(Section):
     security: SecuritySettings
     passwords: PasswordSettings
     limits: LimitSettings
+    mail: MailSettings
+
+    _sources: dict[str, str] = PrivateAttr(default_factory=dict)
 
     @field_validator("passwords")
     @classmethod
@@ -185,7 +233,20 @@ class Settings(Section):
             )
         return passwords
 
-    _sources: dict[str, str] = PrivateAttr(default_factory=dict)
+    @field_validator("mail")
+    @classmethod
+    def _reaches_people_who_depend_on_it(cls, mail: MailSettings, info: ValidationInfo) -> MailSettings:
+        # What is wrong itself is not there, and is told by itself.
+        environment, http = info.data.get("environment"), info.data.get("http")
+        if mail.transport is None or environment is None or not environment.is_deployed:
+            return mail
+        if environment is Environment.PRODUCTION and mail.transport != "smtp":
+            raise ValueError(
+                f"{mail.transport} reaches nobody; the transport of production is smtp, or null for no mail"
+            )
+        if http is not None and http.public_url is None:
+            raise ValueError("links in mails begin with http.public_url, which is missing")
+        return mail
 
     def source_of(self, key: str) -> str:
         """Return where the value of a dotted key, such as ``database.url``, comes from."""

@@ -4,11 +4,12 @@ import secrets
 import traceback
 from base64 import b64encode
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from dependency_injector import providers
 from flask import Flask
-from support.configuration import HTTP, LIMITS, PASSWORDS
+from support.configuration import HTTP, LIMITS, MAIL, PASSWORDS
 
 from carboy.config import SettingsError, masked
 from carboy.config.settings import Settings
@@ -34,6 +35,7 @@ def document(*, key: str = "null", url: str = "null") -> str:
       http: {HTTP}
       passwords: {PASSWORDS}
       limits: {LIMITS}
+      mail: {MAIL}
       database:
         {{url: {url}, pool_size: 1, acquire_timeout: 0.8,
          statement_timeout: 10.0, require_migrated: true}}
@@ -186,7 +188,9 @@ def test_a_secret_that_looks_like_a_url_is_not_shown_as_one(load: Load) -> None:
     assert masked("security.secret_key", settings.security.secret_key) == "********"
 
 
-def test_config_show_prints_each_setting_with_its_source(load: Load, container: Container, app: Flask) -> None:
+def test_config_show_prints_each_setting_with_its_source(
+    load: Load, container: Container, app: Flask, tmp_path: Path
+) -> None:
     lines = "CARBOY_LOGGING__LEVEL=ERROR\nCARBOY_HTTP__CORS_ORIGINS='https://a.org, https://b.org'"
     settings = load(dotenv=lines, **{URL: f"postgresql+asyncpg://u:{SECRET}@h/d"})
     with override(container, settings=providers.Object(settings)):
@@ -209,6 +213,7 @@ def test_config_show_prints_each_setting_with_its_source(load: Load, container: 
         ["http.compress_min_bytes", "0", "# config.yaml, defaults"],
         ["http.cors_origins", "https://a.org,https://b.org", "# CARBOY_HTTP__CORS_ORIGINS in carboy.env"],
         ["http.trusted_hops", "0", "# config.yaml, defaults"],
+        ["http.public_url", "null", "# config.yaml, defaults"],
         ["http.drain_seconds", "0.0", "# config.yaml, defaults"],
         ["http.stop_seconds", "0.0", "# config.yaml, defaults"],
         ["database.url", "postgresql+asyncpg://u:********@h/d", f"# {URL}"],
@@ -233,6 +238,16 @@ def test_config_show_prints_each_setting_with_its_source(load: Load, container: 
         ["limits.enabled", "True", "# config.yaml, defaults"],
         ["limits.redis_url", "null", "# config.yaml, defaults"],
         ["limits.rates", "login=5/minute", "# config.yaml, defaults"],
+        ["mail.transport", "null", "# config.yaml, defaults"],
+        ["mail.sender", "null", "# config.yaml, defaults"],
+        ["mail.host", "null", "# config.yaml, defaults"],
+        ["mail.port", "587", "# config.yaml, defaults"],
+        ["mail.security", "starttls", "# config.yaml, defaults"],
+        ["mail.user", "null", "# config.yaml, defaults"],
+        ["mail.password", "null", "# config.yaml, defaults"],
+        ["mail.connect_seconds", "10.0", "# config.yaml, defaults"],
+        ["mail.total_seconds", "60.0", "# config.yaml, defaults"],
+        ["mail.folder", str(tmp_path / "var" / "mail"), "# config.yaml, defaults"],
     ]
     assert len({line.index("#") for line in result.output.splitlines() if "#" in line}) == 1
 

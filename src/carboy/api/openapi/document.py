@@ -4,8 +4,10 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from importlib import metadata
 from inspect import getdoc, signature
+from typing import Any
 
 from flask import Flask
 from pydantic import TypeAdapter
@@ -18,6 +20,7 @@ from carboy.api.openapi.responses import responses_of
 from carboy.api.openapi.schemas import Json, Models
 from carboy.api.operation import DeclarationError, Operation
 from carboy.api.requests import JSON, MERGE_PATCH
+from carboy.schemas.base import FIELDS, PageQuery
 
 TITLE = "Carboy API"
 DESCRIPTION = """\
@@ -118,7 +121,7 @@ def _operation(rule: Rule, method: str, operation: Operation, models: Models, sh
     if operation.access is not None:
         described["security"] = _security(operation, shared)
     parameters = [
-        *_path_parameters(rule, operation),
+        *_path_parameters(rule, operation, shared),
         *_query_parameters(operation, models),
         *_headers(operation, method),
     ]
@@ -149,11 +152,17 @@ def _path_arguments(rule: Rule) -> list[str]:
     return sorted(rule.arguments - (rule.defaults or {}).keys())
 
 
-def _path_parameters(rule: Rule, operation: Operation) -> Iterator[Json]:
+def _path_parameters(rule: Rule, operation: Operation, shared: Components) -> Iterator[Json]:
     parameters = signature(operation.view).parameters
     for name in _path_arguments(rule):
-        schema = TypeAdapter(parameters[name].annotation).json_schema()
+        kind = parameters[name].annotation
+        # By its id, as not every annotation can be hashed; the view keeps it.
+        schema = shared.once(("path", id(kind)), partial(_schema_of, kind))
         yield _parameter("path", name, schema, required=True)
+
+
+def _schema_of(kind: Any) -> Json:
+    return TypeAdapter(kind).json_schema()
 
 
 def _query_parameters(operation: Operation, models: Models) -> Iterator[Json]:
@@ -161,7 +170,9 @@ def _query_parameters(operation: Operation, models: Models) -> Iterator[Json]:
         return
     schema = models.query(operation.query[1])
     for name, described in schema["properties"].items():
-        yield _parameter("query", name, _not_null(described), required=name in schema.get("required", ()))
+        fields = operation.fields if name == FIELDS and issubclass(operation.query[1], PageQuery) else None
+        found = _not_null(described) if fields is None else fields.described()
+        yield _parameter("query", name, found, required=name in schema.get("required", ()))
 
 
 def _not_null(schema: Json) -> Json:

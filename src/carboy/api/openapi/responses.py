@@ -1,6 +1,7 @@
 """The responses of an operation, for the document."""
 
 from collections.abc import Iterator
+from functools import partial
 from http import HTTPStatus
 from typing import NamedTuple
 
@@ -91,7 +92,10 @@ def responses_of(operation: Operation, method: str, models: Models, shared: Comp
     by_status: dict[HTTPStatus, list[Failure]] = {}
     for failure in dict.fromkeys(_failures(operation, has_path=has_path)):
         by_status.setdefault(failure.status, []).append(failure)
-    return responses | {str(status.value): _failed(found, shared) for status, found in sorted(by_status.items())}
+    return responses | {
+        str(status.value): shared.once(tuple(found), partial(_failed, found, shared))
+        for status, found in sorted(by_status.items())
+    }
 
 
 def _success(operation: Operation, models: Models, shared: Components) -> Json:
@@ -116,7 +120,7 @@ def _success(operation: Operation, models: Models, shared: Components) -> Json:
 
 
 def _headers(shared: Components, *names: str) -> Json:
-    return {name: shared.refer("headers", name, HEADERS[name]) for name in sorted(names)}
+    return shared.once(names, lambda: {name: shared.refer("headers", name, HEADERS[name]) for name in sorted(names)})
 
 
 def _failures(operation: Operation, *, has_path: bool) -> Iterator[Failure]:
