@@ -14,7 +14,7 @@ from carboy.home.routes import home
 from carboy.mail.routes import dev_mail
 from carboy.schemas.emails import SPECIAL_USE_DOMAINS
 from carboy.telemetry import logs
-from carboy.web import compression, cors, headers, problems
+from carboy.web import compression, cors, headers, problems, proxies
 from carboy.web.application import Application
 
 
@@ -38,6 +38,7 @@ def create_app(container: Container) -> Flask:
     app.url_map.merge_slashes = False
 
     # Hooks run in this order before a request and in reverse order after it.
+    proxies.init_app(app, settings.http)
     logs.init_app(app)
     problems.init_app(app)
     headers.init_app(app)
