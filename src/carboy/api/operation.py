@@ -93,7 +93,13 @@ class Operation:
     @property
     def fields(self) -> Names | None:
         """What the items of the list can be reduced to; None if the view returns no list."""
-        return fields_of(get_args(self.result.model_fields["items"].annotation)[0]) if self.is_list else None
+        return fields_of(self.item) if self.is_list else None
+
+    @property
+    def item(self) -> type[BaseModel]:
+        """What a list is made of."""
+        item: type[BaseModel] = get_args(self.result.model_fields["items"].annotation)[0]
+        return item
 
     @property
     def changes(self) -> bool:

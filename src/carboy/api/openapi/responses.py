@@ -106,7 +106,7 @@ def _success(operation: Operation, models: Models, shared: Components) -> Json:
         return {"description": "Done; there is nothing to say.", "headers": _headers(shared, *headers)}
     if operation.has_etag:
         headers.append("ETag")
-    schema = models.reference(operation.result)
+    schema = models.reference(operation.result, "serialization")
     if operation.is_list:
         headers.append("Link")
         schema = {"anyOf": [schema, models.sparse_reference(operation.result)]}
