@@ -13,6 +13,9 @@ from carboy.db import Database, create_engines, create_migrations, create_sessio
 from carboy.health.services import HealthService
 from carboy.idempotency.daos import IdempotencyKeyDao
 from carboy.idempotency.services import IdempotencyService
+from carboy.limits.daos import RateLimitCountDao
+from carboy.limits.services import RateLimiter
+from carboy.limits.storages import DatabaseStorage, create_storage
 from carboy.mail.templating import MailTemplates
 from carboy.mail.transports import MailFolder, create_transport
 from carboy.security.encryption import create_cipher
@@ -24,6 +27,7 @@ from carboy.telemetry.database_metrics import DatabaseMetrics
 from carboy.telemetry.loop_metrics import LoopMetrics
 from carboy.telemetry.metrics import Metrics
 from carboy.telemetry.request_metrics import RequestMetrics
+from carboy.web.sessions import create_session_cookie
 
 CONFIG_FILE = Path(__file__).with_name("config.yaml")
 
@@ -61,6 +65,15 @@ class Container(containers.DeclarativeContainer):
         PasswordPolicy, settings=settings.provided.passwords, threads=password_threads
     )
     tokens = providers.Singleton(Tokens, prefix="carboy")
+    rate_limit_count_dao = providers.Singleton(RateLimitCountDao, database=database)
+    rate_limiter = providers.Singleton(
+        RateLimiter,
+        strict=providers.Singleton(DatabaseStorage, unit_of_work=database, counts=rate_limit_count_dao),
+        ordinary=providers.Singleton(create_storage, redis_url=settings.provided.limits.redis_url),
+        rates=settings.provided.limits.rates,
+        is_enabled=settings.provided.limits.enabled,
+    )
+    session_cookie = providers.Singleton(create_session_cookie, environment=settings.provided.environment)
     cipher = providers.Singleton(
         create_cipher,
         encryption_keys=settings.provided.security.encryption_keys,

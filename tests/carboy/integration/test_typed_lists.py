@@ -39,7 +39,7 @@ SORTS = [
     "number,-due_on",
     "amount,-id",
 ]
-search.listen(sold.Tables)
+search.listen(sold.Tables.metadata)
 
 
 def make_rows() -> list[dict[str, Any]]:

@@ -58,7 +58,7 @@ def describe(app: Flask) -> Json:
         app: The application; only the routes of its `ApiBlueprint`s are described.
 
     Raises:
-        DeclarationError: Two operations have the same name.
+        DeclarationError: Two operations have the same name, or two schemas of one domain.
     """
     routes = list(_routes(app))
     names = Counter(_tag_and_name(rule)[1] for rule, _, _ in routes)
@@ -67,7 +67,9 @@ def describe(app: Flask) -> Json:
         raise DeclarationError(
             f"Two operations are named {twice[0]}; generated clients need one name for each. Rename one of the views."
         )
-    models = Models(operation for _, _, operation in routes)
+    order = {name: place for place, name in enumerate(app.blueprints)}
+    in_order = sorted(routes, key=lambda route: order[_tag_and_name(route[0])[0]])
+    models = Models(operation for _, _, operation in in_order)
     shared = Components()
     paths: dict[str, Json] = {}
     for rule, method, operation in routes:
