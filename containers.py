@@ -19,7 +19,17 @@ from carboy.jobs.kinds import JobKinds
 from carboy.jobs.metrics import JobMetrics
 from carboy.jobs.services import Jobs, utc_now
 from carboy.jobs.signals import JobSignals
+from carboy.limits.daos import RateLimitCountDao
+from carboy.limits.services import RateLimiter
+from carboy.limits.storages import DatabaseStorage, create_storage
+from carboy.mail.templating import MailTemplates
+from carboy.mail.transports import MailFolder, create_transport
+from carboy.security.encryption import create_cipher
+from carboy.security.passwords import PasswordHasher, PasswordThreads
+from carboy.security.strength import PasswordPolicy
+from carboy.security.tokens import Tokens
 from carboy.services import Cursors
+from carboy.web.sessions import create_session_cookie
 
 CONFIG_FILE = Path(__file__).with_name("config.yaml")
 
@@ -72,6 +82,32 @@ class Container(containers.DeclarativeContainer):
         metrics=job_metrics,
         settings=settings.provided.jobs,
         clock=clock,
+    )
+    mail_folder = providers.Singleton(MailFolder, path=settings.provided.mail.folder)
+    mail_transport = providers.Singleton(create_transport, settings=settings.provided.mail, folder=mail_folder)
+    mail_templates = providers.Singleton(MailTemplates, package="app", public_url=settings.provided.http.public_url)
+
+    password_threads = providers.Singleton(PasswordThreads, settings=settings.provided.passwords)
+    password_hasher = providers.Singleton(
+        PasswordHasher, settings=settings.provided.passwords, threads=password_threads
+    )
+    password_policy = providers.Singleton(
+        PasswordPolicy, settings=settings.provided.passwords, threads=password_threads
+    )
+    tokens = providers.Singleton(Tokens, prefix="carboy")
+    rate_limit_count_dao = providers.Singleton(RateLimitCountDao, database=database)
+    rate_limiter = providers.Singleton(
+        RateLimiter,
+        strict=providers.Singleton(DatabaseStorage, unit_of_work=database, counts=rate_limit_count_dao),
+        ordinary=providers.Singleton(create_storage, redis_url=settings.provided.limits.redis_url),
+        rates=settings.provided.limits.rates,
+        is_enabled=settings.provided.limits.enabled,
+    )
+    session_cookie = providers.Singleton(create_session_cookie, environment=settings.provided.environment)
+    cipher = providers.Singleton(
+        create_cipher,
+        encryption_keys=settings.provided.security.encryption_keys,
+        secret_key=settings.provided.security.secret_key,
     )
 
     # One paragraph a domain.

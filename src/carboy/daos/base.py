@@ -1,32 +1,20 @@
 """Base class of DAOs: CRUD, keyset pages, unique-constraint errors."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from functools import cached_property, lru_cache
 from typing import Any, ClassVar, Generic, NoReturn, TypeVar, cast
 
-from sqlalchemy import Executable, Row, Table
-from sqlalchemy.exc import DBAPIError
-
-from carboy.daos.declarations import check_declaration
-from carboy.daos.filters import filter_parameters, shape_of
-from carboy.daos.keyset import Key, Place, Slice, key_parameters
-from carboy.daos.limits import Limits
-from carboy.daos.reading import Reading
-from carboy.daos.refusals import Declared, Refusals
-from carboy.daos.related import Related
-from carboy.daos.searches import WINDOWS, index_parameters, text_parameters
-from carboy.daos.statements import Statements, possible_id, row_parameters, stamped
+from carboy.daos.declarations import check_declaration, mistakes_in
+from carboy.daos.keyset import Key, Place, Slice
+from carboy.daos.parts import Parts
+from carboy.daos.refusals import Declared
+from carboy.daos.statements import possible_id
 from carboy.db import Database
 from carboy.db.failures import TransactionConflictError
 from carboy.errors import NotFoundError, StaleVersionError
-from carboy.models.base import Base, table_of
-from carboy.schemas import filters
-from carboy.schemas.base import Record, Versions
-from carboy.schemas.filters import Equal, Filter, Where
-from carboy.schemas.text import fold
+from carboy.models.base import Base
+from carboy.schemas.base import PageQuery, Record, Versions
+from carboy.schemas.filters import Where
 
-T = TypeVar("T")
 RecordT = TypeVar("RecordT", bound=Record)
 NOTHING: Mapping[str, object] = {}
 OtherT = TypeVar("OtherT", bound=Record)
@@ -42,36 +30,40 @@ class Dao(Generic[RecordT]):
         model: The table.
         record: What its rows are returned as.
         not_found: Raised when a row that was asked for is not there.
-        folded: By field whose case makes no difference, the column of its case-folded spelling. It is filled here, and
-            is what the field is compared by: databases disagree on what lower case is outside ASCII.
-        folds: By such a field, what spells it so, where that is not `fold`.
-        conflicts: By what the database may refuse, what to raise: a column, a tuple of columns, or the name of a
-            constraint or unique index; for a deletion, the table whose rows refer to this one. Without it a reference
-            to nothing and a value that a column cannot hold are an `InvalidInputError`, a row that others refer to is
-            an `InUseError`, and a duplicate is a fault of ours, whose log names the constraint.
-        sorts: By the names that lists can be sorted by besides ``id``, the columns, each the first of an index, in
-            which the id follows if its values may be equal.
-        searched: The columns in which lists look for text; they hold case-folded text. If all stand in the model's
-            ``__search__``, its search index is used.
-        touches: The relationships to rows that show this one's values: a change here counts their versions up.
+        query: The query of its lists: it declares their filters and sorts, and whether they search.
+        folded: Maps a case-insensitive field to the column of its case-folded text. The DAO fills that column and
+            compares by it, because databases disagree on lower case outside ASCII. By default every text column that
+            has a text column of the same name with ``_key`` beside it.
+        folds: Maps such a field to the function that folds it, if that is not `fold`.
+        conflicts: Maps what the database may refuse to the error to raise. A key is a column, a tuple of columns, or
+            the name of a constraint or unique index; for a deletion, the table whose rows refer to this one. By
+            default a reference to nothing and a value that a column cannot hold raise `InvalidInputError`, a row that
+            others refer to raises `InUseError`, and a duplicate is a 500, whose log names the constraint.
+        searched: The columns that a search looks in; they hold case-folded text. By default those of the model's
+            ``__search__``. If all are there, its search index is used.
+        touches: The relationships to rows that show this row's values: a change of this row increases their versions.
     """
 
     model: ClassVar[type[Base]]
     record: type[RecordT]
     not_found: ClassVar[type[NotFoundError]]
-    folded: ClassVar[Mapping[str, str]] = {}
+    query: ClassVar[type[PageQuery]] = PageQuery
+    folded: ClassVar[Mapping[str, str] | None] = None
     folds: ClassVar[Mapping[str, Callable[[str], str]]] = {}
     conflicts: ClassVar[Declared] = {}
-    sorts: ClassVar[Mapping[str, str]] = {}
-    searched: ClassVar[Sequence[str]] = ()
+    searched: ClassVar[Sequence[str] | None] = None
     touches: ClassVar[Sequence[str]] = ()
 
     def __init__(self, database: Database) -> None:
         check_declaration(type(self))
         self._database = database
-        # A statement is built once for each of its shapes and given its values as parameters: to build it, and to look
-        # up what that compiles to, would cost more than to run it.
-        self._prepared: Callable[..., Any] = lru_cache(_build)
+        self._parts: Parts[RecordT] = Parts(type(self), database)
+        self._prepared, self._table = self._parts.prepared, self._parts.table
+
+    @classmethod
+    def mistakes(cls) -> Sequence[str]:
+        """Return the mistakes in the declaration, one sentence each. With one, the application does not start."""
+        return mistakes_in(cls)
 
     async def get(self, identity: int) -> RecordT:
         """Return the row with this id.
@@ -85,9 +77,9 @@ class Dao(Generic[RecordT]):
         return await self._find_by(id=possible_id(identity))
 
     async def find_as(self, record: type[OtherT], **equal: object) -> OtherT | None:
-        """Return the row in which these fields have these values as another record, such as one with a secret column.
+        """Return the row with these values as another record, such as one with a secret column.
 
-        As for any look-up, the values must be unique together.
+        The values must be unique together.
         """
         return cast("OtherT | None", await self._find_by(record, **equal))
 
@@ -102,99 +94,69 @@ class Dao(Generic[RecordT]):
     ) -> Slice[RecordT]:
         """Return the rows next to a place in a list.
 
-        It costs the same wherever it stands. A filter without an index, and a search without one, read rows until the
-        page is full: ADR 0009 tells how long that takes.
+        Each page costs the same, wherever it stands. A filter or a search without an index reads rows until the page is
+        full: ADR 0009 tells how long that takes.
 
         Args:
             limit: The most rows to return.
-            sort: ``id`` or names of `sorts`, with commas between them, each with - before it if it descends. Rows
-                without a value stand last, either way.
+            sort: ``id`` or sorts of `query`, separated by commas; ``-`` before a name means descending. Rows without a
+                value come last, either way.
             place: Where to go on from; None for the beginning.
-            search: Only rows in which one of the `searched` columns has this text in it, in whatever case.
-            where: Only rows for which this holds: filters of `carboy.schemas.filters`, or names of fields, and values.
+            search: Return only rows with this text in one of the `searched` columns, whatever its case.
+            where: Return only rows that match: filters of `carboy.schemas.filters` or names of fields, with values.
 
         Raises:
             KeyError: There is no such sort, column or relationship.
         """
-        asked, direction = self._asked(where), place and place.direction
-        patterns, index = text_parameters(search), self._index_parameters(search)
-        parameters = filter_parameters(asked) | patterns | index | {"row_limit": limit + 1}
-        if place is not None:
-            parameters |= key_parameters(place.key)
-        statements = self._statements
-        ways = [(statements.page_nearby, {"row_window": size * (limit + 1)}) for size in WINDOWS] if index else []
-        rows: Sequence[Row[Any]] = ()
-        for build, window in (*ways, (statements.page_found if index else statements.page, {})):
-            statement = self._prepared(build, shape_of(asked), len(patterns), sort, direction)
-            rows = await self._database.execute(statement, parameters | window)
-            if len(rows) > limit:
-                break
-        near = rows[:limit][::-1] if place is not None and place.backward else rows[:limit]
-        positions = self._prepared(statements.positions, sort)
-        first, last = (tuple(row[at] for at in positions) for row in (near[0], near[-1])) if near else ((), ())
-        return Slice(await self._reading.records(self._database, near), first, last, more=len(rows) > limit)
+        return await self._parts.lists.page(limit, sort, place, search, self._parts.folding.asked(where))
 
     async def count(self, *, search: str | None = None, where: Where = NOTHING) -> int:
-        """Return the number of rows that `page` would go through."""
-        asked = self._asked(where)
-        patterns, index = text_parameters(search), self._index_parameters(search)
-        build = self._statements.count_found if index else self._statements.count
-        statement = self._prepared(build, shape_of(asked), len(patterns))
-        [(number,)] = await self._database.execute(statement, filter_parameters(asked) | patterns | index)
-        return int(number)
+        """Return the number of rows on all pages."""
+        return await self._parts.lists.count(search, self._parts.folding.asked(where))
 
     def key(self, sort: str, values: Sequence[object]) -> Key:
-        """Return the key of a row of which these values were written as JSON, in a list that is sorted so.
+        """Return the key in a list with this sort that these JSON values stand for.
 
         Raises:
-            ValueError: They are not values of the columns of the sort.
+            ValueError: They are not values of the sort's columns.
         """
-        key: Key = self._prepared(self._statements.key, sort).validate_python(tuple(values))
-        return key
+        return self._parts.lists.key(sort, values)
 
     async def add(self, values: Mapping[str, object]) -> RecordT:
-        """Insert a row, with what is in its collections, and return it.
+        """Insert a row with its collections, and return it.
 
         Raises:
-            InvalidInputError: A collection has an id that is none of a row which it could have.
-            ConflictError: Another row has a value that must be unique; the class is the DAO's own.
-            InvalidInputError: The row refers to one that is not there, or a column cannot hold its value.
+            ConflictError: Another row has a value that must be unique; `conflicts` names the class.
+            InvalidInputError: The row or an item refers to a row that does not exist, or a column cannot hold a value.
         """
-        own, related = self._related.divide(values)
-        rows = await self._change(self._prepared(self._statements.insert), stamped(self._complete(own)))
-        if related or self.touches:
-            await self._related.save(self._database, rows[0].id, related, is_new=True)
-            await self._related.touch(self._database, rows[0].id)
-        return (await self._reading.records(self._database, rows))[0]
+        own, collections = self._parts.related.divide(values)
+        rows = await self._parts.writing.add(self._parts.folding.complete(own), collections)
+        return (await self._parts.reading.records(self._database, rows))[0]
 
     async def get_or_add(self, **equal: object) -> RecordT:
-        """Return the row in which these fields have these values; it is inserted if it is not there.
+        """Return the row with these values; insert it if it does not exist.
 
-        One of the values must be unique, or all of them together. Of many who do this at once one inserts the row, and
-        all get it.
+        One of the values must be unique, or all of them together. Of concurrent calls one inserts the row, and all
+        return it.
 
         Raises:
-            TransactionConflictError: Another row keeps it from being inserted, in every attempt of the unit.
+            TransactionConflictError: Another row prevented the insertion in every attempt of the unit of work.
         """
         found = await self._find_by(**equal)
         if found is None:
-            rows = await self._change(
-                self._prepared(self._statements.insert_unless_there), stamped(self._complete(equal))
-            )
-            if rows and self.touches:
-                await self._related.touch(self._database, rows[0].id)
+            await self._parts.writing.add_unless_there(self._parts.folding.complete(equal))
             found = await self._find_by(**equal)
         if found is None:
             raise TransactionConflictError
         return found
 
     async def update(self, identity: int, values: Mapping[str, object], *, versions: Versions = None) -> RecordT:
-        """Change some columns of a row, count its version up, and return it; without any value nothing is changed.
+        """Change some columns of a row, increase its version, and return it. Without values nothing changes.
 
         Args:
             identity: The row's id.
-            values: The new values by column, and of a collection what it shall have: see docs/relations.md.
-            versions: Those that the new values may have been worked out from; None if they depend on nothing.
+            values: The new values by column, and the new items of collections: see docs/relations.md.
+            versions: The row must have one of these versions; None for any.
 
         Raises:
             NotFoundError: There is no such row.
@@ -203,35 +165,37 @@ class Dao(Generic[RecordT]):
         """
         if not values:
             return await self._unchanged(identity, versions)
-        statement = self._prepared(self._statements.update, versions is not None)
-        own, related = self._related.divide(values)
-        if self.touches:
-            await self._related.touch(self._database, identity)
-        rows = await self._change(statement, {**self._complete(own), **row_parameters(identity, versions)})
+        own, collections = self._parts.related.divide(values)
+        rows = await self._parts.writing.update(identity, self._parts.folding.complete(own), collections, versions)
         if not rows:
             await self._explain_miss(identity)
-        if related or self.touches:
-            await self._related.save(self._database, identity, related, is_new=False)
-            await self._related.touch(self._database, identity, only_by=own)
-        return (await self._reading.records(self._database, rows))[0]
+        return (await self._parts.reading.records(self._database, rows))[0]
 
     async def delete(self, identity: int, *, versions: Versions = None) -> None:
         """Delete a row.
 
         Args:
             identity: The row's id.
-            versions: Those of which it must have one; None for any.
+            versions: The row must have one of these versions; None for any.
 
         Raises:
             NotFoundError: There is no such row.
             StaleVersionError: The row has another version.
-            InUseError: Other rows refer to it, and must not be left without it.
+            InUseError: Other rows refer to it.
         """
-        if self.touches:
-            await self._related.touch(self._database, identity)
-        statement = self._prepared(self._statements.delete, versions is not None)
-        if not await self._change(statement, row_parameters(identity, versions), deleted=identity):
+        if not await self._parts.writing.delete(identity, versions):
             await self._explain_miss(identity)
+
+    async def restore(self, identity: int) -> RecordT:
+        """Undo a soft deletion, and return the row; a row that is not deleted is not changed.
+
+        Raises:
+            NotFoundError: There is no such row.
+            ConflictError: Another row has one of its unique values by now; `conflicts` names the class.
+            TypeError: The model is not `SoftDeleted`.
+        """
+        rows = await self._parts.writing.restore(identity)
+        return (await self._parts.reading.records(self._database, rows))[0] if rows else await self.get(identity)
 
     async def _unchanged(self, identity: int, versions: Versions) -> RecordT:
         record: Any = await self.get(identity)
@@ -240,109 +204,23 @@ class Dao(Generic[RecordT]):
         return cast("RecordT", record)
 
     async def _explain_miss(self, identity: int) -> NoReturn:
-        """Say why no row was changed: it is not there, or it has another version."""
+        """Raise why no row was changed: it does not exist, or it has another version."""
         await self.get(identity)
         raise StaleVersionError
 
     async def _find_by(self, record: type[Record] | None = None, /, **equal: object) -> RecordT | None:
-        """Return the row in which these fields have these values; they must be unique together.
+        """Return the row with these values, which must be unique together.
 
-        Within a transaction the row is locked until its end, so that what is worked out from it is not overtaken.
+        Within a transaction the row is locked until its end, so that no other transaction changes it meanwhile.
         """
-        reading, statements = self._reading, self._statements
-        if record is not None:
-            reading = self._prepared(Reading, self.model, record)
-            statements = self._prepared(replace, statements, names=reading.names)
-        asked = self._asked(equal)
-        statement = self._prepared(statements.one, shape_of(asked), self._database.is_writing)
-        rows = await self._database.execute(statement, filter_parameters(asked))
-        records = await reading.records(self._database, rows)
-        return records[0] if records else None
+        return await self._parts.find(record, equal)
 
     def _found(self, record: RecordT | None) -> RecordT:
         if record is None:
             raise self.not_found
         return record
 
-    def _complete(self, values: Mapping[str, object]) -> dict[str, object]:
-        """Return values with the case-folded spelling of each that has one, unless that is given too."""
-        # A parameter that a statement has no place for would be left out without an error.
-        for name in values:
-            self._table.c[name]
-        spelt = {column: self._folded(name, values[name]) for name, column in self.folded.items() if name in values}
-        return {**spelt, **values}
-
-    def _asked(self, where: Where) -> dict[Filter, object]:
-        """Return what to compare columns with, for what fields shall be."""
-        asked: dict[Filter, object] = {}
-        for one, value in where.items():
-            field = Equal(one) if isinstance(one, str) else one
-            if field.column in self.folded and not isinstance(field, filters.Related):
-                asked[replace(field, column=self.folded[field.column])] = self._folded(field.column, value)
-            else:
-                asked[field] = value
-        return asked
-
-    def _folded(self, name: str, value: object) -> object:
-        if isinstance(value, tuple):
-            return tuple(self._folded(name, one) for one in value)
-        return self.folds.get(name, fold)(value) if name in self.folded and isinstance(value, str) else value
-
-    def _index_parameters(self, search: str | None) -> dict[str, object]:
-        is_indexed = bool(self.searched) and {*self.searched} <= {*self.model.__search__}
-        return index_parameters(search) if search is not None and is_indexed else {}
-
-    async def _change(
-        self, statement: Executable, values: Mapping[str, object], *, deleted: int | None = None
-    ) -> Sequence[Row[Any]]:
-        """Run a statement that changes rows of this table; what the database refuses becomes an error for clients.
-
-        Args:
-            statement: The statement.
-            values: Its parameters.
-            deleted: The id of the row that it deletes.
-
-        Raises:
-            CarboyError: As `conflicts` says.
-        """
-        self._limits.require(values)
-        try:
-            return await self._database.execute(statement, values, writes=True)
-        except DBAPIError as error:
-            meaning = await self._refusals.explain(error, values, deleted)
-            if meaning is None:
-                raise
-            raise meaning from error
-
     @property
     def name(self) -> str:
         """The name of the table."""
         return self._table.name
-
-    @cached_property
-    def _table(self) -> Table:
-        return table_of(self.model)
-
-    @cached_property
-    def _statements(self) -> Statements:
-        return Statements(self.model, self._reading.names, self.sorts, self.searched)
-
-    @cached_property
-    def _limits(self) -> Limits:
-        return Limits(self._table)
-
-    @cached_property
-    def _refusals(self) -> Refusals:
-        return Refusals(self._database, self._table, self.conflicts)
-
-    @cached_property
-    def _reading(self) -> Reading[RecordT]:
-        return Reading(self.model, self.record)
-
-    @cached_property
-    def _related(self) -> Related:
-        return Related(self.model, self.touches, self.conflicts)
-
-
-def _build(builder: Callable[..., T], *shape: object, **options: object) -> T:
-    return builder(*shape, **options)

@@ -4,8 +4,10 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from importlib import metadata
 from inspect import getdoc, signature
+from typing import Any
 
 from flask import Flask
 from pydantic import TypeAdapter
@@ -18,6 +20,7 @@ from carboy.api.openapi.responses import responses_of
 from carboy.api.openapi.schemas import Json, Models
 from carboy.api.operation import DeclarationError, Operation
 from carboy.api.requests import JSON, MERGE_PATCH
+from carboy.schemas.base import FIELDS, PageQuery
 
 TITLE = "Carboy API"
 DESCRIPTION = """\
@@ -33,6 +36,9 @@ What holds for every operation:
 - **Retries**: a `POST` that creates may be sent again with the same `Idempotency-Key`; it is answered as before.
 - `503` and some `409` say in `Retry-After` when to try again.
 """
+
+SCHEME = "bearer"
+BEARER: Json = {"type": "http", "scheme": "bearer", "description": "A token of `Authorization: Bearer TOKEN`."}
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 """In the order in which they are told. HEAD and OPTIONS follow from what HTTP says of them."""
@@ -52,7 +58,7 @@ def describe(app: Flask) -> Json:
         app: The application; only the routes of its `ApiBlueprint`s are described.
 
     Raises:
-        DeclarationError: Two operations have the same name.
+        DeclarationError: Two operations have the same name, or two schemas of one domain.
     """
     routes = list(_routes(app))
     names = Counter(_tag_and_name(rule)[1] for rule, _, _ in routes)
@@ -61,7 +67,9 @@ def describe(app: Flask) -> Json:
         raise DeclarationError(
             f"Two operations are named {twice[0]}; generated clients need one name for each. Rename one of the views."
         )
-    models = Models(operation for _, _, operation in routes)
+    order = {name: place for place, name in enumerate(app.blueprints)}
+    in_order = sorted(routes, key=lambda route: order[_tag_and_name(route[0])[0]])
+    models = Models(operation for _, _, operation in in_order)
     shared = Components()
     paths: dict[str, Json] = {}
     for rule, method, operation in routes:
@@ -112,8 +120,10 @@ def _operation(rule: Rule, method: str, operation: Operation, models: Models, sh
         described["description"] = re.sub(r"(?<!\n)\n(?!\n)", " ", description.strip())
     if operation.deprecation is not None:
         described["deprecated"] = True
+    if operation.access is not None:
+        described["security"] = _security(operation, shared)
     parameters = [
-        *_path_parameters(rule, operation),
+        *_path_parameters(rule, operation, shared),
         *_query_parameters(operation, models),
         *_headers(operation, method),
     ]
@@ -128,16 +138,33 @@ def _operation(rule: Rule, method: str, operation: Operation, models: Models, sh
     return described
 
 
+def _security(operation: Operation, shared: Components) -> list[Json]:
+    """Return what an operation asks for: one of these, where an empty one is nothing at all."""
+    access = operation.access
+    if access is None or not operation.asks_who:
+        return []
+    shared.refer("securitySchemes", SCHEME, BEARER)
+    # Permissions stand as the role names that OpenAPI 3.1 has for schemes other than OAuth's.
+    needed: Json = {SCHEME: [access.permission] if access.permission is not None else []}
+    return [{}, needed] if access.is_public else [needed]
+
+
 def _path_arguments(rule: Rule) -> list[str]:
     # What a rule gives by default does not stand in its path.
     return sorted(rule.arguments - (rule.defaults or {}).keys())
 
 
-def _path_parameters(rule: Rule, operation: Operation) -> Iterator[Json]:
+def _path_parameters(rule: Rule, operation: Operation, shared: Components) -> Iterator[Json]:
     parameters = signature(operation.view).parameters
     for name in _path_arguments(rule):
-        schema = TypeAdapter(parameters[name].annotation).json_schema()
+        kind = parameters[name].annotation
+        # By its id, as not every annotation can be hashed; the view keeps it.
+        schema = shared.once(("path", id(kind)), partial(_schema_of, kind))
         yield _parameter("path", name, schema, required=True)
+
+
+def _schema_of(kind: Any) -> Json:
+    return TypeAdapter(kind).json_schema()
 
 
 def _query_parameters(operation: Operation, models: Models) -> Iterator[Json]:
@@ -145,7 +172,9 @@ def _query_parameters(operation: Operation, models: Models) -> Iterator[Json]:
         return
     schema = models.query(operation.query[1])
     for name, described in schema["properties"].items():
-        yield _parameter("query", name, _not_null(described), required=name in schema.get("required", ()))
+        fields = operation.fields if name == FIELDS and issubclass(operation.query[1], PageQuery) else None
+        found = _not_null(described) if fields is None else fields.described()
+        yield _parameter("query", name, found, required=name in schema.get("required", ()))
 
 
 def _not_null(schema: Json) -> Json:

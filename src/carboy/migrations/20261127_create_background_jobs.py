@@ -1,7 +1,7 @@
 """create background jobs
 
 Revision ID: 42a898dd4524
-Revises: ca687aac758c
+Revises: 5d0c7b1e92fa
 """
 
 import sqlalchemy as sa
@@ -9,7 +9,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "42a898dd4524"
-down_revision = "ca687aac758c"
+down_revision = "5d0c7b1e92fa"
 branch_labels = None
 depends_on = None
 
