@@ -9,7 +9,7 @@ from app.settings import Settings
 from app.users.daos import UserDao
 from app.users.services import UserService
 from carboy.config import load_settings
-from carboy.db import Database, create_engines, create_migrations, create_session_factory
+from carboy.db import Database, Notices, create_engines, create_migrations, create_session_factory
 from carboy.health.services import HealthService
 from carboy.idempotency.daos import IdempotencyKeyDao
 from carboy.idempotency.services import IdempotencyService
@@ -40,6 +40,7 @@ class Container(containers.DeclarativeContainer):
     engines = providers.Singleton(create_engines, settings=settings.provided.database)
     session_factory = providers.Singleton(create_session_factory)
     database = providers.Singleton(Database, engines=engines, session_factory=session_factory)
+    notices = providers.Singleton(Notices, database=database, engines=engines)
     clock = providers.Object(utc_now)
     cursors = providers.Singleton(Cursors, secret_key=settings.provided.security.secret_key)
 
@@ -59,7 +60,7 @@ class Container(containers.DeclarativeContainer):
     )
     # A domain with jobs adds them: job_kinds.add_args(*jobs_in(its_jobs)).
     job_kinds = providers.Singleton(JobKinds)
-    job_signals = providers.Singleton(JobSignals)
+    job_signals = providers.Singleton(JobSignals, notices=notices)
     job_dao = providers.Singleton(JobDao, database=database)
     jobs = providers.Singleton(
         Jobs, unit_of_work=database, jobs=job_dao, kinds=job_kinds, signals=job_signals, clock=clock
