@@ -8,6 +8,8 @@ from dependency_injector import containers, providers
 from app.settings import Settings
 from app.users.daos import UserDao
 from app.users.services import UserService
+from carboy.clients import HttpClient
+from carboy.clients.breached_passwords import create_breached_passwords
 from carboy.config import load_settings
 from carboy.db import Database, create_engines, create_migrations, create_session_factory
 from carboy.health.services import HealthService
@@ -29,8 +31,14 @@ class Container(containers.DeclarativeContainer):
     migrations = providers.Singleton(
         create_migrations, database=database, package="app", required=settings.provided.database.require_migrated
     )
+    http_client = providers.Singleton(HttpClient, settings=settings.provided.clients)
+    breached_passwords = providers.Singleton(
+        create_breached_passwords, http=http_client, is_enabled=settings.provided.security.breached_passwords
+    )
     health_service = providers.Singleton(
-        HealthService, dependencies=providers.Dict(database=database, migrations=migrations)
+        HealthService,
+        dependencies=providers.Dict(database=database, migrations=migrations),
+        optional=providers.Dict(breached_passwords=breached_passwords),
     )
     idempotency_key_dao = providers.Singleton(IdempotencyKeyDao, database=database)
     idempotency_service = providers.Singleton(

@@ -5,3 +5,9 @@ HTTP = (
     " compress_min_bytes: 0, cors_origins: [], drain_seconds: 0, stop_seconds: 0}"
 )
 """The section ``http`` of a configuration that is complete, for tests that are about something else."""
+
+CLIENTS = (
+    "{connect_timeout: 1, read_timeout: 1, total_timeout: 5, attempts: 3, retry_after_max: 1, max_calls: 3,"
+    " breaker_failures: 3, breaker_open_seconds: 5, max_answer_bytes: 1000, user_agent: tests}"
+)
+"""The section ``clients``, likewise."""

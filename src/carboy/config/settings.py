@@ -100,12 +100,26 @@ class LoggingSettings(Section):
         return level.upper() if isinstance(level, str) else level
 
 
+class ClientSettings(Section):
+    connect_timeout: Seconds
+    read_timeout: Seconds
+    total_timeout: Seconds
+    attempts: int = Field(gt=0)
+    retry_after_max: SecondsOrNone
+    max_calls: int = Field(gt=0)
+    breaker_failures: int = Field(gt=0)
+    breaker_open_seconds: Seconds
+    max_answer_bytes: int = Field(gt=0)
+    user_agent: str = Field(pattern=r"^[!-~]+( [!-~]+)*$")
+
+
 MIN_SECRET_LENGTH = 32
 """Characters of a secret key."""
 
 
 class SecuritySettings(Section):
     secret_key: SecretStr = Field(min_length=MIN_SECRET_LENGTH)
+    breached_passwords: bool
 
 
 class Settings(Section):
@@ -121,6 +135,7 @@ class Settings(Section):
     http: HttpSettings
     database: DatabaseSettings
     logging: LoggingSettings
+    clients: ClientSettings
     security: SecuritySettings
 
     _sources: dict[str, str] = PrivateAttr(default_factory=dict)

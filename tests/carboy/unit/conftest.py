@@ -7,7 +7,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from support.configuration import HTTP
+from support.configuration import CLIENTS, HTTP
 
 from carboy.config import SettingsError, load_settings
 from carboy.config.settings import Settings
@@ -23,7 +23,8 @@ defaults:
     {{url: sqlite+aiosqlite:///var/default.db, pool_size: 10, acquire_timeout: 0.8,
      statement_timeout: 10.0, require_migrated: true}}
   logging: {{level: INFO, format: json}}
-  security: {{secret_key: null}}
+  clients: {CLIENTS}
+  security: {{secret_key: null, breached_passwords: false}}
 """
 PROFILES = """\
 profiles:

@@ -8,7 +8,7 @@ import pytest
 from dependency_injector import providers
 from flask import Flask
 from pydantic import Field, SecretStr
-from support.configuration import HTTP
+from support.configuration import CLIENTS, HTTP
 
 from app.settings import Settings as ShippedSettings
 from carboy.config import Section, Settings, masked, walk
@@ -63,7 +63,8 @@ defaults:
     {{url: null, pool_size: 1, acquire_timeout: 0.8,
      statement_timeout: 10.0, require_migrated: true}}
   logging: {{level: INFO, format: json}}
-  security: {{secret_key: null}}
+  clients: {CLIENTS}
+  security: {{secret_key: null, breached_passwords: false}}
 {indent(text, "  ")}
 profiles:
   development: {development}

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from dependency_injector import providers
 from flask import Flask
-from support.configuration import HTTP
+from support.configuration import CLIENTS, HTTP
 
 from carboy.config import SettingsError, masked
 from carboy.config.settings import Settings
@@ -36,7 +36,8 @@ def document(*, key: str = "null", url: str = "null") -> str:
         {{url: {url}, pool_size: 1, acquire_timeout: 0.8,
          statement_timeout: 10.0, require_migrated: true}}
       logging: {{level: INFO, format: json}}
-      security: {{secret_key: {key}}}
+      clients: {CLIENTS}
+      security: {{secret_key: {key}, breached_passwords: false}}
     profiles: {{}}
     """
 
@@ -215,6 +216,17 @@ def test_config_show_prints_each_setting_with_its_source(load: Load, container: 
         ["database.require_migrated", "True", "# config.yaml, defaults"],
         ["logging.level", "ERROR", "# CARBOY_LOGGING__LEVEL in carboy.env"],
         ["logging.format", "json", "# config.yaml, defaults"],
+        ["clients.connect_timeout", "1.0", "# config.yaml, defaults"],
+        ["clients.read_timeout", "1.0", "# config.yaml, defaults"],
+        ["clients.total_timeout", "5.0", "# config.yaml, defaults"],
+        ["clients.attempts", "3", "# config.yaml, defaults"],
+        ["clients.retry_after_max", "1.0", "# config.yaml, defaults"],
+        ["clients.max_calls", "3", "# config.yaml, defaults"],
+        ["clients.breaker_failures", "3", "# config.yaml, defaults"],
+        ["clients.breaker_open_seconds", "5.0", "# config.yaml, defaults"],
+        ["clients.max_answer_bytes", "1000", "# config.yaml, defaults"],
+        ["clients.user_agent", "tests", "# config.yaml, defaults"],
         ["security.secret_key", "********", "# config.yaml, development"],
+        ["security.breached_passwords", "False", "# config.yaml, defaults"],
     ]
     assert len({line.index("#") for line in result.output.splitlines() if "#" in line}) == 1

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.configuration import HTTP
+from support.configuration import CLIENTS, HTTP
 
 from carboy.config import load_settings, walk
 from carboy.config.settings import Environment, Settings
@@ -24,7 +24,8 @@ def document(**profiles: Any) -> str:
         {{url: sqlite+aiosqlite:///a.db, pool_size: 1, acquire_timeout: 0.8,
          statement_timeout: 10.0, require_migrated: true}}
       logging: {{level: INFO, format: json}}
-      security: {{secret_key: {"k" * 32}}}
+      clients: {CLIENTS}
+      security: {{secret_key: {"k" * 32}, breached_passwords: false}}
     profiles: {profiles}
     """
 
