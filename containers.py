@@ -15,6 +15,12 @@ from carboy.db import Database, create_engines, create_migrations, create_sessio
 from carboy.health.services import HealthService
 from carboy.idempotency.daos import IdempotencyKeyDao
 from carboy.idempotency.services import IdempotencyService
+from carboy.mail.templating import MailTemplates
+from carboy.mail.transports import MailFolder, create_transport
+from carboy.security.encryption import create_cipher
+from carboy.security.passwords import PasswordHasher, PasswordThreads
+from carboy.security.strength import PasswordPolicy
+from carboy.security.tokens import Tokens
 from carboy.services import Cursors
 
 CONFIG_FILE = Path(__file__).with_name("config.yaml")
@@ -46,6 +52,23 @@ class Container(containers.DeclarativeContainer):
         unit_of_work=database,
         keys=idempotency_key_dao,
         lifetime_hours=settings.provided.http.idempotency_hours,
+    )
+    mail_folder = providers.Singleton(MailFolder, path=settings.provided.mail.folder)
+    mail_transport = providers.Singleton(create_transport, settings=settings.provided.mail, folder=mail_folder)
+    mail_templates = providers.Singleton(MailTemplates, package="app", public_url=settings.provided.http.public_url)
+
+    password_threads = providers.Singleton(PasswordThreads, settings=settings.provided.passwords)
+    password_hasher = providers.Singleton(
+        PasswordHasher, settings=settings.provided.passwords, threads=password_threads
+    )
+    password_policy = providers.Singleton(
+        PasswordPolicy, settings=settings.provided.passwords, threads=password_threads
+    )
+    tokens = providers.Singleton(Tokens, prefix="carboy")
+    cipher = providers.Singleton(
+        create_cipher,
+        encryption_keys=settings.provided.security.encryption_keys,
+        secret_key=settings.provided.security.secret_key,
     )
 
     # One paragraph a domain.

@@ -6,10 +6,12 @@ from flask import Flask
 from app.settings import Settings
 from app.users.routes import users as users_routes
 from carboy import commands
+from carboy.config.settings import Environment
 from carboy.di.wiring import wire
 from carboy.docs.routes import docs
 from carboy.health.routes import health
 from carboy.home.routes import home
+from carboy.mail.routes import dev_mail
 from carboy.schemas.emails import SPECIAL_USE_DOMAINS
 from carboy.telemetry import logs
 from carboy.web import compression, cors, headers, problems
@@ -47,6 +49,8 @@ def create_app(container: Container) -> Flask:
     app.register_blueprint(health)
     if settings.http.docs:
         app.register_blueprint(docs)
+    if settings.environment is Environment.DEVELOPMENT:
+        app.register_blueprint(dev_mail)
     app.register_blueprint(users_routes)
 
     wire(container, app)

@@ -4,6 +4,7 @@ A domain declares its own in its ``errors.py``; `flask errors` prints them all. 
 client gets 500 and no detail.
 """
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from http import HTTPStatus
 from typing import Any, ClassVar
@@ -22,6 +23,11 @@ class CarboyError(Exception):
         super().__init__(message or self.message)
         self.extensions = extensions
         """What else the answer says (extension members, RFC 9457 section 3.2)."""
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Headers of the answer, besides those that every answer has."""
+        return {} if self.retry_after is None else {"Retry-After": str(self.retry_after)}
 
 
 class BadRequestError(CarboyError):

@@ -2,7 +2,7 @@ HTTP = (
     "{max_body_bytes: 1000, spool_bytes: 500, body_memory_bytes: 5000, body_bytes_per_second: 500,"
     " body_stall_seconds: 10, run_on: auto, view_threads: 4, stream_threads: 4, idempotency_hours: 24,"
     " require_if_match: false, special_use_domains: false, docs: true,"
-    " compress_min_bytes: 0, cors_origins: [], drain_seconds: 0, stop_seconds: 0}"
+    " compress_min_bytes: 0, cors_origins: [], public_url: null, drain_seconds: 0, stop_seconds: 0}"
 )
 """The section ``http`` of a configuration that is complete, for tests that are about something else."""
 
@@ -11,3 +11,14 @@ CLIENTS = (
     " breaker_failures: 3, breaker_open_seconds: 5, max_answer_bytes: 1000, user_agent: tests}"
 )
 """The section ``clients``, likewise."""
+PASSWORDS = (
+    "{memory_kib: 19456, iterations: 2, parallelism: 1, threads: 2, queue: 40, min_length: 15,"
+    " min_length_with_second_factor: 8, max_length: 256, min_score: 3, own_words: [acme]}"
+)
+"""The same for the section ``passwords``."""
+
+MAIL = (
+    "{transport: null, sender: null, host: null, port: 587, security: starttls, user: null, password: null,"
+    " connect_seconds: 10, total_seconds: 60, folder: var/mail}"
+)
+"""The same for the section ``mail``."""

@@ -11,12 +11,12 @@ from support.server import NO_TLS
 from support.upstream import Behaviour, Upstream, answer, stall
 
 CALLING = (*HYPERCORN[:-1], "support.calling_asgi:asgi")
-CALLERS = 50
-PAUSE = 0.25
+CALLERS = 10
+PAUSE = 0.5
 """Seconds between two calls of a caller, so that there are as many a second whether they fail at once or not."""
 
 
-async def p99(server: CarboyServer, requests: int = 1500) -> float:
+async def p99(server: CarboyServer, requests: int = 500) -> float:
     """Return what a client of a route that calls nobody waits at most for 99 of 100 answers, in milliseconds."""
     times = []
     async with httpx.AsyncClient(base_url=server.url, trust_env=False, verify=NO_TLS, timeout=20) as client:

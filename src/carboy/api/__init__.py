@@ -15,5 +15,6 @@ from carboy.api.answers import Created
 from carboy.api.blueprint import ApiBlueprint
 from carboy.api.deprecation import deprecated
 from carboy.api.operation import DeclarationError, Expected
+from carboy.web.access import public, requires
 
-__all__ = ["ApiBlueprint", "Created", "DeclarationError", "Expected", "deprecated"]
+__all__ = ["ApiBlueprint", "Created", "DeclarationError", "Expected", "deprecated", "public", "requires"]

@@ -8,6 +8,7 @@ from carboy.api.endpoints import endpoint_of
 from carboy.api.operation import Operation, operation_of
 from carboy.di.checks import FROM_REQUEST, NEEDS
 from carboy.errors import CarboyError
+from carboy.web import access
 
 ATTRIBUTE = "__operation__"
 ViewT = TypeVar("ViewT", bound=Callable[..., Any])
@@ -67,7 +68,8 @@ class ApiBlueprint(Blueprint):
         answer = endpoint_of(operation)
         setattr(answer, ATTRIBUTE, operation)
         setattr(answer, FROM_REQUEST, operation.arguments)
-        setattr(answer, NEEDS, idempotency.NEEDED if operation.creates else {})
+        needed: dict[str, Any] = idempotency.NEEDED if operation.creates else {}
+        setattr(answer, NEEDS, needed | access.NEEDED if operation.asks_who else needed)
         super().add_url_rule(rule, endpoint, answer, provide_automatic_options, **options)
 
 

@@ -1,6 +1,6 @@
 """Wraps a view into the function that Flask calls."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import wraps
 from typing import Any
 
@@ -11,6 +11,7 @@ from carboy.api.idempotency import answer_once
 from carboy.api.operation import Operation, View
 from carboy.api.requests import require_acceptable
 from carboy.idempotency.schemas import StoredAnswer
+from carboy.web.access import admit
 from carboy.web.application import Request, current_request
 
 
@@ -25,7 +26,7 @@ def _answering(operation: Operation) -> View:
     @wraps(view)
     async def endpoint(**arguments: Any) -> Response:
         request = current_request()
-        prepare(request, arguments)
+        await prepare(request, arguments)
         return write(await view(**arguments), request, arguments)
 
     return endpoint
@@ -38,24 +39,36 @@ def _creating(operation: Operation) -> View:
     @wraps(view)
     async def endpoint(**arguments: Any) -> Response:
         request = current_request()
-        prepare(request, arguments)
+        await prepare(request, arguments)
         body = arguments[name] if name is not None else None
 
         async def work() -> StoredAnswer:
             return write(await view(**arguments))
 
-        return await answer_once(str(request.endpoint), body, request, work)
+        return await answer_once(_owner_of(request), body, request, work)
 
     return endpoint
 
 
-def _preparation(operation: Operation) -> Callable[[Request, dict[str, Any]], None]:
+def _owner_of(request: Request) -> str:
+    """Return whose an Idempotency-Key is: the same key may serve another operation, and another account."""
+    account = request.actor.account_id if request.actor is not None else None
+    return str(request.endpoint) if account is None else f"{request.endpoint} of account {account}"
+
+
+def _preparation(operation: Operation) -> Callable[[Request, dict[str, Any]], Awaitable[None]]:
     """Return a function that adds to the arguments of the URL those that the view needs besides."""
     deprecation, readers, gives_json = operation.deprecation, operation.readers(), operation.result is not None
+    # Before anything else is read: whoever may not use a route learns nothing from what is wrong with the request.
+    access = operation.access if operation.asks_who else None
 
-    def prepare(request: Request, arguments: dict[str, Any]) -> None:
+    async def prepare(request: Request, arguments: dict[str, Any]) -> None:
         if deprecation is not None:
             after_this_request(deprecation.add_headers)
+        if access is not None:
+            actor = await admit(access, request, arguments)
+            if operation.actor is not None:
+                arguments[operation.actor] = actor
         if gives_json:
             require_acceptable(request)
         for name, read in readers:

@@ -18,6 +18,8 @@ from carboy.di.provider_types import marker_of
 from carboy.errors import CarboyError
 from carboy.schemas.base import Change, Page, Query, Versions
 from carboy.schemas.filters import Separated, notes_in
+from carboy.security.actor import Actor
+from carboy.web.access import Access, access_of
 
 View = Callable[..., Coroutine[Any, Any, Any]]
 
@@ -43,6 +45,8 @@ class Operation:
         query: The name and type of the argument that is the query string.
         body: The same for the JSON body.
         expected: The name of the argument that is If-Match.
+        actor: The name of the argument that is who acts.
+        access: Who may use it; None if the view does not say.
         result: The type of what the view returns; None if that is nothing.
         creates: Whether the view returns a `Created`.
         errors: What the view may raise, besides what every route may.
@@ -53,6 +57,8 @@ class Operation:
     query: tuple[str, type[Query]] | None
     body: tuple[str, type[BaseModel]] | None
     expected: str | None
+    actor: str | None
+    access: Access | None
     result: Any
     creates: bool
     errors: tuple[type[CarboyError], ...]
@@ -62,7 +68,12 @@ class Operation:
     def arguments(self) -> frozenset[str]:
         """The names of the arguments that are read from the query, body and headers."""
         named = (pair[0] for pair in (self.query, self.body) if pair is not None)
-        return frozenset([*named, *([self.expected] if self.expected is not None else [])])
+        return frozenset([*named, *(name for name in (self.expected, self.actor) if name is not None)])
+
+    @property
+    def asks_who(self) -> bool:
+        """Whether it must be known who acts, before anything else of the request is read."""
+        return self.actor is not None or (self.access is not None and not self.access.is_public)
 
     @property
     def status(self) -> HTTPStatus:
@@ -112,8 +123,8 @@ def operation_of(view: View, errors: tuple[type[CarboyError], ...]) -> Operation
     """Read a view's signature.
 
     Raises:
-        DeclarationError: It is not asynchronous, does not say what it returns, takes two bodies, or takes a list in its
-            query.
+        DeclarationError: It is not asynchronous, does not say what it returns, takes two bodies, takes a list in its
+            query, or takes an actor without saying who may use it.
     """
     if not inspect.iscoroutinefunction(view):
         raise DeclarationError(f"{view.__qualname__}: a view of an ApiBlueprint must be an async function.")
@@ -122,7 +133,8 @@ def operation_of(view: View, errors: tuple[type[CarboyError], ...]) -> Operation
     queries = [(name, model) for name, model in models if issubclass(model, Query)]
     bodies = [(name, model) for name, model in models if not issubclass(model, Query)]
     expected = [name for name, one in signature.parameters.items() if _is_if_match(one.annotation)]
-    for kind, found in (("query", queries), ("body", bodies), ("If-Match", expected)):
+    actors = [name for name, one in signature.parameters.items() if one.annotation is Actor]
+    for kind, found in (("query", queries), ("body", bodies), ("If-Match", expected), ("actor", actors)):
         if len(found) > 1:
             raise DeclarationError(f"{view.__qualname__}: only one argument can be the {kind}.")
     lists = [name for _, query in queries for name in _lists_in(query)]
@@ -130,12 +142,17 @@ def operation_of(view: View, errors: tuple[type[CarboyError], ...]) -> Operation
         raise DeclarationError(
             f"{view.__qualname__}: {lists[0]} is a list, but a parameter stands once: AnyOf takes values with commas."
         )
+    access = access_of(view)
+    if actors and access is None:
+        raise DeclarationError(f"{view.__qualname__}: it takes an actor, so mark it with @requires(...) or @public.")
     result, creates = _result_of(view, signature.return_annotation)
     return Operation(
         view=view,
         query=queries[0] if queries else None,
         body=bodies[0] if bodies else None,
         expected=expected[0] if expected else None,
+        actor=actors[0] if actors else None,
+        access=access,
         result=result,
         creates=creates,
         errors=errors,

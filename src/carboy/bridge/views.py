@@ -1,4 +1,4 @@
-"""Tells where a request will live, before any line of the application has run: by the view that its URL names."""
+"""Decides by a request's view, before the application runs, whether it runs on the event loop or on a worker."""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -20,12 +20,12 @@ View = Callable[..., Any]
 RunOn = Literal["auto", "view", "worker"]
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY"})
-"""Those for which it is remembered what a view is: a client may send any, and some routes take it."""
+"""Methods for which the answer is cached. Clients may send any other, and the cache must not grow without end."""
 
 
 @dataclass(eq=False, slots=True)
 class Match:
-    """A route that a request's URL has been found to name."""
+    """The route that a request's URL matches."""
 
     adapter: MapAdapter
     path: str
@@ -35,7 +35,7 @@ class Match:
 
 
 class _MatchedAdapter(MapAdapter):
-    """An adapter that has matched already."""
+    """A URL adapter that returns a match found earlier."""
 
     found: tuple[Rule, Mapping[str, Any]]
 
@@ -48,8 +48,9 @@ class Views:
 
     Args:
         app: The application.
-        run_on: "auto": a request lives where its view belongs, but on a worker if WSGI middleware surrounds the
-            application, as that may block; "view": as its view says all the same; "worker": always on a worker.
+        run_on: "auto": async views run on the loop, sync views on a worker; if WSGI middleware surrounds the
+            application, which may block, all run on a worker. "view": the same, whatever surrounds the application.
+            "worker": all run on a worker.
     """
 
     def __init__(self, app: Flask, run_on: RunOn) -> None:
@@ -60,23 +61,23 @@ class Views:
         self._kinds: dict[tuple[str, str], tuple[View, bool]] = {}
 
     def find_async(self, environ: dict[str, Any]) -> Match | None:
-        """Return the route of a request that may live on the loop, None for one that needs a worker."""
+        """Return the route of a request that can run on the loop, None for one that needs a worker."""
         if self._run_on == "worker" or (self._run_on == "auto" and self._is_surrounded()):
             return None
         try:
             method, path = environ["REQUEST_METHOD"], path_of(environ)
             adapter = self._adapter_for(environ)
             rule, arguments = adapter.match(path, method, return_rule=True)
-        except Exception:  # noqa: BLE001 - no view, or a converter that wants more than a URL: Flask will say so.
+        except Exception:  # noqa: BLE001 - no view, or a converter that needs more than a URL: Flask reports it.
             return None
         return Match(adapter, path, method, rule, arguments) if self.is_async(rule.endpoint, method) else None
 
     def hand_over(self, match: Match, adapter: MapAdapter) -> bool:
-        """Let Flask have a match that it would find again, as matching is a tenth of a small request.
+        """Give Flask's adapter the match, so that Flask does not match again: that takes a tenth of a small request.
 
         Returns:
-            Whether it would: it looks for the same URL in the same map, which another application's is not, nor one
-            whose converters have yet to convert.
+            Whether it was given. It is not if Flask would match another URL, or in another map: that of another
+            application, or the original of a map without conversion.
         """
         if (
             adapter.path_info != match.path
@@ -88,7 +89,7 @@ class Views:
         ):
             return False
         adapter.__class__ = _MatchedAdapter
-        # A copy, as a request that is refused after all goes through Flask a second time.
+        # A copy, because a request that is refused later goes through Flask a second time.
         cast("_MatchedAdapter", adapter).found = match.rule, dict(match.arguments)
         return True
 
@@ -106,7 +107,7 @@ class Views:
         return is_async
 
     def _is_surrounded(self) -> bool:
-        """Tell whether WSGI middleware has been put around this application (``app.wsgi_app = ...``, or a subclass's).
+        """Tell whether WSGI middleware surrounds this application (``app.wsgi_app = ...``, or a subclass overrides it).
 
         Werkzeug's `ProxyFix` does not count: it only edits the environ.
         """
@@ -123,9 +124,9 @@ class Views:
         if self._map is None:
             self._map = _without_conversion(self._app.url_map)
         if self._app.subdomain_matching or self._app.url_map.host_matching:
-            # A copy, as it may be one that the application keeps.
+            # A copy, because the application may keep its adapter.
             adapter = copy(self._app.create_url_adapter(self._app.request_class(environ)))
-            assert adapter is not None  # noqa: S101 - only outside a request there is none.
+            assert adapter is not None  # noqa: S101 - there is none only outside a request.
             adapter.map = self._map
             return adapter
         if self._adapter is None:
@@ -134,9 +135,9 @@ class Views:
 
 
 def _without_conversion(urls: Map) -> Map:
-    """Return a map whose converters of the application's own match as they do, but convert nothing.
+    """Return a map in which the application's own converters match, but do not convert.
 
-    They may look into a database: once is enough, and not on the event loop.
+    They may query a database, which must happen only once, and not on the event loop.
     """
     own = {name: kind for name, kind in urls.converters.items() if DEFAULT_CONVERTERS.get(name) is not kind}
     if not own:
@@ -169,10 +170,10 @@ def _is_async(view: View, method: str) -> bool:
 
 
 def _leads_to_async(function: View) -> bool:
-    """Tell whether a function is async, or a decorator such as Flask-Login's around one that is.
+    """Tell whether a function is async, or wraps one that is, as decorators such as Flask-Login's do.
 
-    An async generator function counts, whose call does nothing yet. An object that is no function, such as asgiref's
-    AsyncToSync, waits in a way of its own.
+    Async generator functions count, because calling one does not block. Callables that are not functions, such as
+    asgiref's AsyncToSync, do not count, because they run the coroutine themselves.
     """
     original = inspect.unwrap(function) if isinstance(function, FunctionType) else function
     return inspect.iscoroutinefunction(original) or inspect.isasyncgenfunction(original)

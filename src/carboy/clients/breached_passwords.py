@@ -6,7 +6,6 @@ digests that begin so, several hundred (k-anonymity). With padding, answers of a
 
 import re
 from hashlib import sha1
-from typing import Protocol
 
 from carboy.clients.api import ApiClient
 from carboy.clients.connections import HttpClient
@@ -16,13 +15,6 @@ URL = "https://api.pwnedpasswords.com"
 PREFIX = 5
 """Characters of the digest that the API is told."""
 LISTING = re.compile(r"([0-9A-F]{35}:[0-9]+(\r?\n|\Z))+")
-
-
-class BreachedPasswords(Protocol):
-    """Knows the passwords of breaches."""
-
-    async def is_breached(self, password: str) -> bool:
-        """Tell whether a password is known from a breach. It never fails; what cannot be checked is taken for good."""
 
 
 class BreachedPasswordsClient(ApiClient):
@@ -41,6 +33,7 @@ class BreachedPasswordsClient(ApiClient):
         self.unchecked = 0
 
     async def is_breached(self, password: str) -> bool:
+        """Tell whether a password is known from a breach."""
         digest = sha1(password.encode("utf-8", "surrogatepass"), usedforsecurity=False).hexdigest().upper()
         try:
             return digest[PREFIX:] in await self._suffixes(digest[:PREFIX])

@@ -89,7 +89,9 @@ def _describe(details: ErrorDetails, given: Given) -> str:
 
 
 def _resolve_paths(settings: S, root: Path) -> S:
-    """Make a relative SQLite file relative to the configuration's folder, wherever the process was started."""
+    """Make relative paths start at the configuration's folder, wherever the process was started."""
+    mail = settings.mail.model_copy(update={"folder": root.resolve() / settings.mail.folder})
+    settings = settings.model_copy(update={"mail": mail})
     match = SQLITE_FILE.fullmatch(settings.database.url.get_secret_value())
     if match is None:
         return settings

@@ -5,11 +5,23 @@ Every default stands in config.yaml and nowhere else, so that no key has two.
 
 import re
 from enum import StrEnum
-from typing import Annotated, ClassVar, Literal
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, ValidationInfo, field_validator
+from email_validator import validate_email
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from carboy.config.database_urls import parse_url
+from carboy.config.encryption_keys import parse_keys
 from carboy.config.keys import options_of
 
 
@@ -42,6 +54,9 @@ ORIGIN = re.compile(
 )
 """A scheme, a host and a port that is not the scheme's own, as a browser writes them (RFC 6454 section 6.2)."""
 
+PUBLIC_URL = re.compile(rf"{ORIGIN.pattern}(/[A-Za-z0-9._~-]+)*")
+"""An origin, and below it the path where a proxy serves the application, if any."""
+
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 SecondsOrNone = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
@@ -61,6 +76,7 @@ class HttpSettings(Section):
     docs: bool
     compress_min_bytes: int = Field(ge=0)
     cors_origins: tuple[str, ...]
+    public_url: str | None
     drain_seconds: SecondsOrNone
     stop_seconds: SecondsOrNone
 
@@ -74,6 +90,13 @@ class HttpSettings(Section):
                     f"{origin!r} is no exact origin such as https://app.example.org or http://localhost:3000"
                 )
         return origins
+
+    @field_validator("public_url")
+    @classmethod
+    def _is_an_address_to_append_paths_to(cls, url: str | None) -> str | None:
+        if url is not None and not PUBLIC_URL.fullmatch(url):
+            raise ValueError(f"{url!r} is no address such as https://app.example.org, without a slash at its end")
+        return url
 
 
 class DatabaseSettings(Section):
@@ -120,6 +143,69 @@ MIN_SECRET_LENGTH = 32
 class SecuritySettings(Section):
     secret_key: SecretStr = Field(min_length=MIN_SECRET_LENGTH)
     breached_passwords: bool
+    encryption_keys: SecretStr | None
+
+    @field_validator("encryption_keys")
+    @classmethod
+    def _are_keys(cls, keys: SecretStr | None) -> SecretStr | None:
+        if keys is not None:
+            parse_keys(keys.get_secret_value())
+        return keys
+
+
+OWASP_MEMORY_KIB, OWASP_ITERATIONS = 19456, 2
+"""The least that argon2id is to cost (OWASP Password Storage Cheat Sheet); other pairs of that sheet cost the same."""
+
+
+class PasswordSettings(Section):
+    memory_kib: int = Field(ge=8)
+    iterations: int = Field(ge=1)
+    parallelism: int = Field(ge=1)
+    threads: int = Field(gt=0)
+    queue: int = Field(ge=0)
+    min_length: int = Field(ge=8)
+    min_length_with_second_factor: int = Field(ge=8)
+    max_length: int = Field(ge=64, le=4096)
+    min_score: int = Field(ge=0, le=4)
+    own_words: tuple[str, ...]
+
+    @model_validator(mode="after")
+    def _has_memory_for_each_lane(self) -> Self:
+        if self.memory_kib < 8 * self.parallelism:
+            raise ValueError("memory_kib must be at least 8 for each lane of parallelism (RFC 9106 section 3.1)")
+        return self
+
+
+class MailSettings(Section):
+    transport: Literal["smtp", "files", "memory"] | None
+    sender: str | None
+    host: str | None
+    port: int = Field(gt=0, le=65535)
+    security: Literal["starttls", "tls", "none"]
+    user: str | None
+    password: SecretStr | None
+    connect_seconds: Seconds
+    total_seconds: Seconds
+    folder: Path
+
+    @field_validator("sender")
+    @classmethod
+    def _is_an_address(cls, sender: str | None) -> str | None:
+        if sender is not None:
+            validate_email(sender, allow_display_name=True, check_deliverability=False)
+        return sender
+
+    @model_validator(mode="after")
+    def _has_all_that_its_transport_needs(self) -> Self:
+        if self.transport is not None and self.sender is None:
+            raise ValueError("a sender is missing")
+        if self.transport == "smtp" and self.host is None:
+            raise ValueError("the host of the mail server is missing")
+        if (self.user is None) != (self.password is None):
+            raise ValueError("user and password go together")
+        if self.password is not None and self.security == "none":
+            raise ValueError("a password is not sent without TLS; set security to starttls or tls")
+        return self
 
 
 class Settings(Section):
@@ -137,8 +223,37 @@ class Settings(Section):
     logging: LoggingSettings
     clients: ClientSettings
     security: SecuritySettings
+    passwords: PasswordSettings
+    mail: MailSettings
 
     _sources: dict[str, str] = PrivateAttr(default_factory=dict)
+
+    @field_validator("passwords")
+    @classmethod
+    def _cost_enough_where_deployed(cls, passwords: PasswordSettings, info: ValidationInfo) -> PasswordSettings:
+        environment = info.data.get("environment")
+        cost = passwords.memory_kib * passwords.iterations
+        if environment is not None and environment.is_deployed and cost < OWASP_MEMORY_KIB * OWASP_ITERATIONS:
+            raise ValueError(
+                f"memory_kib times iterations must be at least {OWASP_MEMORY_KIB * OWASP_ITERATIONS}, or a stolen"
+                " database is guessed too fast"
+            )
+        return passwords
+
+    @field_validator("mail")
+    @classmethod
+    def _reaches_people_who_depend_on_it(cls, mail: MailSettings, info: ValidationInfo) -> MailSettings:
+        # What is wrong itself is not there, and is told by itself.
+        environment, http = info.data.get("environment"), info.data.get("http")
+        if mail.transport is None or environment is None or not environment.is_deployed:
+            return mail
+        if environment is Environment.PRODUCTION and mail.transport != "smtp":
+            raise ValueError(
+                f"{mail.transport} reaches nobody; the transport of production is smtp, or null for no mail"
+            )
+        if http is not None and http.public_url is None:
+            raise ValueError("links in mails begin with http.public_url, which is missing")
+        return mail
 
     def source_of(self, key: str) -> str:
         """Return where the value of a dotted key, such as ``database.url``, comes from."""

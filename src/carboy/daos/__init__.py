@@ -1,1 +1,1 @@
-"""What every DAO can do. They use the session of the current unit of work and never commit."""
+"""The base of DAOs. They run statements in the current unit of work and never commit."""

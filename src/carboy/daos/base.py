@@ -42,18 +42,18 @@ class Dao(Generic[RecordT]):
         model: The table.
         record: What its rows are returned as.
         not_found: Raised when a row that was asked for is not there.
-        folded: By field whose case makes no difference, the column of its case-folded spelling. It is filled here, and
-            is what the field is compared by: databases disagree on what lower case is outside ASCII.
-        folds: By such a field, what spells it so, where that is not `fold`.
-        conflicts: By what the database may refuse, what to raise: a column, a tuple of columns, or the name of a
-            constraint or unique index; for a deletion, the table whose rows refer to this one. Without it a reference
-            to nothing and a value that a column cannot hold are an `InvalidInputError`, a row that others refer to is
-            an `InUseError`, and a duplicate is a fault of ours, whose log names the constraint.
-        sorts: By the names that lists can be sorted by besides ``id``, the columns, each the first of an index, in
-            which the id follows if its values may be equal.
-        searched: The columns in which lists look for text; they hold case-folded text. If all stand in the model's
+        folded: Maps a case-insensitive field to the column of its case-folded text. The DAO fills that column and
+            compares by it, because databases disagree on lower case outside ASCII.
+        folds: Maps such a field to the function that folds it, if that is not `fold`.
+        conflicts: Maps what the database may refuse to the error to raise. A key is a column, a tuple of columns, or
+            the name of a constraint or unique index; for a deletion, the table whose rows refer to this one. By
+            default a reference to nothing and a value that a column cannot hold raise `InvalidInputError`, a row that
+            others refer to raises `InUseError`, and a duplicate is a 500, whose log names the constraint.
+        sorts: Maps the names that lists can be sorted by, besides ``id``, to columns. Each is the first column of an
+            index, followed by the id unless its values are unique.
+        searched: The columns that a search looks in; they hold case-folded text. If all are in the model's
             ``__search__``, its search index is used.
-        touches: The relationships to rows that show this one's values: a change here counts their versions up.
+        touches: The relationships to rows that show this row's values: a change of this row increases their versions.
     """
 
     model: ClassVar[type[Base]]
@@ -69,8 +69,8 @@ class Dao(Generic[RecordT]):
     def __init__(self, database: Database) -> None:
         check_declaration(type(self))
         self._database = database
-        # A statement is built once for each of its shapes and given its values as parameters: to build it, and to look
-        # up what that compiles to, would cost more than to run it.
+        # A statement is built once for each shape, and its values are parameters: building it, and looking up its
+        # compiled form, costs more than running it.
         self._prepared: Callable[..., Any] = lru_cache(_build)
 
     async def get(self, identity: int) -> RecordT:
@@ -85,9 +85,9 @@ class Dao(Generic[RecordT]):
         return await self._find_by(id=possible_id(identity))
 
     async def find_as(self, record: type[OtherT], **equal: object) -> OtherT | None:
-        """Return the row in which these fields have these values as another record, such as one with a secret column.
+        """Return the row with these values as another record, such as one with a secret column.
 
-        As for any look-up, the values must be unique together.
+        The values must be unique together.
         """
         return cast("OtherT | None", await self._find_by(record, **equal))
 
@@ -102,16 +102,16 @@ class Dao(Generic[RecordT]):
     ) -> Slice[RecordT]:
         """Return the rows next to a place in a list.
 
-        It costs the same wherever it stands. A filter without an index, and a search without one, read rows until the
-        page is full: ADR 0009 tells how long that takes.
+        Each page costs the same, wherever it stands. A filter or a search without an index reads rows until the page is
+        full: ADR 0009 tells how long that takes.
 
         Args:
             limit: The most rows to return.
-            sort: ``id`` or names of `sorts`, with commas between them, each with - before it if it descends. Rows
-                without a value stand last, either way.
+            sort: ``id`` or names of `sorts`, separated by commas; ``-`` before a name means descending. Rows without a
+                value come last, either way.
             place: Where to go on from; None for the beginning.
-            search: Only rows in which one of the `searched` columns has this text in it, in whatever case.
-            where: Only rows for which this holds: filters of `carboy.schemas.filters`, or names of fields, and values.
+            search: Return only rows with this text in one of the `searched` columns, whatever its case.
+            where: Return only rows that match: filters of `carboy.schemas.filters` or names of fields, with values.
 
         Raises:
             KeyError: There is no such sort, column or relationship.
@@ -135,7 +135,7 @@ class Dao(Generic[RecordT]):
         return Slice(await self._reading.records(self._database, near), first, last, more=len(rows) > limit)
 
     async def count(self, *, search: str | None = None, where: Where = NOTHING) -> int:
-        """Return the number of rows that `page` would go through."""
+        """Return the number of rows on all pages."""
         asked = self._asked(where)
         patterns, index = text_parameters(search), self._index_parameters(search)
         build = self._statements.count_found if index else self._statements.count
@@ -144,21 +144,20 @@ class Dao(Generic[RecordT]):
         return int(number)
 
     def key(self, sort: str, values: Sequence[object]) -> Key:
-        """Return the key of a row of which these values were written as JSON, in a list that is sorted so.
+        """Return the key in a list with this sort that these JSON values stand for.
 
         Raises:
-            ValueError: They are not values of the columns of the sort.
+            ValueError: They are not values of the sort's columns.
         """
         key: Key = self._prepared(self._statements.key, sort).validate_python(tuple(values))
         return key
 
     async def add(self, values: Mapping[str, object]) -> RecordT:
-        """Insert a row, with what is in its collections, and return it.
+        """Insert a row with its collections, and return it.
 
         Raises:
-            InvalidInputError: A collection has an id that is none of a row which it could have.
-            ConflictError: Another row has a value that must be unique; the class is the DAO's own.
-            InvalidInputError: The row refers to one that is not there, or a column cannot hold its value.
+            ConflictError: Another row has a value that must be unique; `conflicts` names the class.
+            InvalidInputError: The row or an item refers to a row that does not exist, or a column cannot hold a value.
         """
         own, related = self._related.divide(values)
         rows = await self._change(self._prepared(self._statements.insert), stamped(self._complete(own)))
@@ -168,13 +167,13 @@ class Dao(Generic[RecordT]):
         return (await self._reading.records(self._database, rows))[0]
 
     async def get_or_add(self, **equal: object) -> RecordT:
-        """Return the row in which these fields have these values; it is inserted if it is not there.
+        """Return the row with these values; insert it if it does not exist.
 
-        One of the values must be unique, or all of them together. Of many who do this at once one inserts the row, and
-        all get it.
+        One of the values must be unique, or all of them together. Of concurrent calls one inserts the row, and all
+        return it.
 
         Raises:
-            TransactionConflictError: Another row keeps it from being inserted, in every attempt of the unit.
+            TransactionConflictError: Another row prevented the insertion in every attempt of the unit of work.
         """
         found = await self._find_by(**equal)
         if found is None:
@@ -189,12 +188,12 @@ class Dao(Generic[RecordT]):
         return found
 
     async def update(self, identity: int, values: Mapping[str, object], *, versions: Versions = None) -> RecordT:
-        """Change some columns of a row, count its version up, and return it; without any value nothing is changed.
+        """Change some columns of a row, increase its version, and return it. Without values nothing changes.
 
         Args:
             identity: The row's id.
-            values: The new values by column, and of a collection what it shall have: see docs/relations.md.
-            versions: Those that the new values may have been worked out from; None if they depend on nothing.
+            values: The new values by column, and the new items of collections: see docs/relations.md.
+            versions: The row must have one of these versions; None for any.
 
         Raises:
             NotFoundError: There is no such row.
@@ -220,12 +219,12 @@ class Dao(Generic[RecordT]):
 
         Args:
             identity: The row's id.
-            versions: Those of which it must have one; None for any.
+            versions: The row must have one of these versions; None for any.
 
         Raises:
             NotFoundError: There is no such row.
             StaleVersionError: The row has another version.
-            InUseError: Other rows refer to it, and must not be left without it.
+            InUseError: Other rows refer to it.
         """
         if self.touches:
             await self._related.touch(self._database, identity)
@@ -240,14 +239,14 @@ class Dao(Generic[RecordT]):
         return cast("RecordT", record)
 
     async def _explain_miss(self, identity: int) -> NoReturn:
-        """Say why no row was changed: it is not there, or it has another version."""
+        """Raise why no row was changed: it does not exist, or it has another version."""
         await self.get(identity)
         raise StaleVersionError
 
     async def _find_by(self, record: type[Record] | None = None, /, **equal: object) -> RecordT | None:
-        """Return the row in which these fields have these values; they must be unique together.
+        """Return the row with these values, which must be unique together.
 
-        Within a transaction the row is locked until its end, so that what is worked out from it is not overtaken.
+        Within a transaction the row is locked until its end, so that no other transaction changes it meanwhile.
         """
         reading, statements = self._reading, self._statements
         if record is not None:
@@ -265,15 +264,15 @@ class Dao(Generic[RecordT]):
         return record
 
     def _complete(self, values: Mapping[str, object]) -> dict[str, object]:
-        """Return values with the case-folded spelling of each that has one, unless that is given too."""
-        # A parameter that a statement has no place for would be left out without an error.
+        """Return the values and the case-folded columns that they fill, unless those are given."""
+        # SQLAlchemy drops parameters without a column silently, so a wrong name must fail here.
         for name in values:
             self._table.c[name]
         spelt = {column: self._folded(name, values[name]) for name, column in self.folded.items() if name in values}
         return {**spelt, **values}
 
     def _asked(self, where: Where) -> dict[Filter, object]:
-        """Return what to compare columns with, for what fields shall be."""
+        """Return the filters with their values; case-insensitive fields are compared by their folded columns."""
         asked: dict[Filter, object] = {}
         for one, value in where.items():
             field = Equal(one) if isinstance(one, str) else one
@@ -295,7 +294,7 @@ class Dao(Generic[RecordT]):
     async def _change(
         self, statement: Executable, values: Mapping[str, object], *, deleted: int | None = None
     ) -> Sequence[Row[Any]]:
-        """Run a statement that changes rows of this table; what the database refuses becomes an error for clients.
+        """Run a statement that changes rows of this table, and map what the database refuses to an error for clients.
 
         Args:
             statement: The statement.

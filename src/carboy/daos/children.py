@@ -33,8 +33,8 @@ class Children:
         """Make the children of a row what is wanted, in that order.
 
         Raises:
-            InvalidInputError: One has an id that is none of a child of this row, refers to nothing, or has a value that
-                its column cannot hold.
+            InvalidInputError: One has an id that no child of this row has, refers to a row that does not exist, or has
+                a value that its column cannot hold.
         """
         children = [*enumerate(self._placed(identity, index, item) for index, item in enumerate(wanted))]
         found = () if is_new else await database.execute(self._present, {"row_parent": identity})
@@ -58,7 +58,7 @@ class Children:
         )
 
     def _placed(self, identity: int, index: int, item: Values) -> dict[str, Any]:
-        # A parameter that a statement has no place for would be left out without an error.
+        # SQLAlchemy drops parameters without a column silently, so a wrong name must fail here.
         child = {self._table.c[name].name: value for name, value in item.items() if (name, value) != ("id", None)}
         child[self._relation.near.name] = identity
         return child | {"position": index} if "position" in self._table.c else child

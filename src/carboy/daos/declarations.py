@@ -1,4 +1,4 @@
-"""Says of a DAO that is declared wrongly in which file it stands, what is wrong, and what to write."""
+"""Checks the declaration of a DAO. Its errors name the file, the mistake and the remedy."""
 
 import inspect
 from typing import Any

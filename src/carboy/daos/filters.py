@@ -1,4 +1,4 @@
-"""Makes conditions of filters. Their values come as parameters, which no name of a column collides with."""
+"""Turns filters into SQL conditions. Values are parameters whose names cannot collide with columns."""
 
 from collections.abc import Callable, Iterator, Mapping
 from operator import eq, ge, gt, le, lt
@@ -15,7 +15,7 @@ ONE, ANY, NULL, SET = "one", "any", "null", "set"
 """The forms of a condition: with one value, with any of several, with null, with anything but null."""
 
 Shape = tuple[tuple[Filter, str], ...]
-"""What rows are compared with, each with the form of the condition."""
+"""The filters of a statement, each with the form of its condition."""
 
 OPERATORS: Mapping[type[Filter], Callable[[Any, Any], ColumnElement[bool]]] = {
     Equal: eq,
@@ -31,7 +31,7 @@ def shape_of(where: Mapping[Filter, object]) -> Shape:
 
 
 def filter_parameters(where: Mapping[Filter, object]) -> dict[str, object]:
-    """Return the parameters of a statement with the conditions of these filters."""
+    """Return the parameters for a statement with these filters."""
     return {_name(index): value for index, value in enumerate(where.values())}
 
 
@@ -40,7 +40,7 @@ def conditions(shape: Shape, model: Any, columns: Columns) -> Iterator[ColumnEle
 
     Args:
         shape: The filters.
-        model: The mapped class, or an alias of it, by whose relationships related rows are found.
+        model: The mapped class or an alias of it, whose relationships lead to related rows.
         columns: Its columns.
 
     Raises:
@@ -56,7 +56,7 @@ def _condition(one: Filter, form: str, name: str, model: Any, columns: Columns) 
         target = relation.mapper
         inner = _condition(one.of, form, name, target.class_, target.local_table.c)
         attribute = getattr(model, one.column)
-        # As with what is read: a collection has only what is not deleted, a parent may be.
+        # As when rows are read: deleted rows are left out of collections, but a parent may be deleted.
         found: ColumnElement[bool] = (
             attribute.any(and_(inner, *living(target.local_table))) if relation.uselist else attribute.has(inner)
         )

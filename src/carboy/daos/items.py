@@ -1,4 +1,4 @@
-"""Writes the items of a collection; what is wrong with one is told at its place in the list that the client sent."""
+"""Writes the items of a collection. Errors point to the item's place in the list that the client sent."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,7 +15,7 @@ from carboy.errors import CarboyError, FieldProblem, InvalidInputError
 
 Values = Mapping[str, Any]
 Item = tuple[int, Values]
-"""An item's place in the list, and the row that it is written as."""
+"""An item's place in the list, and its row."""
 
 
 class Items:
@@ -31,10 +31,10 @@ class Items:
         self._limits = Limits(relation.table)
 
     async def write(self, database: Database, statement: Executable, items: Iterable[Item]) -> list[Row[Any]]:
-        """Run a statement for each row, all rows with the same columns at once, and return what it returns.
+        """Run a statement for all rows, those with the same columns at once, and return what it returns.
 
         Raises:
-            InvalidInputError: A row refers to nothing, or a column cannot hold its value.
+            InvalidInputError: A row refers to a row that does not exist, or a column cannot hold its value.
         """
         alike: dict[tuple[str, ...], list[Item]] = defaultdict(list)
         for index, row in items:
@@ -52,7 +52,7 @@ class Items:
         return found
 
     def unknown(self, indexes: Iterable[int], field: str = "") -> InvalidInputError:
-        """Return the error that items name rows which are not there."""
+        """Return the error for items that name rows which do not exist."""
         detail = f"There is no such row of {self._relation.table.name}, or it is named twice."
         return InvalidInputError([FieldProblem(detail=detail, pointer=self._pointer(i, field)) for i in indexes])
 
@@ -72,7 +72,7 @@ class Items:
                 return self._at(index, meaning)
         if not isinstance(meaning, InvalidInputError):
             return meaning
-        # Which item it is, the database does not tell.
+        # The database does not tell which item it is.
         detail = meaning.extensions["errors"][0]["detail"]
         return InvalidInputError([FieldProblem(detail=detail, pointer=f"#/{self._relation.name}")])
 
@@ -89,7 +89,7 @@ class Items:
 
 def _is_meant(row: Values, meaning: InvalidInputError, told: str) -> bool:
     """Tell whether a row is the one that the database refused."""
-    # PostgreSQL tells the value: Key (product_id)=(7) is not present. Of SQLite it was found out for this row.
+    # PostgreSQL names the value: Key (product_id)=(7) is not present. SQLite does not; it was looked up for this row.
     value = row.get(_field(meaning.extensions["errors"][0]))
     return f"=({value})" in told if "=(" in told else "FOREIGN KEY" in told
 

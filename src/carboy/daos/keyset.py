@@ -12,11 +12,11 @@ RecordT = TypeVar("RecordT", bound=Record)
 Key = tuple[Any, ...]
 
 EQUAL, AFTER, FROM, NULL, SET = "equal", "after", "from", "null", "set"
-"""What a part of a page wants of a column: the key's value, more, that or more, null, or anything but null."""
+"""The condition on a column: equal to the key's value, beyond it, either, null, or not null."""
 
 
 class Term(NamedTuple):
-    """A column that a list is sorted by. Rows without a value in it stand last, whether it descends or not."""
+    """A column that a list is sorted by. Nulls come last, ascending or descending."""
 
     column: ColumnElement[Any]
     descends: bool
@@ -24,16 +24,16 @@ class Term(NamedTuple):
 
 
 Order = Sequence[Term]
-"""The columns that a list is sorted by. No two rows have all their values in common, and the last is never null."""
+"""The columns that a list is sorted by. Together they are unique, and the last is never null."""
 
 
 class Direction(NamedTuple):
-    """On which of the rows next to a place the form of a statement depends.
+    """What the form of a `paged` statement depends on.
 
     Attributes:
-        backward: Whether the rows before it are wanted.
-        inclusive: Whether the row at the place is wanted too.
-        nulls: By column of the order, whether the row at the place has no value in it.
+        backward: Whether to read the rows before the place instead of those after it.
+        inclusive: Whether to read the row at the place too.
+        nulls: For each column of the order, whether the row at the place has null in it.
     """
 
     backward: bool
@@ -42,12 +42,12 @@ class Direction(NamedTuple):
 
 
 class Place(NamedTuple):
-    """A place in a list, next to a row that need not be there any more.
+    """A place in a list, next to a row that may have been deleted since.
 
     Attributes:
-        key: What the row has in the columns that the list is sorted by.
-        backward: Whether the rows before it are wanted and not those after it.
-        inclusive: Whether the row itself is wanted too.
+        key: The row's values in the columns that the list is sorted by.
+        backward: Whether to read the rows before it instead of those after it.
+        inclusive: Whether to read the row itself too.
     """
 
     key: Key
@@ -60,7 +60,7 @@ class Place(NamedTuple):
 
 
 class Slice(NamedTuple, Generic[RecordT]):
-    """Some rows of a list that stand together.
+    """Consecutive rows of a list.
 
     Attributes:
         records: The rows, in the order of the list.
@@ -81,14 +81,14 @@ def order_of(table: Table, sorts: Mapping[str, str], sort: str) -> list[Term]:
     Args:
         table: The table.
         sorts: Its columns by the names that they are sorted by.
-        sort: ``id`` or some of these names; what follows one whose values are unique makes no difference.
+        sort: ``id`` or some of these names; those that follow a unique one make no difference.
     """
     order = []
     names = sort.split(",")
     for name in (*names, "-id" if names[-1].startswith("-") else "id"):
         column = table.c[{**sorts, "id": "id"}[name.removeprefix("-")]]
         order.append(Term(column, name.startswith("-"), bool(column.nullable)))
-        # Any number of rows may have null in a column whose values are unique.
+        # A unique column may be null in any number of rows.
         if column.primary_key or (column.unique and not column.nullable):
             break
     return order
@@ -97,16 +97,16 @@ def order_of(table: Table, sorts: Mapping[str, str], sort: str) -> list[Term]:
 def paged(statement: Select[Any], order: Order, direction: Direction | None, limit: str = "row_limit") -> Select[Any]:
     """Return the statement for the rows next to a place, nearest first.
 
-    The rows beyond (x, y) are those with x and more than y, those with more than x, and those without x. Each of them
-    is one range of an index, whichever way the columns are sorted and wherever the database puts nulls in it, so that a
-    page costs the same wherever it stands. For one condition that says the same SQLite would read all rows with x: for
-    row values too, if one of them is the id.
+    The rows beyond (x, y) are those with x and more than y, those with more than x, and those with null in place of x.
+    Each of these parts is one range of an index, whatever the sort directions and wherever the database puts nulls, so
+    that each page costs the same. A single condition would make SQLite read all rows with x; so would a row value that
+    contains the id.
 
     Args:
         statement: It selects all rows, and at least the columns of the order.
         order: What they are sorted by.
-        direction: Which of the rows next to the place; None for those at the beginning of the list.
-        limit: The parameter that says how many.
+        direction: The direction to read in from the place; None to read from the beginning of the list.
+        limit: The parameter for the number of rows.
     """
     parts = [nearest(statement, order, direction, kinds).limit(bindparam(limit)) for kinds in _parts(order, direction)]
     if len(parts) == 1:
@@ -118,13 +118,13 @@ def paged(statement: Select[Any], order: Order, direction: Direction | None, lim
 def nearest(
     statement: Select[Any], order: Order, direction: Direction | None, kinds: Sequence[str] = ()
 ) -> Select[Any]:
-    """Return the statement for the same rows, those first that stand next to the place.
+    """Return the statement for the same rows, sorted by their distance from the place.
 
     Args:
         statement: It selects rows beyond the place.
         order: What they are sorted by.
-        direction: Where they stand.
-        kinds: What is wanted of the first columns of the order, and only that.
+        direction: Where these rows are, seen from the place.
+        kinds: The conditions on the first columns of the order, if only one part is read.
     """
     backward = direction is not None and direction.backward
     order = [Term(column, descends != backward, nullable) for column, descends, nullable in order]
@@ -132,17 +132,17 @@ def nearest(
 
 
 def order_in(columns: Any, order: Sequence[Any]) -> list[Term]:
-    """Return the same order of other columns, of a subquery, that have the same names."""
+    """Return the order with its columns replaced by those of the same names in a subquery."""
     return [Term(columns[column.name], descends, nullable) for column, descends, nullable in order]
 
 
 def key_parameters(key: Key) -> dict[str, object]:
-    """Return the parameters of a `paged` statement that say where its place is."""
+    """Return the parameters of a `paged` statement for this key."""
     return {f"row_key_{index}": value for index, value in enumerate(key)}
 
 
 def _parts(order: Order, direction: Direction | None) -> Iterator[tuple[str, ...]]:
-    """Yield what each part wants of the first columns of the order, and of none of the others anything."""
+    """Yield, for each part, the conditions on the first columns of the order; the others have none."""
     if direction is None:
         yield from [(SET,), (NULL,)] if order[0].nullable else [()]
         return
@@ -170,12 +170,12 @@ def _conditions(order: Order, kinds: Sequence[str]) -> Iterator[ColumnElement[bo
             yield beyond[kind] if kind in beyond else (le if descends else ge)(column, key)
 
 
-def _directed(order: Order, kinds: Sequence[str], backward: bool) -> Iterator[ColumnElement[Any]]:  # noqa: FBT001 - it is what it is named for.
-    """Yield what the rows of a part are sorted by. Where nulls stand is said only of columns that may have some."""
+def _directed(order: Order, kinds: Sequence[str], backward: bool) -> Iterator[ColumnElement[Any]]:  # noqa: FBT001 - the name says what it means.
+    """Yield what the rows of a part are sorted by, with the place of nulls for nullable columns only."""
     wanted = [*kinds, *[None] * (len(order) - len(kinds))]
     for index, (column, descends, nullable) in enumerate(order):
         if wanted[index] == NULL:
-            # All are equal, so that an index serves that has this column and the next one in one direction.
+            # All values are equal, so that one index of this column and the next serves both directions.
             rest = zip(order[index:], wanted[index:], strict=True)
             yield _in_direction(column, next(term.descends for term, kind in rest if kind != NULL))
         elif nullable and wanted[index] is None:

@@ -1,4 +1,4 @@
-"""What the columns of a table can hold, checked alike whatever the database: SQLite itself takes almost anything."""
+"""Checks that columns can hold values, alike on each database: SQLite itself takes almost anything."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -15,17 +15,17 @@ from carboy.models.numbers import Amount
 from carboy.schemas.moments import RANGE, is_in_range
 
 Check = Callable[[Any], str | None]
-"""Returns what is wrong with a value, which is not None; None if nothing is."""
+"""Takes a value other than None, and returns what is wrong with it, or None."""
 
 BITS: dict[type[Integer], int] = {SmallInteger: 16, BigInteger: 64, Integer: 32}
-"""By type, the more particular one first."""
+"""Checks by type, subclasses first."""
 
 
 class Limits:
     """The limits of a table's columns.
 
-    Values that come in are checked by their schemas already. This is for those that a service works out, and for a
-    schema that takes more than its column.
+    Schemas check what clients send. This checks values that a service computes, and those of a schema that allows more
+    than its column holds.
     """
 
     def __init__(self, table: Table) -> None:
@@ -33,10 +33,10 @@ class Limits:
         self._checks = {name: check for name, check in found.items() if check is not None}
 
     def require(self, values: Mapping[str, object]) -> None:
-        """See to it that columns can hold these values.
+        """Check that columns can hold these values.
 
         Raises:
-            InvalidInputError: One cannot; it is named as a field of this name.
+            InvalidInputError: One cannot; the error names it as a field.
         """
         checks = self._checks
         wrong = [
@@ -49,7 +49,7 @@ class Limits:
 
 
 def check_of(kind: TypeEngine[Any]) -> Check | None:
-    """Return the check of a column's type; None for one that holds whatever it is given."""
+    """Return the check for a column's type; None if any value is allowed."""
     for its_type, check in CHECKS.items():
         if isinstance(kind, its_type):
             return check(kind)

@@ -15,14 +15,14 @@ from carboy.models.soft_deletion import living
 
 
 class Links:
-    """Links to rows that are named by id, or by a value: a row that has it is made where there is none."""
+    """Links to rows that are named by their id or by a value; a missing row with that value is inserted."""
 
     def __init__(self, relation: Relation, far: Column[int], declared: Declared) -> None:
         self._relation, self._far, near = relation, far, relation.near
         self._items = Items(relation, declared)
         table, named_by = relation.table, relation.table.c[relation.value]
         one_of = named_by.in_(bindparam("row_values", expanding=True))
-        # They stay until the links are there. SQLite knows no such clause and needs none, as it has one writer.
+        # The lock keeps the rows until the links are written. SQLite needs none, because it has one writer.
         find = select(named_by, table.c.id).where(one_of, *living(table))
         self._find = find.with_for_update(read=True, key_share=True)
         self._make = insert_unless_there(table).returning(named_by, table.c.id)
@@ -32,10 +32,10 @@ class Links:
         self._add = insert(near.table)
 
     async def save(self, database: Database, identity: int, wanted: Sequence[Any], *, is_new: bool) -> None:
-        """Link a row to those that are wanted, and to no others.
+        """Link a row to the wanted rows, and remove its other links.
 
         Raises:
-            InvalidInputError: One of them is an id of nothing, or a value that its column cannot hold.
+            InvalidInputError: There is no row with such an id, or the column cannot hold a value.
         """
         ids = set((await self._ids(database, wanted)).values())
         found = () if is_new else await database.execute(self._present, {"row_id": identity})
@@ -48,7 +48,7 @@ class Links:
             await database.execute(self._add, links, writes=True)
 
     async def _ids(self, database: Database, wanted: Sequence[Any]) -> dict[Any, int]:
-        """Return the ids of the wanted rows by what names them."""
+        """Return the ids of the wanted rows by the ids or values that name them."""
         by_id = self._relation.value == "id"
         places = {value: index for index, value in reversed([*enumerate(wanted)])}
         ids = await self._found(database, [possible_id(value) for value in wanted] if by_id else wanted)
@@ -56,10 +56,10 @@ class Links:
         if missing and by_id:
             raise self._items.unknown(sorted(places[value] for value in missing))
         if missing:
-            # In the order of the values, so that no two transactions wait for each other.
+            # Sorted, so that two transactions cannot deadlock.
             new = [(places[value], stamped({self._relation.value: value})) for value in sorted(missing)]
             ids |= _pairs(await self._items.write(database, self._make, new))
-            # The others have been made by transactions that have committed since we looked.
+            # Concurrent transactions have inserted the others meanwhile.
             ids |= await self._found(database, places.keys() - ids.keys())
         if places.keys() - ids.keys():
             raise TransactionConflictError

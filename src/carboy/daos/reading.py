@@ -1,4 +1,4 @@
-"""Makes records of rows, and reads what is nested in them: one statement a relationship, for all rows together."""
+"""Turns rows into records, and reads related rows: one statement for each relationship, for all rows together."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -16,22 +16,22 @@ from carboy.models.base import Base, table_of
 
 RecordT = TypeVar("RecordT", bound=BaseModel)
 MAX_KEYS = 1024
-"""The most rows whose relations one statement reads; drivers take 32 thousand parameters."""
+"""The most rows whose related rows one statement reads; drivers allow 32,000 parameters."""
 
 
 class Reading(Generic[RecordT]):
     """How the rows of a table become records.
 
     Attributes:
-        names: The columns that are read, in this order: those that the record names, and the keys of what is nested.
-        nested: The record's fields that are no columns but relationships.
+        names: The columns to read, in this order: those of the record, and the keys of its relationships.
+        nested: The record's fields that are relationships.
 
     Raises:
         TypeError: The record has a field that is neither.
     """
 
     def __init__(self, model: type[Base], record: type[RecordT]) -> None:
-        # What it names may have been defined after it.
+        # The record may refer to classes that were defined after it.
         record.model_rebuild()
         self._record = record
         columns = table_of(model).c
@@ -40,15 +40,15 @@ class Reading(Generic[RecordT]):
         self.names = tuple(dict.fromkeys([*own, *(nested.relation.key.name for nested in self.nested)]))
 
     async def records(self, database: Database, rows: Sequence[Sequence[Any]]) -> list[RecordT]:
-        """Return the records of rows that begin with the columns of `names`."""
-        # A quarter of what it costs to have the record read its fields from each row.
+        """Return the records for rows whose first columns are `names`."""
+        # This takes a quarter of the time of reading each row by its attributes.
         values = [dict(zip(self.names, row, strict=False)) for row in rows]
         for nested in self.nested:
             await nested.fill(database, values)
         return self._adapter.validate_python(values)
 
     async def values(self, database: Database, rows: Sequence[Sequence[Any]]) -> list[dict[str, Any]]:
-        """Return what `records` would make records of."""
+        """Return the values of each record, with those of its related rows."""
         values = [dict(zip(self.names, row, strict=True)) for row in rows]
         for nested in self.nested:
             await nested.fill(database, values)
@@ -60,7 +60,7 @@ class Reading(Generic[RecordT]):
 
 
 class _Nested:
-    """A field of a record that holds related rows: records of them, or a plain value each."""
+    """A field of a record that holds related rows, as records or as one plain value each."""
 
     def __init__(self, model: type[Base], record: type[BaseModel], name: str) -> None:
         relation = relations_of(model).get(name)
@@ -84,7 +84,7 @@ class _Nested:
                 row[name] = found
                 continue
             if self.relation.is_parent and row[key] is not None and not found:
-                # Between the two statements row and parent were deleted, or another parent was set: read once more.
+                # Between the two statements the parent was deleted or replaced: read once more.
                 raise TransactionConflictError
             row[name] = found[0] if found else None
 
@@ -100,7 +100,7 @@ class _Nested:
 
     @cached_property
     def _reading(self) -> Reading[Any] | None:
-        # Not before it is needed: a record may have others of its kind within.
+        # Made when it is needed, because a record may contain records of its own class.
         return Reading(self.relation.model, self._record) if self._record else None
 
     @cached_property
@@ -109,9 +109,9 @@ class _Nested:
 
 
 def _parts(keys: list[Any]) -> Iterator[list[Any]]:
-    """Yield keys in lists whose lengths are powers of two, as each length is a statement of its own to prepare.
+    """Yield keys in lists whose lengths are powers of two, because each length is another prepared statement.
 
-    The last key fills the rest of a list; that it is looked for twice changes nothing.
+    The last key is repeated to fill a list.
     """
     for start in range(0, len(keys), MAX_KEYS):
         part = keys[start : start + MAX_KEYS]
@@ -120,7 +120,7 @@ def _parts(keys: list[Any]) -> Iterator[list[Any]]:
 
 
 def _kinds_in(annotation: Any) -> Iterator[Any]:
-    """Yield the types in one such as ``list[LineRead]`` or ``Annotated[OwnerBrief | None, ...]``."""
+    """Yield the types within a type such as ``list[LineRead]`` or ``Annotated[OwnerBrief | None, ...]``."""
     origin = get_origin(annotation)
     if origin in {list, Union, UnionType}:
         yield origin

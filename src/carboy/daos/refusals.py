@@ -1,4 +1,4 @@
-"""Says what it means for a client that a database refused to change a row."""
+"""Maps what a database refuses to errors for clients."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -12,10 +12,10 @@ from carboy.db.refusals import Reason, Refusal, refusal_of
 from carboy.errors import CarboyError, FieldProblem, InUseError, InvalidInputError
 
 Declared = Mapping[str | tuple[str, ...], type[CarboyError]]
-"""By what is refused, what to raise: see `carboy.daos.base.Dao`."""
+"""Maps what is refused to the error to raise: see `carboy.daos.base.Dao`."""
 
 FORBIDS = frozenset({None, "RESTRICT", "NO ACTION"})
-"""What ON DELETE may say of a reference that keeps its row from being deleted."""
+"""The ON DELETE actions of a foreign key that forbid deleting the row it refers to."""
 
 DETAILS = {
     Reason.REFERENCE: "Must be the id of something that exists.",
@@ -25,12 +25,12 @@ DETAILS = {
 
 
 class Refusals:
-    """Turns what a database refuses of one table's rows into errors for clients.
+    """Maps what a database refuses for one table to errors for clients.
 
     Args:
         database: The database.
         table: The table.
-        declared: The errors of its domain.
+        declared: The errors that the DAO declares.
     """
 
     def __init__(self, database: Database, table: Table, declared: Declared) -> None:
@@ -70,11 +70,11 @@ class Refusals:
     async def _about_reference(
         self, refusal: Refusal, values: Mapping[str, object], deleted: int | None
     ) -> tuple[Refusal, list[str] | None]:
-        """Return what refers to nothing, or that other rows refer to this one and the tables that these are in."""
+        """Return an error that names the references to nothing, or the tables whose rows refer to this one."""
         if deleted is None and refusal.table == self._table.name:
             return refusal, None
         if deleted is None and refusal.table is None:
-            # SQLite does not tell. The statement has failed, its transaction goes on.
+            # SQLite does not tell which. Only the statement has failed; the transaction goes on.
             missing = await self._missing(values)
             if missing is not None:
                 name = str(missing.constraint.name) if missing.constraint is not None else ""
@@ -85,7 +85,7 @@ class Refusals:
         return refusal, [] if deleted is None else await self._referring(deleted)
 
     async def _missing(self, values: Mapping[str, object]) -> ForeignKey | None:
-        """Return the first reference of a row that leads to nothing."""
+        """Return the first reference of a row to a row that does not exist."""
         for column in self._table.columns:
             value = values.get(column.name)
             for key in column.foreign_keys if value is not None else ():
@@ -94,7 +94,7 @@ class Refusals:
         return None
 
     async def _referring(self, identity: int) -> list[str]:
-        """Return the tables that keep a row from being deleted, as each has a row that refers to it."""
+        """Return the tables with rows that refer to a row and so forbid deleting it."""
         found = []
         for column, key in self._references():
             referred = select(key.column).where(self._table.c.id == identity).scalar_subquery()
@@ -103,7 +103,7 @@ class Refusals:
         return list(dict.fromkeys(found))
 
     def _references(self) -> Iterator[tuple[Column[Any], ForeignKey]]:
-        """Yield each reference to this table that forbids a deletion, in whichever table."""
+        """Yield the foreign keys of all tables that forbid deleting rows of this one."""
         for table in self._table.metadata.tables.values():
             for key in (key for column in table.columns for key in column.foreign_keys):
                 if key.target_fullname.rpartition(".")[0] == self._table.fullname and key.ondelete in FORBIDS:

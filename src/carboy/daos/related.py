@@ -1,4 +1,4 @@
-"""Writes what belongs to a row besides its columns."""
+"""Writes a row's collections, and the versions of the rows that show it."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,14 +14,14 @@ from carboy.models.base import Base, table_of
 
 
 class Related:
-    """What is written together with a row: its collections, and the versions of the rows that show it.
+    """Writes a row's collections, and the versions of the rows that show it.
 
-    Who saves collections has written the row itself before, and so keeps others from them until the transaction ends.
+    The row is written before its collections: its lock protects them until the transaction ends.
 
     Args:
         model: The row's model.
         touches: Its relationships to rows that show it.
-        conflicts: The errors that its DAO declares; those of related tables stand there by the constraints' names.
+        conflicts: The errors that its DAO declares; for related tables, by the names of their constraints.
     """
 
     def __init__(self, model: type[Base], touches: Sequence[str], conflicts: Declared) -> None:
@@ -40,28 +40,28 @@ class Related:
         self._touches = [(relations[name].key.name, relations[name].touch()) for name in touches]
 
     def divide(self, values: Values) -> tuple[Values, dict[str, Any]]:
-        """Return the values of columns, and those of collections."""
+        """Split values into those of columns and those of collections."""
         if self._writers.keys().isdisjoint(values):
             return values, {}
         related = {name: values[name] for name in self._writers if name in values}
         return {name: values[name] for name in values if name not in related}, related
 
     async def save(self, database: Database, identity: int, related: Values, *, is_new: bool) -> None:
-        """Make a row's collections what they are given as.
+        """Replace a row's collections.
 
         Raises:
-            InvalidInputError: An item in them refers to nothing, or has a value that its column cannot hold.
+            InvalidInputError: An item refers to a row that does not exist, or its column cannot hold a value.
         """
         for name, wanted in related.items():
             await self._writers[name].save(database, identity, wanted, is_new=is_new)
 
     async def touch(self, database: Database, identity: int, *, only_by: Values | None = None) -> None:
-        """Count up the versions of the rows that show a row.
+        """Increase the versions of the rows that show a row.
 
         Args:
-            database: Where they are.
+            database: The database.
             identity: The row's id.
-            only_by: Only those that the row is related to by a column in this.
+            only_by: Columns of the row; only rows that it is related to by one of them.
         """
         for key, statement in self._touches:
             if only_by is None or key in only_by:

@@ -1,4 +1,4 @@
-"""What a DAO needs to know of a relationship of its model."""
+"""Relationships of a model, as DAOs read and write them."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -13,7 +13,7 @@ from carboy.models.soft_deletion import living
 
 @dataclass(frozen=True, eq=False)
 class Relation:
-    """A relationship, as its two ends see it.
+    """A relationship of a model.
 
     Attributes:
         name: Its name in the model.
@@ -22,8 +22,8 @@ class Relation:
         near: The column that equals it: a parent's id, a child's foreign key, or the link table's.
         far: The link table's column that refers to the related rows; None if there is no link table.
         many: Whether a row may have several.
-        is_parent: Whether the related row is the one that is referred to.
-        value: The column of a related row that stands for it where a record has a plain value in its place.
+        is_parent: Whether this row refers to the related row.
+        value: The column of a related row that a record shows if its field is a plain value.
         order: What several are sorted by.
     """
 
@@ -42,16 +42,16 @@ class Relation:
         return table_of(self.model)
 
     def read(self, *names: str) -> Select[Any]:
-        """Return the statement for columns of the rows that are related to any of ``row_keys``, and to which."""
+        """Return the statement for the key and these columns of the rows that are related to any of ``row_keys``."""
         columns = (self.table.c[name] for name in names)
         statement = select(self.near, *columns).where(self.near.in_(bindparam("row_keys", expanding=True)))
         if self.far is not None:
             statement = statement.select_from(self.far.table.join(self.table, self.far == self.table.c.id))
-        # A row may belong to a parent that is deleted, and must still be shown; a collection has only what is there.
+        # A deleted parent is still shown with its row; deleted rows are left out of collections.
         return statement.where(*living(self.table)).order_by(*self.order) if self.many else statement
 
     def touch(self) -> Update:
-        """Return the statement that counts up the versions of the rows related to the row ``row_id``."""
+        """Return the statement that increases the versions of the rows related to the row ``row_id``."""
         own = self.key.table
         related = select(self.key).where(own.c.id == bindparam("row_id"))
         by = self.near

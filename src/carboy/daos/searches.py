@@ -1,4 +1,4 @@
-"""Looks for text in columns: by reading rows, or by a search index where the table has one."""
+"""Searches columns for text, with the search index if the table has one."""
 
 import re
 from collections.abc import Iterable
@@ -10,30 +10,30 @@ from carboy.models.search import TEXT_LENGTH, trigrams
 from carboy.schemas.text import spellings
 
 WINDOWS = (8, 80)
-"""How many rows are read in order for each row of a page, at first and then, before the search index is asked. A word
-that one row in eighty has fills its page by then; one that is rarer has so few rows that sorting them all costs
-no more. Measured in ADR 0009."""
+"""How many rows to read in order for each row of a page, in a first and a second attempt, before the search index is
+used. A word that one row in eighty contains fills its page by then; the matches of a rarer one are few enough to sort.
+Measured in ADR 0009."""
 
 
 def has_text(columns: Iterable[ColumnElement[Any]], patterns: int) -> ColumnElement[bool]:
-    """Return the condition that one of some columns matches one of the patterns that `text_parameters` gives."""
+    """Return the condition that one of the columns matches one of the patterns of `text_parameters`."""
     names = [f"row_pattern_{index}" for index in range(patterns)]
     return or_(false(), *(column.like(bindparam(name), escape="/") for column in columns for name in names))
 
 
 def text_parameters(search: str | None) -> dict[str, object]:
-    """Return the parameters of a statement that may look for text: a pattern for each spelling, mostly one.
+    """Return the parameters of a statement that searches for text: a pattern for each spelling, mostly one.
 
-    No character of the text stands for another.
+    Wildcards in the text are escaped.
     """
     texts = [] if search is None else [re.sub("[/%_]", r"/\g<0>", text) for text in spellings(search)]
     return {f"row_pattern_{index}": f"%{text}%" for index, text in enumerate(texts)}
 
 
 def index_parameters(search: str) -> dict[str, object]:
-    """Return the parameters of statements that use a search index; none for a text that it is no help with.
+    """Return the parameters of a statement that uses the search index; none if the index cannot find this text.
 
-    It helps with one in which three letters or digits stand together.
+    It finds text that contains three consecutive letters or digits.
     """
     texts = spellings(search)
     if not all(re.search(rf"[^\W_]{{{TEXT_LENGTH}}}", text) for text in texts):

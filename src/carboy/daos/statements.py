@@ -1,4 +1,4 @@
-"""The statements that every DAO runs, for one table. Their values come as parameters, when they are run."""
+"""Builds the statements of a DAO. Their values are parameters, given when they run."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ from carboy.models.soft_deletion import is_soft_deleted, living
 from carboy.schemas.base import Versions
 
 
-# Its methods are called with positions only, by which what they return is remembered.
+# DAOs cache what these methods return, by positional arguments.
 # ruff: noqa: FBT001
 @dataclass(frozen=True, eq=False)
 class Statements:
@@ -46,9 +46,9 @@ class Statements:
 
     Attributes:
         model: The model of the table.
-        names: The columns that are read, in this order.
-        sorts: By the names that lists can be sorted by besides ``id``, the columns.
-        searched: The columns in which lists look for text.
+        names: The columns to read, in this order.
+        sorts: Maps the names that lists can be sorted by, besides ``id``, to columns.
+        searched: The columns that a search looks in.
     """
 
     model: type[Base]
@@ -62,7 +62,7 @@ class Statements:
 
     def one(self, shape: Shape, locks: bool) -> Select[Any]:
         statement = self._where(select(*self._columns()), shape)
-        # Keys stay free to be referred to. SQLite knows no such clause and needs none, as it has one writer.
+        # Other transactions may still refer to the row by its key. SQLite needs no lock, because it has one writer.
         return statement.with_for_update(key_share=True) if locks else statement
 
     def page(self, shape: Shape, patterns: int, sort: str, direction: Direction | None) -> Select[Any]:
@@ -70,7 +70,7 @@ class Statements:
         return paged(self._where(self._listed(sort), shape, patterns), self._order(sort), direction)
 
     def page_nearby(self, shape: Shape, patterns: int, sort: str, direction: Direction | None) -> Select[Any]:
-        """Read the next `row_window` rows in order, and return those that match: the page, of what is not rare."""
+        """Read the next `row_window` rows in order, and return those that match: fast if matches are frequent."""
         order = self._order(sort)
         rows = paged(select(self.table).where(*living(self.table)), order, direction, "row_window").subquery()
         wanted = select(*(rows.c[name] for name in self._listed_names(sort)))
@@ -79,17 +79,17 @@ class Statements:
         return nearest(wanted, order_in(rows.c, order), direction).limit(bindparam("row_limit"))
 
     def page_found(self, shape: Shape, patterns: int, sort: str, direction: Direction | None) -> Select[Any]:
-        """Find all rows that match by the search index, then sort them: the page, of what is rare."""
+        """Find all matching rows by the search index, then sort them: fast if matches are rare."""
         found = self._where(self._listed(sort), shape, patterns).where(self._may_match())
         rows = found.cte().prefix_with("MATERIALIZED")
         return paged(select(rows), order_in(rows.c, self._order(sort)), direction)
 
     def positions(self, sort: str) -> list[int]:
-        """Return where in the rows of a page the key stands."""
+        """Return the positions of the key's columns in the rows of a page."""
         return [self._listed_names(sort).index(column.name) for column in self._columns_of(sort)]
 
     def key(self, sort: str) -> TypeAdapter[Key]:
-        """Return what reads the key of a row that was written as JSON."""
+        """Return the adapter that reads a key from JSON values."""
         kinds: Any = tuple.__class_getitem__(tuple(map(_kind, self._columns_of(sort))))
         return TypeAdapter(kinds, config=ConfigDict(hide_input_in_errors=True))
 
@@ -107,7 +107,7 @@ class Statements:
 
     def update(self, checks_version: bool) -> Update:
         statement = update(self.table).where(*self._row_is(checks_version))
-        # What else is set follows from the parameters.
+        # The parameters determine which other columns are set.
         return statement.values(version=self.table.c.version + 1).returning(*self._columns())
 
     def delete(self, checks_version: bool) -> Executable:
@@ -151,13 +151,13 @@ def _kind(column: Column[Any]) -> Any:
         kind = of.impl_instance.python_type
     kind = AwareDatetime if kind is datetime else kind
     if isinstance(of, Amount):
-        # A cursor may have been given out when the column had more decimals.
+        # A cursor may date from a time when the column had more decimals.
         kind = Annotated[kind, Field(max_digits=of.digits, decimal_places=of.scale)]
     return kind | None if column.nullable else kind
 
 
 def removal(table: Table) -> Delete | Update:
-    """Return the statement that deletes rows of a table, or marks them as deleted where the table keeps them."""
+    """Return the statement that deletes rows of a table, or marks them as deleted if the table has soft deletion."""
     if not is_soft_deleted(table):
         return delete(table)
     moment = bindparam("row_moment", callable_=lambda: datetime.now(UTC), type_=table.c.deleted_at.type)
@@ -165,16 +165,16 @@ def removal(table: Table) -> Delete | Update:
 
 
 def insert_unless_there(table: Table) -> Insert:
-    """Return the statement that inserts a row unless another one has a unique value of it.
+    """Return the statement that inserts a row unless another row has one of its unique values.
 
-    It waits for a transaction that is just inserting such a row, so that a look finds what it has committed.
+    It waits for a transaction that is inserting such a row; afterwards a query finds the committed row.
     """
-    # That of PostgreSQL compiles to what SQLite understands too.
+    # SQLite understands PostgreSQL's statement too.
     return postgresql.insert(table).on_conflict_do_nothing()
 
 
 def stamped(values: Mapping[str, object]) -> Mapping[str, object]:
-    """Return the values of a new row with its two timestamps, which are the same moment."""
+    """Return the values of a new row with its two timestamps, which are equal."""
     now = datetime.now(UTC)
     return {"created_at": now, "updated_at": now, **values}
 
@@ -188,5 +188,5 @@ def row_parameters(identity: int, versions: Versions) -> dict[str, object]:
 
 
 def possible_id(identity: int) -> int:
-    """Return an id, or one that no row has in place of one that the database could not even compare."""
+    """Return the id, or 0, which no row has, if the id is out of the column's range."""
     return identity if 0 < identity <= MAX_ID else 0

@@ -1,4 +1,4 @@
-"""Rewrites what Alembic generates so that rows survive it on both databases, and notes what is left to decide."""
+"""Rewrites the migrations that Alembic generates, so that they keep rows, and adds notes on what to decide."""
 
 import enum
 from collections.abc import Iterable, Iterator, Sequence
@@ -50,7 +50,7 @@ def make_safe(
     Args:
         scripts: The migrations.
         renames: Columns that have a new name, each as ``table.old=new``.
-        notes: Takes what their author should read.
+        notes: The notes to the author are appended to this.
 
     Raises:
         MigrationError: The models have not dropped the one column of a renaming and added the other.
@@ -101,7 +101,7 @@ def _modified(modified: ops.ModifyTableOps, renames: Sequence[Rename]) -> Operat
 
 
 def _rename(modified: ops.ModifyTableOps, rename: Rename) -> Operations:
-    """Put one operation for the two of a renaming in front: where SQLite copies the table it must stand alone."""
+    """Replace a drop and an add by a rename, in an operation of its own: SQLite copies the table for the others."""
     pair = [
         operation
         for operation in modified.ops
@@ -148,7 +148,7 @@ def _is_left_empty(column: Column[Any]) -> bool:
 
 
 def _give_defaults(table: str, operations: Iterable[ops.AddColumnOp]) -> Operations:
-    """Give required columns the default of their model in the database, or let them be null at first."""
+    """Give required columns their model's default in the database, or make them nullable at first."""
     for operation in operations:
         column, default = operation.column, _default_of(operation.column)
         operation.column = Column(column.name, column.type, nullable=default is None, server_default=default)
@@ -157,16 +157,16 @@ def _give_defaults(table: str, operations: Iterable[ops.AddColumnOp]) -> Operati
 
 
 def _fill(table: str, operation: ops.AddColumnOp) -> Operations:
-    """Return what forbids null in a column, once its author has said what the rows that are there get."""
+    """Yield a note to its author to fill the column, and the operation that then forbids null."""
     name, kind = operation.column.name, operation.column.type
-    statement = f'op.execute("UPDATE {table} SET {name} = ... WHERE {name} IS NULL")'  # noqa: S608 - it is to be read.
+    statement = f'op.execute("UPDATE {table} SET {name} = ... WHERE {name} IS NULL")'  # noqa: S608 - it is for people to read.
     yield NoteOp(migration_notes.REQUIRED.format(column=f"{table}.{name}"), statement)
     forbid = ops.AlterColumnOp(table, name, existing_type=kind, existing_nullable=True, modify_nullable=False)
     yield ops.ModifyTableOps(table, [forbid])
 
 
 def _default_of(column: Column[Any]) -> str | TextClause | None:
-    """Return a model's default as both databases spell it; None if they differ in it, or it is a function."""
+    """Return a model's default as SQL that both databases accept; None if there is none, as for a function."""
     value = getattr(column.default, "arg", None)
     if isinstance(value, bool):
         return text(str(value).lower())
@@ -176,7 +176,7 @@ def _default_of(column: Column[Any]) -> str | TextClause | None:
 
 
 def _enums(columns: Iterable[Column[Any]]) -> list[Enum]:
-    """Return the enums that are types of their own on PostgreSQL, each once."""
+    """Return the enums that are types on PostgreSQL, each once."""
     kinds = {
         column.type.name: column.type
         for column in columns

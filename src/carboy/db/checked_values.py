@@ -1,4 +1,4 @@
-"""Lets Alembic see that a CHECK constraint allows other values than before, which it compares by name only."""
+"""Makes Alembic notice when a CHECK constraint allows other values; Alembic compares names only."""
 
 import re
 from typing import Any
@@ -31,7 +31,7 @@ def _allows_others(check: CheckConstraint, before: str, context: AutogenContext)
 
 
 def _texts(condition: str) -> set[str]:
-    # PostgreSQL spells ``a IN ('x')`` as ``a = ANY (ARRAY['x'::text])``.
+    # PostgreSQL writes ``a IN ('x')`` as ``a = ANY (ARRAY['x'::text])``.
     return set(re.findall(r"'((?:[^']|'')*)'", condition))
 
 

@@ -10,7 +10,7 @@ T = TypeVar("T")
 async def to_the_end(opening: Coroutine[Any, Any, T], close: Callable[[T], object]) -> T:
     """Open a connection. If the caller is cancelled meanwhile, the connection is opened to the end, then closed.
 
-    The drivers leave a thread or a socket behind when they are interrupted in this (aiosqlite issue 259).
+    The drivers leak a thread or a socket if opening is interrupted (aiosqlite issue 259).
 
     Args:
         opening: Opens the connection.
@@ -33,9 +33,9 @@ _closing: set[asyncio.Task[None]] = set()
 
 
 def in_background(closing: Coroutine[Any, Any, None]) -> None:
-    """Close a connection while nobody waits."""
+    """Close a connection without waiting for it."""
     task = asyncio.create_task(closing)
-    # asyncio itself does not keep its tasks.
+    # asyncio keeps no strong reference to its tasks.
     _closing.add(task)
     task.add_done_callback(_closing.discard)
 

@@ -13,19 +13,19 @@ Parameters = Mapping[str, object] | Sequence[Mapping[str, object]] | None
 class Connections:
     """The connections of an engine that reads in AUTOCOMMIT and of one that writes, which may share a pool.
 
-    After a statement in AUTOCOMMIT, and after a COMMIT, nothing is left to be undone: the connection is kept as it is
-    for the next one. Whoever wants one takes a turn first, of which there are as many as the pool has connections. The
-    methods that speak to the database want SQLAlchemy's greenlet around them.
+    After a statement in AUTOCOMMIT, and after a COMMIT, there is nothing to roll back: the connection is kept for the
+    next caller. A caller takes a turn first; there are as many turns as the pool has connections. The methods that use
+    the database must run in SQLAlchemy's greenlet.
     """
 
     def __init__(self, reader: Engine, writer: Engine) -> None:
         self._reader = reader
         self._writer = writer
         self._idle: dict[Engine, list[Connection]] = {reader: [], writer: []}
-        # One that was in use while another broke is not kept: it may be to the same server.
+        # A connection that was in use while another broke is not kept: the same server may be gone.
         self._generation = 0
         self._generations: dict[Connection, int] = {}
-        # By engine, as one that is disposed of gets another pool.
+        # By engine, because an engine gets a new pool when it is disposed of.
         self._turns = {engine: _turns_at(engine) for engine in (reader, writer)}
         if reader.pool is writer.pool:
             self._turns[reader] = self._turns[writer]
@@ -39,7 +39,7 @@ class Connections:
         return self._turns[self._engine(writes=writes)].take()
 
     def read(self, statement: Executable, parameters: Parameters) -> Sequence[Row[*tuple[Any, ...]]]:
-        """Run a statement on a connection that reads, and return its rows. This ends the turn."""
+        """Run a statement on a reading connection, and return its rows. This ends the turn."""
         connection = self._take(self._reader)
         is_clean = False
         try:
@@ -50,10 +50,10 @@ class Connections:
             self.give_back(connection, is_clean=is_clean)
 
     def begin(self, *, writes: bool) -> Connection:
-        """Begin a transaction on a connection, which is to be given back. The turn ends then, or if this fails."""
+        """Begin a transaction on a connection, which the caller must give back; that, or a failure, ends the turn."""
         connection = self._take(self._engine(writes=writes))
         try:
-            # What was read on it before, SQLAlchemy takes for a transaction, although in AUTOCOMMIT there is none.
+            # SQLAlchemy regards earlier reads as a transaction, although in AUTOCOMMIT there is none.
             if not connection.in_transaction():
                 connection.begin()
         except BaseException:
@@ -62,7 +62,7 @@ class Connections:
         return connection
 
     def give_back(self, connection: Connection, *, is_clean: bool) -> None:
-        """End a turn, and keep the connection for the next if nothing on it is left to be undone."""
+        """End a turn, and keep the connection for the next caller if there is nothing to roll back."""
         try:
             if is_clean and self._generations[connection] == self._generation and _is_as_it_was(connection):
                 self._idle[connection.engine].append(connection)
@@ -72,7 +72,7 @@ class Connections:
             self._turns[connection.engine].give()
 
     def drop(self, connection: Connection) -> None:
-        """End a turn and break the connection off, without telling the database. It needs no greenlet."""
+        """End a turn and drop the connection without telling the database. It needs no greenlet."""
         try:
             connection.invalidate()
             self._close(connection)
@@ -80,7 +80,7 @@ class Connections:
             self._turns[connection.engine].give()
 
     def close_idle(self) -> None:
-        """Give back to the pool what is kept for the next statement."""
+        """Return the kept connections to the pool."""
         for kept in self._idle.values():
             while kept:
                 self._close(kept.pop())
@@ -102,7 +102,7 @@ class Connections:
         return connection
 
     def _make_room(self, pool: QueuePool) -> None:
-        """Give back to the pool a connection that is kept for the other purpose, if the pool has no other."""
+        """Return a connection that is kept for the other engine to the pool, if the pool has no free one."""
         if pool.checkedout() >= pool.size():
             for engine, kept in self._idle.items():
                 if engine.pool is pool and kept:
@@ -113,7 +113,7 @@ class Connections:
         is_broken = connection.invalidated
         self._close(connection)
         if is_broken:
-            # Whatever broke this connection may have broken all; only the pool knows which to replace.
+            # What broke this connection may have broken all; only the pool knows which to replace.
             self._generation += 1
             self.close_idle()
 
@@ -123,7 +123,7 @@ class Connections:
 
 
 def _is_as_it_was(connection: Connection) -> bool:
-    """Tell whether nobody has closed it or given it options, as one with a session may do."""
+    """Tell whether a connection is open and has no options; code with a session may have changed that."""
     return not connection.closed and connection.get_execution_options() is connection.engine.get_execution_options()
 
 

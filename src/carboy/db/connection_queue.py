@@ -7,33 +7,33 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 
 class Turns:
-    """A queue for connections that are kept.
+    """A fair semaphore for kept connections.
 
-    A turn goes from one to the next, so that nobody who asks between comes first, as happens at a pool of SQLAlchemy's.
+    A released turn goes to the longest waiter, so that a newcomer cannot overtake it, as in SQLAlchemy's pool.
 
     Args:
-        number: How many may have a turn at once.
-        timeout: Seconds to wait for one.
+        number: The number of turns.
+        timeout: Seconds to wait for a turn.
     """
 
     def __init__(self, number: int, timeout: float) -> None:
         self._free = number
         self._timeout = timeout
         self._waiting: deque[tuple[float, asyncio.Future[bool]]] = deque()
-        """The time until which each waits, and what it is told: whether it has a turn."""
+        """Each waiter's deadline, and the future that tells it whether it has a turn."""
         self._watching: asyncio.AbstractEventLoop | None = None
-        """The loop that will look who has waited too long."""
+        """The loop with a timer for the first deadline."""
 
     async def take(self) -> None:
-        """Wait for a turn, which is then to be given back.
+        """Wait for a turn; the caller must give it back.
 
         Raises:
-            sqlalchemy.exc.TimeoutError: There was none in time, as a pool says it.
+            sqlalchemy.exc.TimeoutError: None was free in time; SQLAlchemy's pool raises the same.
         """
         if self._free:
             self._free -= 1
             return
-        # All wait equally long, so that one timer, for the first, is enough: where many write each of them waits.
+        # All wait equally long, so that one timer for the first waiter is enough.
         loop = asyncio.get_running_loop()
         turn: asyncio.Future[bool] = loop.create_future()
         self._waiting.append((loop.time() + self._timeout, turn))
@@ -50,7 +50,7 @@ class Turns:
             raise PoolTimeoutError(f"All connections were in use for {self._timeout} seconds.")
 
     def give(self) -> None:
-        """Give a turn back, for the one who has waited longest."""
+        """Give a turn back, to the longest waiter if there is one."""
         while self._waiting:
             _, turn = self._waiting.popleft()
             if not turn.done():
@@ -59,7 +59,7 @@ class Turns:
         self._free += 1
 
     def _end_waiting(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Tell those whose time is up, and look again when that of the next one will be."""
+        """Wake the waiters whose time is up, and set the timer for the next deadline."""
         while self._waiting:
             until, turn = self._waiting[0]
             if not turn.done():

@@ -28,20 +28,20 @@ SessionFactory = async_sessionmaker[AsyncSession]
 
 MAX_ATTEMPTS = 5
 FIRST_PAUSE_SECONDS = 0.01
-"""The longest pause before the second attempt. It doubles with each further one; how much of it is waited is chance."""
+"""The longest pause before the second attempt. It doubles with each attempt; the actual pause is random."""
 
 
 def create_session_factory() -> SessionFactory:
-    """Make the factory of sessions. Objects stay readable after a commit, as reading them again could not await."""
+    """Make the factory of sessions. Objects stay readable after a commit, because refreshing them could not await."""
     return async_sessionmaker(expire_on_commit=False)
 
 
 class Database:
     """Runs units of work and the statements in them.
 
-    A unit belongs to the task that began it, and to those which that one starts while it is open. It commits on a clean
-    exit and rolls back on any exception; a unit begun within another joins it. One that met a serialization failure, a
-    deadlock or a lost connection runs again.
+    A unit belongs to the task that began it, and to the tasks that this one starts while the unit is open. It commits
+    on a clean exit and rolls back on any exception; a unit within another joins it. After a serialization failure, a
+    deadlock or a lost connection the unit runs again.
     """
 
     def __init__(self, engines: Engines, session_factory: SessionFactory) -> None:
@@ -53,18 +53,17 @@ class Database:
             event.listen(engine, "handle_error", self._on_error)
 
     async def read(self, work: Callable[[], Awaitable[T]]) -> T:
-        """Run work that only reads. Each of its statements sees the database as it is at that moment."""
+        """Run work that only reads. Each of its statements sees the latest committed data."""
         return await self._join_or_run(work, writes=False)
 
     async def write(self, work: Callable[[], Awaitable[T]]) -> T:
         """Run work that may write, in one transaction.
 
-        The work runs again, from its beginning, after a conflict with another transaction: whatever it does besides
-        the database must bear that.
+        After a conflict with another transaction the work runs again, so its other side effects must be idempotent.
 
         Raises:
-            TransactionConflictError: It met a conflict in every attempt.
-            DatabaseUnavailableError: No connection could be had in time, or the connection was lost.
+            TransactionConflictError: Every attempt met a conflict.
+            DatabaseUnavailableError: No connection was free in time, or the connection was lost.
             TransactionAbortedError: An error within was caught before it reached this unit.
         """
         return await self._join_or_run(work, writes=True)
@@ -88,15 +87,15 @@ class Database:
     ) -> Sequence[Row[*tuple[Any, ...]]]:
         """Run a statement in the current unit and return its rows.
 
-        A statement that is built once and given its values as parameters costs less than half of one built each time.
-        With a list of them it writes a row for each.
+        A statement that is built once and takes its values as parameters costs less than half of one built each time. A
+        list of parameters writes a row for each of them.
 
         Raises:
             RuntimeError: There is no unit, it has ended, or it only reads and the statement writes.
         """
         unit = self._unit(writes=writes)
         if unit.connection is None and not unit.writes:
-            # A statement of its own: its connection is free again at once.
+            # The connection is free again at once.
             await self._connections.take_turn(writes=False)
             return await spawn(self._connections.read, statement, parameters)
         return await self._with_connection(unit, lambda connection: rows(connection.execute(statement, parameters)))
@@ -117,10 +116,10 @@ class Database:
         return await self._with_connection(unit, make)
 
     async def try_lock(self, name: str) -> bool:
-        """Take the lock of this name until the current transaction ends, and return whether that could be had at once.
+        """Try to take the lock of this name until the current transaction ends, and return whether it was free.
 
-        On SQLite it always can: a transaction that writes is alone, so that another process waits at its first
-        statement and then finds what this one has committed.
+        On SQLite it always is: only one transaction writes at a time, so that another process waits at its first
+        statement and then sees what this one has committed.
 
         Raises:
             RuntimeError: As for `execute`, of a statement that writes.
@@ -138,7 +137,7 @@ class Database:
         return unit is not None and unit.writes
 
     async def ping(self) -> None:
-        """Ask the database whether it answers and could be written to. Nothing in it is written."""
+        """Check that the database answers and can be written to, without writing to it."""
 
         async def probe() -> None:
             await self.execute(text("SELECT 1"))
@@ -150,7 +149,7 @@ class Database:
         await self.read(probe)
 
     async def open(self) -> None:
-        """Do nothing: connections are opened by the statements that need them, so that a database may start later."""
+        """Do nothing: statements open connections, so that the database may start later than the application."""
 
     async def close(self) -> None:
         """Close all connections."""
@@ -178,7 +177,7 @@ class Database:
             except TransactionConflictError:
                 pass
             except ConnectionLostError:
-                # The commit may have been made, so it must not be retried. And if a new connection
+                # The commit may have succeeded, so it must not be retried. And if a new connection
                 # is lost too, the server is at fault: opening more would only burden it.
                 if unit.is_committing or has_lost_one:
                     raise
@@ -208,8 +207,8 @@ class Database:
             await spawn(partial(end, unit, self._connections, commits=True))
 
     async def _release(self, unit: Unit) -> None:
-        """Give the unit's connection back, rolled back unless committed, even if the caller is cancelled."""
-        # Whoever began the unit may not have waited for all of its tasks, one of which may just be taking a connection.
+        """Roll the unit back unless it has committed, and give its connection back, even if the caller is cancelled."""
+        # A task that the unit's owner did not wait for may be taking a connection at this moment.
         if unit.connection is not None or unit.lock.locked():
             rolling_back = asyncio.create_task(self._roll_back(unit))
             rolling_back.add_done_callback(lambda _: self._drop(unit))
@@ -220,7 +219,7 @@ class Database:
             await spawn(partial(end, unit, self._connections, commits=False))
 
     def _drop(self, unit: Unit) -> None:
-        """Break off the connection of a unit that could not even be rolled back, as its event loop ends."""
+        """Drop the connection of a unit that could not be rolled back, because its event loop is closing."""
         if unit.connection is not None:
             connection, unit.connection = unit.connection, None
             self._connections.drop(connection)
@@ -237,7 +236,7 @@ class Database:
         return self._engines.writer if unit.writes else self._engines.reader
 
     async def _with_connection(self, unit: Unit, function: Callable[[Connection], T]) -> T:
-        """Run a function of SQLAlchemy's on the unit's connection, which is taken from now on if it was not yet."""
+        """Run a function of SQLAlchemy's on the unit's connection, which the first call takes."""
 
         def run() -> T:
             if unit.connection is None:

@@ -17,9 +17,9 @@ class Engines:
     """Three views of one database.
 
     Attributes:
-        reader: Each statement stands alone (AUTOCOMMIT), so that reading costs no BEGIN and no ROLLBACK.
-        writer: Statements stand in a transaction.
-        migrator: The same, for as long as it takes: migrations have no time limit.
+        reader: Runs each statement by itself (AUTOCOMMIT), without BEGIN and ROLLBACK.
+        writer: Runs statements in transactions.
+        migrator: The same without a time limit, for migrations.
     """
 
     reader: AsyncEngine
@@ -32,7 +32,7 @@ class Engines:
         return Connections(self.reader.sync_engine, self.writer.sync_engine)
 
     async def dispose(self) -> None:
-        """Close all connections. An open one would keep the process from ending (aiosqlite issue 369)."""
+        """Close all connections. An open one would prevent the process from ending (aiosqlite issue 369)."""
         await greenlet_spawn(self.connections.close_idle)
         await self.reader.dispose()
         await self.writer.dispose()

@@ -11,10 +11,10 @@ T = TypeVar("T")
 
 
 class DatabaseGreenlet(PooledGreenlet):
-    """Switching to it gives what SQLAlchemy wants to be awaited."""
+    """A greenlet for SQLAlchemy's code; each switch to it returns the next awaitable."""
 
     __sqlalchemy_greenlet_provider__ = True
-    """By this SQLAlchemy knows where it may wait."""
+    """SQLAlchemy awaits only in greenlets with this attribute."""
 
 
 async def _drive(child: DatabaseGreenlet, function: Callable[..., Any], args: tuple[object, ...]) -> Outcome:
@@ -22,7 +22,7 @@ async def _drive(child: DatabaseGreenlet, function: Callable[..., Any], args: tu
     while child.outcome is None:
         try:
             value = await awaited
-        except BaseException as error:  # noqa: BLE001 - cancellation too is SQLAlchemy's to handle.
+        except BaseException as error:  # noqa: BLE001 - SQLAlchemy handles cancellation too.
             awaited = child.throw(error)
         else:
             awaited = child.switch(value)

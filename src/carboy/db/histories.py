@@ -1,6 +1,6 @@
-"""The two histories of a database, each in a table of its own: the kit's, and the application's.
+"""The two migration histories of a database, the kit's and the application's, each with its own version table.
 
-So an upgrade of the kit may bring a table, and no revision of either refers to one of the other.
+So an upgrade of the kit can add a table, and no revision of one history refers to one of the other.
 """
 
 import sys
@@ -21,15 +21,15 @@ SCRIPTS = Path(__file__).with_name("alembic")
 KIT = "carboy"
 VERSION_TABLES = {"kit": "carboy_version", "app": "alembic_version"}
 FILE_NAME = "%%(year)d%%(month).2d%%(day).2d_%%(rev)s_%%(slug)s"
-"""The revision's id is in it: two of one day may have one message, or two that differ after their 40th character."""
+"""It contains the revision's id, because two revisions of one day may have the same first 40 characters."""
 
 
 class MigrationError(Exception):
-    """A migration command could not do what it was asked for; nothing of it remains."""
+    """A migration command failed, and its changes were rolled back."""
 
 
 class Histories(NamedTuple):
-    """What Alembic is to know of each."""
+    """Alembic's configuration of each history."""
 
     kit: Config
     app: Config
@@ -40,8 +40,8 @@ def histories_of(package: str, connection: Connection | None = None, **attribute
 
     Args:
         package: The application's, which holds its revisions in ``migrations`` and its tables in modules ``models``.
-        connection: A connection with a transaction under way; None where no database is asked.
-        **attributes: What else the environment of Alembic is to know.
+        connection: A connection with an open transaction; None without a database.
+        **attributes: Further attributes for Alembic's environment.
     """
     for name in (KIT, package):
         _import_models(name)
@@ -50,7 +50,7 @@ def histories_of(package: str, connection: Connection | None = None, **attribute
     if connection is not None:
         theirs |= search.search_tables(connection)
     attributes |= {"connection": connection, "notes": []}
-    # What is in the database and in no model was the application's.
+    # A table without a model was the application's.
     return Histories(
         _config(KIT, attributes | {"version_table": VERSION_TABLES["kit"], "owns": kits.__contains__}),
         _config(
@@ -60,7 +60,7 @@ def histories_of(package: str, connection: Connection | None = None, **attribute
 
 
 def files_of(package: str) -> Histories:
-    """Return both histories of an application as far as their files tell, without its models."""
+    """Return both histories of an application for reading their files, without its models."""
     return Histories(
         _config(KIT, {"version_table": VERSION_TABLES["kit"]}),
         _config(package, {"version_table": VERSION_TABLES["app"]}),
@@ -68,7 +68,7 @@ def files_of(package: str) -> Histories:
 
 
 def _config(package: str, attributes: dict[str, Any]) -> Config:
-    # Alembic's own defaults are what stdout was when it was imported.
+    # Alembic's defaults are the stdout of the time when it was imported.
     config = Config(stdout=sys.stdout, output_buffer=sys.stdout)
     config.set_main_option("script_location", str(SCRIPTS))
     config.set_main_option("version_locations", str(folder_of(package)))
@@ -79,7 +79,7 @@ def _config(package: str, attributes: dict[str, Any]) -> Config:
 
 
 def folder_of(package: str) -> Path:
-    """Return where the revisions of a package stand."""
+    """Return the folder of a package's revisions."""
     return Path(import_module(package).__path__[0]) / "migrations"
 
 
@@ -90,7 +90,7 @@ def tables_of(package: str) -> list[Table]:
 
 
 def _import_models(package: str) -> None:
-    """Import each ``models`` of a package: a table that nothing uses yet has to be known too."""
+    """Import each ``models`` of a package, so that tables which nothing uses yet are known."""
     for module in walk_packages(import_module(package).__path__, f"{package}."):
         if "models" in module.name.split("."):
             import_module(module.name)
@@ -100,7 +100,7 @@ def heads_of(history: Config) -> list[Script]:
     """Return the newest revisions of a history, one unless two have the same parent.
 
     Raises:
-        MigrationError: A revision is missing that another one refers to, or two have one id.
+        MigrationError: A revision refers to one that is missing, or two have the same id.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
@@ -113,7 +113,7 @@ def heads_of(history: Config) -> list[Script]:
 
 
 def require_one_head(history: Config) -> None:
-    """Raise a `MigrationError` that names the command which joins two heads, if there are two."""
+    """Raise a `MigrationError` that names the command to join heads, if there is more than one."""
     heads = heads_of(history)
     if len(heads) > 1:
         raise MigrationError(f"There are {len(heads)} heads, {_listed(heads)}. {how_to_join(history)}")

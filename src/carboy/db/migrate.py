@@ -1,6 +1,6 @@
 """Runs Alembic under a lock, so that one process migrates at a time.
 
-Each command takes both histories of a database, see `carboy.db.histories`, and what else it needs.
+Each command takes both histories of a database, see `carboy.db.histories`, and its own arguments.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ LOCK = 0x43_61_72_62_6F_79
 LOCK_PAUSE_SECONDS = 0.1
 
 Command = Callable[..., None]
-"""One of this module: it takes the histories, and text."""
+"""A command of this module: it takes the histories, and text."""
 
 
 async def run(engines: Engines, package: str, command: Command, *args: Any, **attributes: Any) -> None:
@@ -34,11 +34,11 @@ async def run(engines: Engines, package: str, command: Command, *args: Any, **at
     On PostgreSQL, a revision's ``autocommit_block`` ends that transaction before the block and begins another after it.
 
     Args:
-        engines: Those of the database.
+        engines: The engines of the database.
         package: The application's, as for `histories_of`.
         command: The command.
-        *args: What it takes besides the histories.
-        **attributes: What else Alembic's environment is to know.
+        *args: Its arguments after the histories.
+        **attributes: Further attributes for Alembic's environment.
 
     Raises:
         MigrationError: The revision does not exist, the database cannot be reached, or its schema is not as expected.
@@ -47,7 +47,7 @@ async def run(engines: Engines, package: str, command: Command, *args: Any, **at
         if engines.migrator.dialect.name == "sqlite":
             sqlite.create_file(engines.migrator.url)
         async with _alone(engines), engines.migrator.connect() as connection:
-            # SQLite's BEGIN IMMEDIATE locks out other writers, and it goes with the first statement, whichever that is.
+            # SQLite's BEGIN IMMEDIATE locks out other writers. It is sent with the first statement.
             await connection.execute(text("SELECT 1"))
             await connection.run_sync(_run, package, command, *args, **attributes)
             await connection.run_sync(sqlite_tables.check_foreign_keys)
@@ -72,13 +72,13 @@ def run_offline(package: str, command: Command, *args: Any, **attributes: Any) -
 
 @asynccontextmanager
 async def _alone(engines: Engines) -> AsyncIterator[None]:
-    """Hold PostgreSQL's lock, on a connection of its own: that of the migration may end its transaction in between."""
+    """Hold PostgreSQL's lock, on a separate connection, because the migration's may end its transaction before."""
     if engines.migrator.dialect.name == "sqlite":
         yield
         return
     async with engines.migrator.connect() as connection:
-        # Asked for again and again: CREATE INDEX CONCURRENTLY waits for statements that have begun before it, also for
-        # one that waits for this lock.
+        # Polled, because CREATE INDEX CONCURRENTLY waits for all statements that began before it, including one that
+        # would wait for this lock.
         while not await connection.scalar(text("SELECT pg_try_advisory_xact_lock(:lock)"), {"lock": LOCK}):
             await connection.rollback()
             await asyncio.sleep(LOCK_PAUSE_SECONDS)
@@ -153,7 +153,7 @@ def merge_kit(histories: Histories, message: str) -> None:
 
 def _merge(history: Config, message: str) -> None:
     if len(heads_of(history)) == 1:
-        raise MigrationError("There is one head: nothing is to be joined.")
+        raise MigrationError("There is one head: there is nothing to join.")
     alembic.merge(history, "heads", message=message)
 
 
@@ -173,7 +173,7 @@ def _revise(history: Config, message: str) -> None:
 
 
 def show_sql(histories: Histories, revisions: str) -> None:
-    """Print the statements of an upgrade: of both histories from nothing, or of a range ``from:to`` of one."""
+    """Print the statements of an upgrade: of both histories from the start, or of a range ``from:to`` of one."""
     if ":" not in revisions:
         alembic.upgrade(histories.kit, "heads", sql=True)
     require_one_head(histories.app)

@@ -1,4 +1,4 @@
-"""What stands in a generated migration besides Alembic's own operations: notes to its author, and types of enums."""
+"""Operations that generated migrations have besides Alembic's: notes to their author, and types of enums."""
 
 from textwrap import wrap
 
@@ -34,14 +34,14 @@ INDEXED = f"{{name}}: nobody can write to {{table}} while PostgreSQL builds it. 
 
 
 class NoteOp(ops.MigrateOperation):
-    """A comment: a note, which the command prints too, and lines of code that its author may complete."""
+    """A comment: a note, which the command prints too, and lines of code for the author to complete."""
 
     def __init__(self, note: str, *code: str) -> None:
         self.note, self.code = note, code
 
 
 class EnumOp(ops.MigrateOperation):
-    """Creates or drops the type of an enum, which PostgreSQL keeps apart from the table and Alembic forgets."""
+    """Creates or drops the type of an enum. PostgreSQL keeps it apart from tables, and Alembic ignores it."""
 
     def __init__(self, kind: Enum, verb: str) -> None:
         self.kind, self.verb = kind, verb

@@ -12,14 +12,14 @@ from sqlalchemy.exc import DBAPIError
 from carboy.db.database import Database
 from carboy.db.histories import VERSION_TABLES, files_of, how_to_join
 
-VERSIONS = {table: text(f"SELECT version_num FROM {table}") for table in VERSION_TABLES.values()}  # noqa: S608 - both stand there.
+VERSIONS = {table: text(f"SELECT version_num FROM {table}") for table in VERSION_TABLES.values()}  # noqa: S608 - both are constants.
 UNDEFINED_TABLE = "42P01"
 """PostgreSQL's code."""
 _log = logging.getLogger(__name__)
 
 
 class Expected(NamedTuple):
-    """What the code knows of one history."""
+    """The revisions of one history in the code."""
 
     table: str
     heads: frozenset[str]
@@ -29,7 +29,7 @@ class Expected(NamedTuple):
 
 
 class Migrations:
-    """Compares the revisions of a database with those of the code, which are read once.
+    """Compares the revisions of a database with those of the code. The code's are read once.
 
     Args:
         database: The database.
@@ -43,7 +43,7 @@ class Migrations:
     async def ping(self) -> str | None:
         """Return None if the database is up to date, and otherwise what is wrong: ``behind`` or ``two heads``.
 
-        A revision that the code does not know is of a later version, which may migrate while this one still serves.
+        A revision that the code does not know is a later version's, which may migrate while this one still serves.
 
         Raises:
             DatabaseUnavailableError: The database does not answer.
@@ -71,7 +71,7 @@ class Migrations:
 
 
 def create_migrations(database: Database, package: str, *, required: bool) -> Migrations | None:
-    """Return None where the configuration says that the schema need not be what the code expects."""
+    """Return what compares the revisions; None if the configuration does not require the schema to be up to date."""
     return Migrations(database, package) if required else None
 
 

@@ -1,4 +1,4 @@
-"""Migrations as a text of SQL, without a database."""
+"""Writes migrations as SQL text, without a database."""
 
 from typing import Any
 
@@ -10,13 +10,13 @@ from sqlalchemy.engine.result import SimpleResultMetaData
 
 
 class _Nothing(IteratorResult[Any]):
-    """What a statement finds and changes in an empty database."""
+    """The result of a statement in an empty database."""
 
     rowcount = 0
 
 
 def pretend_to_have_rows_of_none(migration: MigrationContext) -> None:
-    """Give a migration that changes rows a connection to an empty database; what it asks there becomes a comment."""
+    """Give a migration that changes rows a connection to an empty database; its queries become comments."""
 
     def execute(statement: Any, _parameters: object) -> _Nothing:
         if isinstance(statement, ExecutableDDLElement):

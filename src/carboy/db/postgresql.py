@@ -18,33 +18,33 @@ from carboy.db import connecting
 from carboy.errors import DatabaseUnavailableError
 
 SHARE_AFTER_SILENCE = 0.2
-"""The part of the time for connecting that is left to the next one after a server that did not answer."""
+"""The share of the connect time-out that is used while the server is known not to answer."""
 
 TRY_LOCK = select(func.pg_try_advisory_xact_lock(bindparam("number", type_=BigInteger)))
-"""Says whether it took the lock with this number, which ends with the transaction."""
+"""Tries to take the lock with this number until the end of the transaction, and returns whether it did."""
 
 REFUSE_IF_READ_ONLY = text(
     "DO $$ BEGIN"
     " IF current_setting('transaction_read_only')::boolean THEN RAISE read_only_sql_transaction; END IF;"
     " END $$"
 )
-"""Fails as a write would on a standby, or where writing is switched off. It needs no rights, no lock and no disk."""
+"""Fails as a write would on a read-only server. It needs no rights, no lock and no disk."""
 
 
 def lock_number(name: str) -> int:
-    """Return the number of a lock, 64 bits with a sign; by chance two names could share one, as good as never."""
+    """Return the number of a lock, a signed 64-bit hash of its name; a collision is possible but most unlikely."""
     return int.from_bytes(sha256(name.encode()).digest()[:8], signed=True)
 
 
 def create_engines(
     url: URL, arguments: Mapping[str, Any], settings: DatabaseSettings
 ) -> tuple[AsyncEngine, AsyncEngine, AsyncEngine]:
-    """Make a reader and a writer that share one pool, as connections are what PostgreSQL has few of; and a migrator.
+    """Make a reader and a writer that share one pool, because PostgreSQL's connections are scarce, and a migrator.
 
     Args:
         url: The URL, without arguments.
-        arguments: What asyncpg is told to connect; ``timeout`` stands in for the settings' ``acquire_timeout``.
-        settings: Those of the database.
+        arguments: Arguments for asyncpg's connect; ``timeout`` replaces the setting ``acquire_timeout``.
+        settings: The settings of the database.
     """
     timeout = arguments.get("timeout", settings.acquire_timeout)
     arguments = {name: value for name, value in arguments.items() if name != "timeout"}
@@ -56,7 +56,7 @@ def create_engines(
         pool_size=settings.pool_size,
         max_overflow=0,
         pool_timeout=settings.acquire_timeout,
-        # The first free connection is the one used last, so that a pool that is too large shrinks at the server.
+        # The most recently used connection comes first, so that the server can close those that a pool does not need.
         pool_use_lifo=True,
         skip_autocommit_rollback=True,
     )
@@ -69,24 +69,24 @@ def create_engines(
 
 
 def _terminate(connection: DBAPIConnection) -> None:
-    """Close a broken connection without making anybody wait.
+    """Close a broken connection without waiting for it.
 
-    What runs on it is cancelled first. A server that is silent would hold that up for the two seconds that SQLAlchemy
-    gives it, after all those that the statement had.
+    SQLAlchemy cancels the running statement first. If the server does not answer, that takes two seconds more, after
+    the statement's own time-out.
     """
     terminate = cast("AsyncAdapt_asyncpg_connection", connection).terminate
     if in_greenlet():
         connecting.in_background(greenlet_spawn(terminate))
     else:
-        # The loop ends, or the garbage is collected.
+        # Called when the loop ends, or by garbage collection.
         terminate()
 
 
 class _Connect:
-    """Opens connections in time, and says that the database is unavailable when one cannot be opened.
+    """Opens connections with a time-out, and raises `DatabaseUnavailableError` if one cannot be opened.
 
-    Who has waited for another's connection has little time left. So as long as it is fresh news that the server does
-    not answer, it is given only a moment.
+    Shortly after the server has not answered, the time-out is shorter: callers that have waited for a free connection
+    have little time left.
     """
 
     def __init__(self, timeout: float) -> None:
@@ -104,6 +104,6 @@ class _Connect:
             self._silent_until = monotonic() + self._timeout
             raise DatabaseUnavailableError from error
         except (OSError, dialect.loaded_dbapi.Error) as error:
-            # The driver passes on what the socket says, which nothing after this could tell from a fault of its own.
-            # A wrong database or password may be right soon; the client is told the same.
+            # The driver raises the socket's own errors, which later code could not tell from a bug.
+            # A wrong database name or password may be corrected soon; clients get the same answer.
             raise DatabaseUnavailableError from error

@@ -1,4 +1,4 @@
-"""Reads from a driver's error what the database refused: which constraint, of which table and columns."""
+"""Reads from a driver's error which constraint, table and columns a refusal is about."""
 
 import re
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class Reason(Enum):
     VALUE = auto()
     """A value is too long or out of range for its column."""
     OTHER = auto()
-    """Anything else, such as a null: no client can be told of it."""
+    """Anything else, such as a null, which is a bug and not the client's fault."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,10 +26,10 @@ class Refusal:
     """What a database refused.
 
     Attributes:
-        reason: Why.
-        table: The table whose constraint it is; None if the database does not say.
-        names: What the constraint may be called; SQLite tells the columns of unique ones only, which several may have.
-        columns: The columns that it is about, as far as that is known.
+        reason: The kind of refusal.
+        table: The table of the constraint; None if the database does not tell.
+        names: The possible names of the constraint; SQLite tells only its columns, which several may share.
+        columns: Its columns, as far as they are known.
     """
 
     reason: Reason
@@ -48,7 +48,7 @@ POSTGRESQL = {
     "23001": Reason.REFERENCE,
     "23514": Reason.CHECK,
 }
-"""Since version 18 a deletion that RESTRICT forbids has a code of its own, 23001."""
+"""Since version 18 a deletion that RESTRICT forbids has its own code, 23001."""
 WRONG_VALUE = "22"
 """The class of data exceptions: too long, out of range, a character that cannot be stored."""
 

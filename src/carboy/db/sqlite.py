@@ -20,8 +20,8 @@ MIGRATION_TIMEOUT = 3600.0
 def create_engines(url: URL, settings: DatabaseSettings) -> tuple[AsyncEngine, AsyncEngine, AsyncEngine]:
     """Make a reader with many connections, a writer with one, as SQLite lets only one write at a time, and a migrator.
 
-    Writers of this process queue for that connection in the order of their coming, where SQLite's own lock would have
-    them poll and starve each other. Those of other processes still meet at SQLite's lock.
+    Writers of this process queue for that connection, first come, first served; with SQLite's lock they would poll and
+    starve each other. Writers of other processes still compete for SQLite's lock.
     """
     pool = {"max_overflow": 0, "pool_timeout": settings.acquire_timeout}
     reader = _create(
@@ -46,8 +46,8 @@ def _create(url: URL, timeout: float, **options: Any) -> AsyncEngine:
     dialect = url.get_dialect()
     driver = dialect.import_dbapi()
     (path, *_), from_url = dialect().create_connect_args(url)
-    # The driver leaves transactions to us. It would begin them late, and a transaction that has read before it writes
-    # fails at once when another has written between, whatever its time-out is.
+    # The driver does not manage transactions. It would begin them late, and a transaction that reads before it writes
+    # fails at once if another has written in between, whatever its time-out is.
     connecting_options = {**from_url, "isolation_level": None, "timeout": timeout}
 
     def connect() -> AdaptedConnection:
@@ -72,7 +72,7 @@ async def _open(connection: OneHopConnection) -> OneHopConnection:
 
 
 def configure(connection: DBAPIConnection, _record: object) -> None:
-    """Set up a new connection, whatever it is for."""
+    """Set up a new connection of any engine."""
     for pragma in ("synchronous=FULL", "foreign_keys=ON"):
         _pragma(connection, pragma)
 
@@ -93,7 +93,7 @@ def _pragma(connection: DBAPIConnection, pragma: str) -> None:
 
 
 def _do_not_wait(connection: DBAPIConnection, _record: object) -> None:
-    # The connection waits by itself for the one lock that others may have: see `OneHopConnection`.
+    # The connection itself waits for the one lock that others may hold: see `OneHopConnection`.
     _pragma(connection, "busy_timeout=0")
 
 
@@ -106,22 +106,22 @@ def _begin_within(timeout: float) -> Callable[[Connection], None]:
 
 
 def probe_disk(connection: Connection) -> None:
-    """Find out whether the disk could be written to: see `OneHopConnection.probe_disk`."""
+    """Check that the disk can be written to: see `OneHopConnection.probe_disk`."""
     driver: Any = connection.connection.driver_connection
     await_only(driver.probe_disk())
 
 
 def missing_folder(url: URL) -> Path | None:
-    """Return the folder that the database's file would be in, if it is not there."""
+    """Return the folder of the database's file if it does not exist, else None."""
     folder = Path(url.database or "").parent
     return None if folder.is_dir() else folder
 
 
 def create_file(url: URL) -> None:
-    """Make the file of the database, and the folder that it goes to, unless they are there.
+    """Create the database's file and its folder, unless they exist.
 
     Raises:
-        OSError: They cannot be made; its text says why.
+        OSError: They cannot be created; its text says why.
     """
     path = Path(url.database or "")
     try:

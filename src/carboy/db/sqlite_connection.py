@@ -1,9 +1,9 @@
 """An aiosqlite connection that runs each statement in one thread hop.
 
 aiosqlite makes one trip to the connection's thread and back to open a cursor, one to run the statement, one to fetch
-its rows and one to close the cursor; each costs more than reading a row does. Here they are one, and BEGIN goes with
-the first statement of the transaction. SQLAlchemy sees no difference but one: the rows of a statement are all fetched
-at once, so that streaming saves no memory.
+its rows and one to close the cursor; each costs more than reading a row does. Here they are one trip, and BEGIN is part
+of the first statement's. For SQLAlchemy there is one difference: all rows of a statement are fetched at once, so that
+streaming saves no memory.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ PROBE_BYTES = 64 * 1024
 """More than most transactions add to SQLite's journal."""
 
 LONGEST_PAUSE_SECONDS = 0.0005
-"""Between two attempts to begin a transaction, while another process writes."""
+"""The longest pause between two attempts to begin a transaction while another process writes."""
 
 
 class OneHopCursor:
@@ -69,20 +69,20 @@ class OneHopCursor:
         self._rows = iter(())
 
     async def _async_soft_close(self) -> None:
-        """Do what SQLAlchemy asks for before a result is read outside its greenlet: nothing, as the rows are here."""
+        """Do nothing: the rows are fetched already, so that they can be read outside SQLAlchemy's greenlet."""
 
 
 class AdaptedConnection(AsyncAdapt_aiosqlite_connection):
-    """What SQLAlchemy uses a `OneHopConnection` through.
+    """SQLAlchemy's adapter of a `OneHopConnection`.
 
-    Its own adapter would also wait for a cursor to be opened and to be closed, and copy the rows.
+    The adapter that SQLAlchemy brings would also wait for a cursor to open and to close, and copy the rows.
     """
 
     __slots__ = ()
     _connection: "OneHopConnection"  # type: ignore[assignment]
 
     def __init__(self, driver: Any, connection: aiosqlite.Connection) -> None:
-        # SQLAlchemy's own name for what it adapts fits no driver.
+        # SQLAlchemy's annotation of this argument is narrower than what it accepts.
         super().__init__(driver, cast("Any", connection))
 
     def cursor(self, server_side: bool = False) -> OneHopCursor:  # type: ignore[override]  # noqa: ARG002, FBT001, FBT002 - as SQLAlchemy calls it.
@@ -92,7 +92,7 @@ class AdaptedConnection(AsyncAdapt_aiosqlite_connection):
         try:
             return await_only(self._connection.run(method, sql, parameters))
         except ValueError as error:
-            # By this aiosqlite says that the connection was closed, which has another name in SQLAlchemy.
+            # aiosqlite raises ValueError for a closed connection; SQLAlchemy expects an error of its own.
             self._handle_exception(error)
 
 
@@ -100,9 +100,9 @@ class OneHopConnection(aiosqlite.Connection):
     """An aiosqlite connection that runs a statement in one trip to its thread.
 
     Args:
-        path: The file, which must be there.
-        timeout: Seconds to wait for what others have locked.
-        options: What else `sqlite3.connect` takes.
+        path: The file, which must exist.
+        timeout: Seconds to wait for a lock.
+        options: Further arguments of `sqlite3.connect`.
     """
 
     def __init__(self, path: Path, *, timeout: float, **options: Any) -> None:
@@ -111,13 +111,13 @@ class OneHopConnection(aiosqlite.Connection):
         self._timeout = timeout
         self._options = options
         self._file: FileIdentity = None
-        # One that is never closed must not keep the process from ending, as SQLAlchemy sees to for those it makes.
+        # A connection that is never closed must not prevent the process from ending; SQLAlchemy does this for its own.
         self._thread.daemon = True
         self._begin_timeout: float | None = None
         self._is_given_up = False
 
     def begin_with_next_statement(self, timeout: float) -> None:
-        """Let the next statement begin a transaction that may write, waiting for other processes this many seconds."""
+        """Begin a write transaction with the next statement, waiting this many seconds for other processes."""
         self._begin_timeout = timeout
 
     async def commit(self) -> None:
@@ -131,7 +131,7 @@ class OneHopConnection(aiosqlite.Connection):
             await super().rollback()
 
     async def run(self, method: Method, sql: str, parameters: Iterable[Any]) -> Outcome:
-        """Run a statement, and BEGIN before it if that is due."""
+        """Run a statement, after BEGIN if a transaction is to begin with it."""
         try:
             outcome: Outcome = await self._execute(self._run_here, method, sql, parameters)  # type: ignore[no-untyped-call]
         except asyncio.CancelledError:
@@ -140,13 +140,13 @@ class OneHopConnection(aiosqlite.Connection):
         return outcome
 
     async def probe_disk(self) -> None:
-        """Write a little to a file of no name beside the database, as a full or read-only disk would refuse.
+        """Write a little to an unnamed file beside the database, which fails on a full or read-only disk.
 
-        It neither waits for SQLite's one writer nor keeps it waiting, and wears no disk: the file is gone before the
-        system writes it out.
+        It does not interfere with SQLite's one writer, and hardly reaches the disk: the file is removed before the
+        system flushes it.
 
         Raises:
-            OSError: It could not be written.
+            OSError: The file could not be written.
         """
         await self._execute(self._probe_disk_here)  # type: ignore[no-untyped-call]
 
@@ -156,12 +156,12 @@ class OneHopConnection(aiosqlite.Connection):
             file.flush()
 
     def _open(self) -> sqlite3.Connection:
-        # A file that is not there must not be made: an empty database would look like one that has lost its data.
+        # A missing file must not be created: an empty database would look like one that has lost its data.
         uri = f"{self._path.as_uri()}?mode=rw"
         connection: sqlite3.Connection = sqlite3.connect(uri, uri=True, timeout=self._timeout, **self._options)
         self._file = self._identity()
         try:
-            # The first connection of all changes the file for this, and SQLite itself does not wait for others then.
+            # The very first connection changes the file for this, and SQLite does not wait for the lock then.
             self._insist(connection, "PRAGMA journal_mode=WAL", self._timeout)
         except BaseException:
             connection.close()
@@ -177,18 +177,18 @@ class OneHopConnection(aiosqlite.Connection):
 
     def _run_here(self, method: Method, sql: str, parameters: Iterable[Any]) -> Outcome:
         if not self._conn.in_transaction and self._identity() != self._file:
-            # What is written to a file that was removed or replaced while it was open is lost without an error. These
-            # are the words by which SQLAlchemy knows that a connection is of no more use.
+            # Writes to a file that was removed or replaced while it was open are lost without an error. SQLAlchemy
+            # recognises an unusable connection by this message.
             raise sqlite3.ProgrammingError("Cannot operate on a closed database.")
         if self._begin_timeout is not None:
             timeout, self._begin_timeout = self._begin_timeout, None
-            # SQLite asks ever more rarely for a lock, ten times a second in the end, while a process with much to write
-            # gives it up for a fraction of a millisecond: the others would starve. So SQLite is told not to wait.
+            # SQLite backs off to ten attempts a second, while a busy writer releases the lock for less than a
+            # millisecond: the others would starve. So SQLite is told not to wait.
             self._insist(self._conn, "BEGIN IMMEDIATE", timeout)
         return outcome_of(self._conn, method, sql, parameters)
 
     def _insist(self, connection: sqlite3.Connection, sql: str, timeout: float) -> None:
-        """Run a statement again and again while others have the lock that it takes, for this many seconds."""
+        """Retry a statement for this many seconds while others hold the lock that it takes."""
         deadline = monotonic() + timeout
         while True:
             try:
@@ -210,5 +210,5 @@ def outcome_of(connection: sqlite3.Connection, method: Method, sql: str, paramet
         rows = cursor.fetchall() if cursor.description else []
         return rows, cursor.description, cursor.rowcount, cursor.lastrowid
     finally:
-        # A cursor that somebody holds, be it in a traceback, would keep the transaction open.
+        # A cursor that is still referenced, such as by a traceback, would keep the transaction open.
         cursor.close()

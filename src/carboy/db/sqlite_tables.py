@@ -1,4 +1,4 @@
-"""What migrations of SQLite have to mind: to change a table there, Alembic copies it."""
+"""Safeguards for migrations of SQLite, where Alembic changes a table by copying it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +9,7 @@ from carboy.db.histories import MigrationError
 
 
 def check_foreign_keys(connection: Connection) -> None:
-    """Raise a `MigrationError` if rows refer to others that are not there: foreign keys are off during a migration."""
+    """Raise a `MigrationError` if rows refer to missing rows: foreign keys are off during a migration."""
     if connection.dialect.name == "sqlite":
         broken = {row.table for row in connection.execute(text("PRAGMA foreign_key_check"))}
         if broken:
@@ -18,7 +18,7 @@ def check_foreign_keys(connection: Connection) -> None:
 
 @contextmanager
 def ids_kept(connection: Connection) -> Iterator[None]:
-    """Keep what Alembic overlooks in a copy: no id of a deleted row comes again."""
+    """Keep the ids of deleted rows from being reused, which Alembic ignores when it copies a table."""
     given_out = _ids_given_out(connection)
     event.listen(Table, "before_create", _keep_autoincrement)
     try:
@@ -33,7 +33,7 @@ def _keep_autoincrement(table: Table, _connection: Connection, **_options: objec
 
 
 def _ids_given_out(connection: Connection) -> dict[str, int]:
-    """Return the highest id that each table of SQLite has ever given out."""
+    """Return the highest id that each table has ever assigned."""
     if not inspect(connection).has_table("sqlite_sequence"):
         return {}
     return {row.name: row.seq for row in connection.execute(text("SELECT name, seq FROM sqlite_sequence"))}

@@ -11,7 +11,7 @@ from carboy.db.failures import ConnectionLostError, TransactionConflictError
 
 
 class TransactionAbortedError(Exception):
-    """A transaction was about to commit although a part of it had failed; it was rolled back instead.
+    """A transaction was to commit although a part of it had failed; it was rolled back instead.
 
     PostgreSQL would answer that COMMIT with a silent ROLLBACK.
     """
@@ -23,18 +23,18 @@ class Unit:
 
     writes: bool
     connection: Connection | None = None
-    """Held from the first statement of a transaction on; reading holds one only for a session."""
+    """Held from a transaction's first statement to its end; a unit that reads holds one only for a session."""
     session: AsyncSession | None = None
     failure: BaseException | None = None
-    """What went wrong within: the unit will not commit, even if whoever called caught the error."""
+    """The error of a failed part: the unit will not commit, even if its caller caught the error."""
     is_open: bool = True
     is_committing: bool = False
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    """A connection takes one statement at a time."""
+    """A connection runs one statement at a time."""
 
 
 def require_open(unit: Unit) -> None:
-    """Refuse to go on in a unit that has ended: its owner may not have waited for all of its tasks.
+    """Require that a unit has not ended. A task that its owner did not wait for may outlive it.
 
     Raises:
         RuntimeError: The unit has ended.
@@ -44,7 +44,7 @@ def require_open(unit: Unit) -> None:
 
 
 def check_outcome(unit: Unit) -> None:
-    """Refuse to commit a unit if a part of it has failed."""
+    """Raise if a part of a unit has failed, so that it does not commit."""
     if isinstance(unit.failure, (TransactionConflictError, ConnectionLostError)):
         raise unit.failure
     if unit.failure is not None:
@@ -54,7 +54,7 @@ def check_outcome(unit: Unit) -> None:
 
 
 def end(unit: Unit, connections: Connections, *, commits: bool) -> None:
-    """Commit a unit or roll it back, and give back what it holds; one that cannot commit is still to be rolled back."""
+    """Commit or roll back a unit, and return its connection. After a failed commit it must still be rolled back."""
     is_over = not commits
     try:
         if unit.session is not None:

@@ -8,12 +8,15 @@ from functools import cache
 from http import HTTPStatus
 from importlib.resources import files
 from pathlib import Path
+from threading import Lock
 from urllib.parse import quote
 
 from flask import Blueprint, Response, abort, current_app, render_template, request, send_file, url_for
+from flask.blueprints import BlueprintSetupState
 
 from carboy.api.answers import content_tag, json_answer
 from carboy.api.openapi.document import TITLE, describe, pack
+from carboy.web.access import public
 from carboy.web.application import current_request
 
 docs = Blueprint("docs", __name__, url_prefix="/api", template_folder="templates")
@@ -40,18 +43,41 @@ YEAR = 365 * 24 * 60 * 60
 """Seconds that a client keeps an asset whose address tells its content, without asking for news of it (RFC 8246)."""
 
 
+class Documents:
+    """The OpenAPI document of an application, made when it is first asked for: at 200 domains that takes a second."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._packed: dict[str, bytes] = {}
+
+    def below(self, root: str) -> bytes:
+        """Return the document, packed, of an application that a proxy has put below a path."""
+        # Whoever asks meanwhile waits for it instead of making another.
+        with self._lock:
+            if root not in self._packed:
+                self._packed[root] = pack(describe(current_app) | {"servers": [{"url": root or "/"}]})
+            return self._packed[root]
+
+
+@docs.record_once
+def _keep_documents(state: BlueprintSetupState) -> None:
+    state.app.extensions["openapi"] = Documents()
+
+
 @docs.get("/openapi.json")
+@public
 def send_document() -> Response:
-    """Answer with the OpenAPI document of this application."""
-    # Behind a proxy that serves the application below a path of its own, the operations are there too.
-    root = quote(request.root_path.rstrip("/"))
-    documents: dict[str, bytes] = current_app.extensions.setdefault("openapi", {})
-    if root not in documents:
-        documents[root] = pack(describe(current_app) | {"servers": [{"url": root or "/"}]})
-    return json_answer(documents[root], content_tag(documents[root]), current_request())
+    """Answer with the OpenAPI document of this application.
+
+    The view is sync, so that it is made on a worker's thread and other requests are answered meanwhile.
+    """
+    documents: Documents = current_app.extensions["openapi"]
+    document = documents.below(quote(request.root_path.rstrip("/")))
+    return json_answer(document, content_tag(document), current_request())
 
 
 @docs.get("/docs")
+@public
 def show_docs() -> Response:
     """Answer with the page; it finds the document beside it, at ``/api/openapi.json``."""
     assets = {name: url_for(".send_asset", name=name, v=_fingerprint(name)) for name in ASSETS}
@@ -61,6 +87,7 @@ def show_docs() -> Response:
 
 
 @docs.get("/docs/<name>")
+@public
 def send_asset(name: str) -> Response:
     """Send a file of the page, which may be kept for ever if it was asked for by its fingerprint."""
     if name not in ASSETS:

@@ -3,7 +3,7 @@ from typing import Annotated
 from dependency_injector.wiring import Provide, inject
 from flask import Response, after_this_request
 
-from carboy.api import ApiBlueprint
+from carboy.api import ApiBlueprint, public
 from carboy.errors import UnavailableError
 from carboy.health.errors import ShuttingDownError
 from carboy.health.schemas import HealthReport
@@ -15,6 +15,7 @@ health = ApiBlueprint(
 
 
 @health.get("/live")
+@public
 async def check_liveness() -> HealthReport:
     """Tell whether the process lives.
 
@@ -24,6 +25,7 @@ async def check_liveness() -> HealthReport:
 
 
 @health.get("/ready", errors=[UnavailableError, ShuttingDownError])
+@public
 @inject
 async def check_readiness(service: Annotated[HealthService, Provide["health_service"]]) -> HealthReport:
     """Tell whether requests should be sent here."""

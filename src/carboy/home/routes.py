@@ -1,6 +1,7 @@
 from flask import Blueprint, Response, current_app, jsonify, render_template, request, url_for
 
 from carboy.api.openapi.document import TITLE
+from carboy.web.access import public
 
 home = Blueprint("home", __name__, template_folder="templates")
 
@@ -9,6 +10,7 @@ LINKS = {"docs": "docs.show_docs", "openapi": "docs.send_document", "health": "h
 
 
 @home.get("/")
+@public
 async def show_home() -> Response:
     """Answer with JSON, or with a page if the client prefers HTML."""
     links = {name: url_for(endpoint) for name, endpoint in LINKS.items() if endpoint in current_app.view_functions}

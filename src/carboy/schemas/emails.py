@@ -20,15 +20,27 @@ SUFFIX = ".example"
 """What makes of such a domain one that email-validator takes, as it has no option for them but a global one."""
 
 
-def _address(text: str, info: ValidationInfo) -> str:
+def address_of(text: str, *, allows_special_use: bool) -> str:
+    """Return the normal spelling of an address alone: lower case, its domain Unicode in the form of IDNA 2008.
+
+    Args:
+        text: The address.
+        allows_special_use: Whether it may be at a domain that `SPECIAL_USE` describes.
+
+    Raises:
+        ValueError: It is none.
+    """
     text = text.strip()
-    allows_special_use = (info.context or {}).get(SPECIAL_USE_DOMAINS, False)
     suffix = SUFFIX if allows_special_use and SPECIAL_USE.fullmatch(text) else ""
     try:
         address = validate_email(text + suffix, check_deliverability=False, allow_display_name=False).normalized
     except EmailNotValidError as error:
         raise ValueError(str(error)) from None
     return unicodedata.normalize("NFC", address.removesuffix(suffix).lower())
+
+
+def _address(text: str, info: ValidationInfo) -> str:
+    return address_of(text, allows_special_use=(info.context or {}).get(SPECIAL_USE_DOMAINS, False))
 
 
 Email = Annotated[

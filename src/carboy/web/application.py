@@ -21,6 +21,7 @@ from werkzeug.routing import MapAdapter
 from werkzeug.sansio.utils import get_current_url
 
 from carboy.bridge.urls import MAX_HOST, UrlBinding
+from carboy.security.actor import Actor
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -78,6 +79,8 @@ class Request(flask.Request):
                 _drop_unreadable(environ, name, read)
         super().__init__(environ, *args, **kwargs)
         self.started = time.perf_counter()
+        self.actor: Actor | None = None
+        """Who acts; None before that is found out, and where nobody asks."""
         if not self.query_string.isascii():
             self.query_string = _in_utf_8(self.query_string)
 

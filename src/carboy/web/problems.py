@@ -57,8 +57,7 @@ def _handle_carboy_error(error: CarboyError) -> Response:
         # The client is told that it failed, the operator why.
         _log.warning("answering %s: %r", error.code, error.__cause__)
     response = problem(error.status, error.code, str(error), **error.extensions)
-    if error.retry_after is not None:
-        response.headers["Retry-After"] = str(error.retry_after)
+    response.headers.update(error.headers)
     return response
 
 

@@ -10,7 +10,7 @@ TESTS = {"rates": 5}
 """How many tests each page has, by its domain."""
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(300)
 def test_the_pages_lead_to_domains_that_work(tmp_path: Path) -> None:
     copy_project(tmp_path)
     for domain in TESTS:

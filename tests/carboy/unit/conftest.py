@@ -7,7 +7,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from support.configuration import CLIENTS, HTTP
+from support.configuration import CLIENTS, HTTP, MAIL, PASSWORDS
 
 from carboy.config import SettingsError, load_settings
 from carboy.config.settings import Settings
@@ -19,6 +19,8 @@ SECRET = "Zq7-not-in-any-message-Zq7-not-in-any"
 DEFAULTS = f"""\
 defaults:
   http: {HTTP}
+  passwords: {PASSWORDS}
+  mail: {MAIL}
   database:
     {{url: sqlite+aiosqlite:///var/default.db, pool_size: 10, acquire_timeout: 0.8,
      statement_timeout: 10.0, require_migrated: true}}

@@ -18,8 +18,11 @@ from carboy.schemas.base import Input, Query
 
 
 class Thing(BaseModel):
+    """Looks like Page_UserRead_"""  # noqa: D415 - it ends as the name of a generic model does.
+
     name: str
     version: int
+    valid_from_: int | None = None
 
 
 class ThingCreate(Input):
@@ -97,6 +100,12 @@ def test_a_default_of_a_rule_is_no_parameter(document: dict[str, Any]) -> None:
     parameters = parameters_of(document, document["paths"]["/v1/things"]["get"])
     assert [parameter["name"] for parameter in parameters] == ["colour", "If-None-Match"]
     assert "404" not in document["paths"]["/v1/things"]["get"]["responses"]
+
+
+def test_a_name_or_text_that_looks_like_a_generic_model_stays(document: dict[str, Any]) -> None:
+    thing = document["components"]["schemas"]["Thing"]
+    assert thing["description"] == "Looks like Page_UserRead_"
+    assert list(thing["properties"]) == ["name", "version", "valid_from_"]
 
 
 def test_every_error_is_explained(document: dict[str, Any]) -> None:

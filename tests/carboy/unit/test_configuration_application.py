@@ -8,7 +8,7 @@ import pytest
 from dependency_injector import providers
 from flask import Flask
 from pydantic import Field, SecretStr
-from support.configuration import CLIENTS, HTTP
+from support.configuration import CLIENTS, HTTP, MAIL, PASSWORDS
 
 from app.settings import Settings as ShippedSettings
 from carboy.config import Section, Settings, masked, walk
@@ -37,7 +37,7 @@ class Peer(Section):
     token: SecretStr | None = None
 
 
-class Mail(Section):
+class Relay(Section):
     ports: list[int]
     starttls: bool | None
     peers: list[Peer] = []
@@ -45,7 +45,7 @@ class Mail(Section):
 
 class ShopSettings(Settings):
     oauth: OAuth
-    mail: Mail | None
+    relay: Relay | None
     motto: str = "none"
 
 
@@ -59,6 +59,8 @@ def document(text: str = MINIMAL, *, development: str = "{}") -> str:
     return f"""\
 defaults:
   http: {HTTP}
+  passwords: {PASSWORDS}
+  mail: {MAIL}
   database:
     {{url: null, pool_size: 1, acquire_timeout: 0.8,
      statement_timeout: 10.0, require_migrated: true}}
@@ -113,8 +115,8 @@ def test_a_variable_sets_a_key_of_a_section_within_a_section(load_shop: Load) ->
 
 def test_an_optional_section_is_none_as_long_as_nothing_of_it_is_set(load_shop: Load) -> None:
     assert load_shop().oauth.google is None
-    assert load_shop().mail is None
-    assert load_shop("oauth: {google: null}\nmail: null").mail is None
+    assert load_shop().relay is None
+    assert load_shop("oauth: {google: null}\nrelay: null").relay is None
     assert load_shop("oauth: {google: {client_id: null, client_secret: null}}").oauth.google is None
 
 
@@ -139,19 +141,19 @@ def test_an_optional_value_may_be_left_out_or_null(load_shop: Load) -> None:
 
 
 def test_an_optional_boolean_may_be_one(load_shop: Load) -> None:
-    mail = load_shop(f"{MINIMAL}\nmail: {{ports: [25], starttls: yes}}").mail
-    assert mail is not None
-    assert mail.starttls is True
+    relay = load_shop(f"{MINIMAL}\nrelay: {{ports: [25], starttls: yes}}").relay
+    assert relay is not None
+    assert relay.starttls is True
 
 
 def test_lists_are_read_from_the_file_and_from_variables(load_shop: Load) -> None:
-    text = f"{MINIMAL}\nmail: {{ports: [25, 587], peers: [{{name: a}}]}}"
-    mail = load_shop(text).mail
-    assert mail is not None
-    assert (mail.ports, [peer.name for peer in mail.peers]) == ([25, 587], ["a"])
-    mail = load_shop(text, CARBOY_MAIL__PORTS="465, 2525", CARBOY_MAIL__PEERS='[{"name": "b"}]').mail
-    assert mail is not None
-    assert (mail.ports, [peer.name for peer in mail.peers]) == ([465, 2525], ["b"])
+    text = f"{MINIMAL}\nrelay: {{ports: [25, 587], peers: [{{name: a}}]}}"
+    relay = load_shop(text).relay
+    assert relay is not None
+    assert (relay.ports, [peer.name for peer in relay.peers]) == ([25, 587], ["a"])
+    relay = load_shop(text, CARBOY_RELAY__PORTS="465, 2525", CARBOY_RELAY__PEERS='[{"name": "b"}]').relay
+    assert relay is not None
+    assert (relay.ports, [peer.name for peer in relay.peers]) == ([465, 2525], ["b"])
 
 
 def test_a_list_of_secrets_is_read_from_a_variable(load_shop: Load) -> None:
@@ -192,19 +194,19 @@ def test_a_value_outside_of_all_sections_is_a_key_too(load_shop: Load, problems_
             "CARBOY_OAUTH_GOOGLE__CLIENT_ID: unknown; the variable is CARBOY_OAUTH__GOOGLE__CLIENT_ID.",
         ),
         (
-            f"{MINIMAL}\nmail: {{ports: [25, []]}}",
+            f"{MINIMAL}\nrelay: {{ports: [25, []]}}",
             {},
-            "mail.ports.1: Input should be a valid integer (from config.yaml, defaults).",
+            "relay.ports.1: Input should be a valid integer (from config.yaml, defaults).",
         ),
         (
-            f"{MINIMAL}\nmail: {{ports: [25], peers: [{{token: a}}]}}",
+            f"{MINIMAL}\nrelay: {{ports: [25], peers: [{{token: a}}]}}",
             {},
-            "mail.peers.0.name: Field required (from config.yaml, defaults).",
+            "relay.peers.0.name: Field required (from config.yaml, defaults).",
         ),
         (
-            f"{MINIMAL}\nmail: {{ports: [25]}}",
-            {"CARBOY_MAIL__PEERS": "a,b"},
-            "mail.peers: Input should be a valid list (from CARBOY_MAIL__PEERS).",
+            f"{MINIMAL}\nrelay: {{ports: [25]}}",
+            {"CARBOY_RELAY__PEERS": "a,b"},
+            "relay.peers: Input should be a valid list (from CARBOY_RELAY__PEERS).",
         ),
     ],
 )
@@ -222,7 +224,7 @@ def test_what_is_wrong_is_named_at_any_depth(
         ("oauth: {old_keys: [x]}", "oauth.old_keys"),
         ("oauth: {pin: '1234'}", "oauth.pin"),
         ("oauth: {google: {client_id: a, client_secret: x}}", "oauth.google.client_secret"),
-        (f"{MINIMAL}\nmail: {{ports: [], peers: [{{name: a, token: x}}]}}", "mail.peers"),
+        (f"{MINIMAL}\nrelay: {{ports: [], peers: [{{name: a, token: x}}]}}", "relay.peers"),
     ],
 )
 def test_a_secret_in_the_file_is_refused_also_where_it_is_optional(
@@ -242,18 +244,18 @@ def test_optional_secrets_from_the_environment_are_accepted(load_shop: Load) -> 
 
 
 def test_config_show_prints_the_application_s_keys(load_shop: Load, container: Container, app: Flask) -> None:
-    settings = load_shop(f"{MINIMAL}\nmail: {{ports: [25, 587]}}", CARBOY_OAUTH__SIGNING_KEY=SECRET)
+    settings = load_shop(f"{MINIMAL}\nrelay: {{ports: [25, 587]}}", CARBOY_OAUTH__SIGNING_KEY=SECRET)
     with override(container, settings=providers.Object(settings)):
         shown = app.test_cli_runner().invoke(args=["config", "show"]).output
-    assert [line.split(maxsplit=2) for line in shown.splitlines() if line.startswith(("oauth", "mail", "motto"))] == [
+    assert [line.split(maxsplit=2) for line in shown.splitlines() if line.startswith(("oauth", "relay", "motto"))] == [
         ["oauth.google", "null", "# set nowhere"],
         ["oauth.issuer", "null", "# set nowhere"],
         ["oauth.signing_key", "********", "# CARBOY_OAUTH__SIGNING_KEY"],
         ["oauth.old_keys", "null", "# set nowhere"],
         ["oauth.pin", "null", "# set nowhere"],
-        ["mail.ports", "25,587", "# config.yaml, defaults"],
-        ["mail.starttls", "null", "# set nowhere"],
-        ["mail.peers", "#", "set nowhere"],
+        ["relay.ports", "25,587", "# config.yaml, defaults"],
+        ["relay.starttls", "null", "# set nowhere"],
+        ["relay.peers", "#", "set nowhere"],
         ["motto", "none", "# set nowhere"],
     ]
     assert [key for key, _ in walk(settings)][-1] == "motto"

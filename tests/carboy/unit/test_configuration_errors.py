@@ -5,7 +5,7 @@ from pathlib import Path
 from textwrap import indent
 
 import pytest
-from support.configuration import CLIENTS, HTTP
+from support.configuration import CLIENTS, HTTP, MAIL, PASSWORDS
 
 from carboy.config import SettingsError, load_settings
 from carboy.config.settings import Settings
@@ -20,6 +20,8 @@ def with_profile(text: str) -> str:
         f"""\
 defaults:
   http: {HTTP}
+  passwords: {PASSWORDS}
+  mail: {MAIL}
   database:
     {{url: sqlite+aiosqlite:///a.db, pool_size: 1, acquire_timeout: 0.8,
      statement_timeout: 10.0, require_migrated: true}}

@@ -4,11 +4,12 @@ import secrets
 import traceback
 from base64 import b64encode
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from dependency_injector import providers
 from flask import Flask
-from support.configuration import CLIENTS, HTTP
+from support.configuration import CLIENTS, HTTP, MAIL, PASSWORDS
 
 from carboy.config import SettingsError, masked
 from carboy.config.settings import Settings
@@ -32,6 +33,8 @@ def document(*, key: str = "null", url: str = "null") -> str:
     return f"""\
     defaults:
       http: {HTTP}
+      passwords: {PASSWORDS}
+      mail: {MAIL}
       database:
         {{url: {url}, pool_size: 1, acquire_timeout: 0.8,
          statement_timeout: 10.0, require_migrated: true}}
@@ -185,7 +188,9 @@ def test_a_secret_that_looks_like_a_url_is_not_shown_as_one(load: Load) -> None:
     assert masked("security.secret_key", settings.security.secret_key) == "********"
 
 
-def test_config_show_prints_each_setting_with_its_source(load: Load, container: Container, app: Flask) -> None:
+def test_config_show_prints_each_setting_with_its_source(
+    load: Load, container: Container, app: Flask, tmp_path: Path
+) -> None:
     lines = "CARBOY_LOGGING__LEVEL=ERROR\nCARBOY_HTTP__CORS_ORIGINS='https://a.org, https://b.org'"
     settings = load(dotenv=lines, **{URL: f"postgresql+asyncpg://u:{SECRET}@h/d"})
     with override(container, settings=providers.Object(settings)):
@@ -207,6 +212,7 @@ def test_config_show_prints_each_setting_with_its_source(load: Load, container: 
         ["http.docs", "True", "# config.yaml, defaults"],
         ["http.compress_min_bytes", "0", "# config.yaml, defaults"],
         ["http.cors_origins", "https://a.org,https://b.org", "# CARBOY_HTTP__CORS_ORIGINS in carboy.env"],
+        ["http.public_url", "null", "# config.yaml, defaults"],
         ["http.drain_seconds", "0.0", "# config.yaml, defaults"],
         ["http.stop_seconds", "0.0", "# config.yaml, defaults"],
         ["database.url", "postgresql+asyncpg://u:********@h/d", f"# {URL}"],
@@ -228,5 +234,39 @@ def test_config_show_prints_each_setting_with_its_source(load: Load, container: 
         ["clients.user_agent", "tests", "# config.yaml, defaults"],
         ["security.secret_key", "********", "# config.yaml, development"],
         ["security.breached_passwords", "False", "# config.yaml, defaults"],
+        ["security.encryption_keys", "null", "# set nowhere"],
+        ["passwords.memory_kib", "19456", "# config.yaml, defaults"],
+        ["passwords.iterations", "2", "# config.yaml, defaults"],
+        ["passwords.parallelism", "1", "# config.yaml, defaults"],
+        ["passwords.threads", "2", "# config.yaml, defaults"],
+        ["passwords.queue", "40", "# config.yaml, defaults"],
+        ["passwords.min_length", "15", "# config.yaml, defaults"],
+        ["passwords.min_length_with_second_factor", "8", "# config.yaml, defaults"],
+        ["passwords.max_length", "256", "# config.yaml, defaults"],
+        ["passwords.min_score", "3", "# config.yaml, defaults"],
+        ["passwords.own_words", "acme", "# config.yaml, defaults"],
+        ["mail.transport", "null", "# config.yaml, defaults"],
+        ["mail.sender", "null", "# config.yaml, defaults"],
+        ["mail.host", "null", "# config.yaml, defaults"],
+        ["mail.port", "587", "# config.yaml, defaults"],
+        ["mail.security", "starttls", "# config.yaml, defaults"],
+        ["mail.user", "null", "# config.yaml, defaults"],
+        ["mail.password", "null", "# config.yaml, defaults"],
+        ["mail.connect_seconds", "10.0", "# config.yaml, defaults"],
+        ["mail.total_seconds", "60.0", "# config.yaml, defaults"],
+        ["mail.folder", str(tmp_path / "var" / "mail"), "# config.yaml, defaults"],
     ]
     assert len({line.index("#") for line in result.output.splitlines() if "#" in line}) == 1
+
+
+def test_hashes_that_are_cheaper_than_owasp_wants_are_refused(load: Load, deployed: dict[str, str]) -> None:
+    with pytest.raises(SettingsError, match="passwords: memory_kib times iterations must be at least 38912"):
+        load(document(), **deployed, CARBOY_PASSWORDS__MEMORY_KIB="64")
+    load(document(), **deployed, CARBOY_PASSWORDS__MEMORY_KIB="38912", CARBOY_PASSWORDS__ITERATIONS="1")
+
+
+def test_a_malformed_key_of_encryption_is_refused_without_being_shown(load: Load, deployed: dict[str, str]) -> None:
+    with pytest.raises(SettingsError) as raised:
+        load(document(), **deployed, CARBOY_SECURITY__ENCRYPTION_KEYS="2026:tooshortforakey")
+    assert "security.encryption_keys: each key must be" in str(raised.value)
+    assert "tooshortforakey" not in str(raised.value)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.configuration import CLIENTS, HTTP
+from support.configuration import CLIENTS, HTTP, MAIL, PASSWORDS
 
 from carboy.config import load_settings, walk
 from carboy.config.settings import Environment, Settings
@@ -20,6 +20,8 @@ def document(**profiles: Any) -> str:
     return f"""\
     defaults:
       http: {HTTP}
+      passwords: {PASSWORDS}
+      mail: {MAIL}
       database:
         {{url: sqlite+aiosqlite:///a.db, pool_size: 1, acquire_timeout: 0.8,
          statement_timeout: 10.0, require_migrated: true}}

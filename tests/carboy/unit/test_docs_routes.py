@@ -1,7 +1,10 @@
 """The page of the API's document: what it is made of, how long that may be kept, and when it is not there."""
 
+import asyncio
 import re
+import threading
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import pytest
@@ -10,6 +13,7 @@ from flask import Flask
 
 from carboy.api.openapi.document import describe
 from carboy.config.settings import Settings
+from carboy.docs import routes
 from carboy.testing import override
 from containers import Container
 
@@ -118,3 +122,24 @@ async def test_the_document_says_where_a_proxy_has_put_the_api(client: httpx.Asy
     assert document["servers"] == [{"url": "/behind%20here"}]
     client._transport.root_path = ""  # type: ignore[attr-defined]  # noqa: SLF001 - likewise.
     assert (await client.get("/api/openapi.json")).json()["servers"] == [{"url": "/"}]
+
+
+async def test_others_are_answered_while_the_document_is_made(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    goes_on, makings = threading.Event(), []
+
+    def wait_and_describe(app: Flask) -> dict[str, Any]:
+        makings.append(threading.current_thread())
+        assert goes_on.wait(10)
+        return describe(app)
+
+    monkeypatch.setattr(routes, "describe", wait_and_describe)
+    async with asyncio.TaskGroup() as group:
+        asked = [group.create_task(client.get("/api/openapi.json")) for _ in range(2)]
+        while not makings:
+            assert (await client.get("/health/live")).status_code == 200
+        assert (await client.get("/api/docs/none")).status_code == 404
+        goes_on.set()
+    assert [task.result().status_code for task in asked] == [200, 200]
+    assert len(makings) == 1

@@ -2,7 +2,8 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator
+from itertools import chain
 
 from carboy.api.openapi.schemas import Json
 
@@ -12,6 +13,13 @@ class Components:
 
     def __init__(self) -> None:
         self._kinds: dict[str, Json] = {}
+        self._made: dict[Hashable, Json] = {}
+
+    def once(self, key: Hashable, make: Callable[[], Json]) -> Json:
+        """Return the part of a key, which is made when it is first asked for: most operations have the same parts."""
+        if key not in self._made:
+            self._made[key] = make()
+        return self._made[key]
 
     def refer(self, kind: str, name: str, part: Json) -> Json:
         """Return a reference to a part.
@@ -30,14 +38,14 @@ class Components:
 
     def share_parameters(self, paths: Json) -> None:
         """Replace each parameter that more than one operation has by a reference."""
-        operations = list(_operations(paths))
-        counts = Counter(_key(one) for operation in operations for one in operation.get("parameters", ()))
-        for operation in operations:
-            if "parameters" in operation:
-                operation["parameters"] = [
-                    self.refer("parameters", one["name"], one) if counts[_key(one)] > 1 else one
-                    for one in operation["parameters"]
-                ]
+        operations = [operation for operation in _operations(paths) if "parameters" in operation]
+        keys = [[json.dumps(one, sort_keys=True) for one in operation["parameters"]] for operation in operations]
+        counts = Counter(chain.from_iterable(keys))
+        for operation, of_its in zip(operations, keys, strict=True):
+            operation["parameters"] = [
+                self.refer("parameters", one["name"], one) if counts[key] > 1 else one
+                for one, key in zip(operation["parameters"], of_its, strict=True)
+            ]
 
     def sections(self) -> Json:
         """Return the sections of `components`, each sorted by name."""
@@ -47,7 +55,3 @@ class Components:
 def _operations(paths: Json) -> Iterator[Json]:
     for path in paths.values():
         yield from path.values()
-
-
-def _key(part: Json) -> str:
-    return json.dumps(part, sort_keys=True)

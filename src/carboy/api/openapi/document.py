@@ -4,8 +4,10 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from importlib import metadata
 from inspect import getdoc, signature
+from typing import Any
 
 from flask import Flask
 from pydantic import TypeAdapter
@@ -33,6 +35,9 @@ What holds for every operation:
 - **Retries**: a `POST` that creates may be sent again with the same `Idempotency-Key`; it is answered as before.
 - `503` and some `409` say in `Retry-After` when to try again.
 """
+
+SCHEME = "bearer"
+BEARER: Json = {"type": "http", "scheme": "bearer", "description": "A token of `Authorization: Bearer TOKEN`."}
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 """In the order in which they are told. HEAD and OPTIONS follow from what HTTP says of them."""
@@ -112,8 +117,10 @@ def _operation(rule: Rule, method: str, operation: Operation, models: Models, sh
         described["description"] = re.sub(r"(?<!\n)\n(?!\n)", " ", description.strip())
     if operation.deprecation is not None:
         described["deprecated"] = True
+    if operation.access is not None:
+        described["security"] = _security(operation, shared)
     parameters = [
-        *_path_parameters(rule, operation),
+        *_path_parameters(rule, operation, shared),
         *_query_parameters(operation, models),
         *_headers(operation, method),
     ]
@@ -128,16 +135,33 @@ def _operation(rule: Rule, method: str, operation: Operation, models: Models, sh
     return described
 
 
+def _security(operation: Operation, shared: Components) -> list[Json]:
+    """Return what an operation asks for: one of these, where an empty one is nothing at all."""
+    access = operation.access
+    if access is None or not operation.asks_who:
+        return []
+    shared.refer("securitySchemes", SCHEME, BEARER)
+    # Permissions stand as the role names that OpenAPI 3.1 has for schemes other than OAuth's.
+    needed: Json = {SCHEME: [access.permission] if access.permission is not None else []}
+    return [{}, needed] if access.is_public else [needed]
+
+
 def _path_arguments(rule: Rule) -> list[str]:
     # What a rule gives by default does not stand in its path.
     return sorted(rule.arguments - (rule.defaults or {}).keys())
 
 
-def _path_parameters(rule: Rule, operation: Operation) -> Iterator[Json]:
+def _path_parameters(rule: Rule, operation: Operation, shared: Components) -> Iterator[Json]:
     parameters = signature(operation.view).parameters
     for name in _path_arguments(rule):
-        schema = TypeAdapter(parameters[name].annotation).json_schema()
+        kind = parameters[name].annotation
+        # By its id, as not every annotation can be hashed; the view keeps it.
+        schema = shared.once(("path", id(kind)), partial(_schema_of, kind))
         yield _parameter("path", name, schema, required=True)
+
+
+def _schema_of(kind: Any) -> Json:
+    return TypeAdapter(kind).json_schema()
 
 
 def _query_parameters(operation: Operation, models: Models) -> Iterator[Json]:

@@ -1,6 +1,7 @@
 """The responses of an operation, for the document."""
 
 from collections.abc import Iterator
+from functools import partial
 from http import HTTPStatus
 from typing import NamedTuple
 
@@ -16,6 +17,12 @@ from carboy.idempotency.errors import (
     InvalidIdempotencyKeyError,
 )
 from carboy.schemas.base import PageQuery
+from carboy.security.errors import (
+    ForbiddenError,
+    InsufficientScopeError,
+    InvalidTokenError,
+    UnauthenticatedError,
+)
 from carboy.web.problems import DETAILS, MEDIA_TYPE, code_of, problem_content
 
 
@@ -39,12 +46,19 @@ HEADERS: Json = {
         "description": "`true` if this is the answer to an earlier request with the same key.",
         "schema": {"type": "string", "enum": ["true"]},
     },
+    "WWW-Authenticate": {
+        "description": "How to authenticate (RFC 6750).",
+        "schema": {"type": "string"},
+    },
     "X-Request-ID": {"description": "The id of the request, to be quoted in questions.", "schema": {"type": "string"}},
     "Retry-After": {"description": "Seconds after which to try again.", "schema": {"type": "integer"}},
     "Deprecation": {"description": "Since when the operation is deprecated (RFC 9745).", "schema": {"type": "string"}},
     "Sunset": {"description": "When the operation may stop answering (RFC 8594).", "schema": {"type": "string"}},
 }
 
+
+REFUSALS = [UnauthenticatedError, InvalidTokenError, ForbiddenError, InsufficientScopeError]
+"""What an operation that is not public may answer."""
 
 REQUEST_ID = "0f5c55d63bde4d6581c346b872021d74"
 """That of the examples."""
@@ -68,7 +82,10 @@ def responses_of(operation: Operation, method: str, models: Models, shared: Comp
     by_status: dict[HTTPStatus, list[Failure]] = {}
     for failure in dict.fromkeys(_failures(operation, has_path=has_path)):
         by_status.setdefault(failure.status, []).append(failure)
-    return responses | {str(status.value): _failed(found, shared) for status, found in sorted(by_status.items())}
+    return responses | {
+        str(status.value): shared.once(tuple(found), partial(_failed, found, shared))
+        for status, found in sorted(by_status.items())
+    }
 
 
 def _success(operation: Operation, models: Models, shared: Components) -> Json:
@@ -93,12 +110,14 @@ def _success(operation: Operation, models: Models, shared: Components) -> Json:
 
 
 def _headers(shared: Components, *names: str) -> Json:
-    return {name: shared.refer("headers", name, HEADERS[name]) for name in sorted(names)}
+    return shared.once(names, lambda: {name: shared.refer("headers", name, HEADERS[name]) for name in sorted(names)})
 
 
 def _failures(operation: Operation, *, has_path: bool) -> Iterator[Failure]:
     """Yield the possible errors: those that the view declares, and those that follow from its signature."""
     kinds: list[type[CarboyError]] = [*operation.errors]
+    if operation.access is not None and operation.asks_who:
+        kinds += [InvalidTokenError] if operation.access.is_public else REFUSALS
     if has_path:
         kinds.append(errors.NotFoundError)
     if operation.body is not None:
@@ -131,6 +150,8 @@ def _failed(failures: list[Failure], shared: Components) -> Json:
     names = ["X-Request-ID"]
     if any(failure.retry_after is not None for failure in failures):
         names.append("Retry-After")
+    if any(failure.status is HTTPStatus.UNAUTHORIZED for failure in failures):
+        names.append("WWW-Authenticate")
     examples = {failure.code: shared.refer("examples", failure.code, _example(failure)) for failure in failures}
     answer = {
         "description": " ".join(f"`{failure.code}`: {failure.detail}" for failure in failures),

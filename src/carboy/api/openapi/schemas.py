@@ -2,16 +2,17 @@
 
 import re
 from collections.abc import Iterable
-from typing import Any, cast, get_args
+from typing import Any, get_args
 
-from pydantic import BaseModel, TypeAdapter
-from pydantic.json_schema import JsonSchemaMode
+from pydantic import BaseModel
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json_schema
 
 from carboy.api.operation import Operation
 from carboy.schemas.base import Query
 
 Json = dict[str, Any]
-REFERENCES = "#/components/schemas/{model}"
+PREFIX = "#/components/schemas/"
+REFERENCES = PREFIX + "{model}"
 SPARSE = "Sparse"
 
 TEXT = {"type": "string"}
@@ -58,26 +59,33 @@ PROBLEMS: Json = {
 """Written by hand, as no object of ours has this form: a problem has members only that are known."""
 
 
+class _Generator(GenerateJsonSchema):
+    """pydantic's, without an adapter for each default that is JSON already."""
+
+    def encode_default(self, dft: Any) -> Any:
+        return dft if dft is None or type(dft) in {bool, int, str} else super().encode_default(dft)
+
+
 class Models:
     """The schemas that a document needs for its operations."""
 
     def __init__(self, operations: Iterable[Operation]) -> None:
-        wanted: dict[tuple[Any, JsonSchemaMode], TypeAdapter[Any]] = {}
+        wanted: dict[tuple[type[BaseModel], JsonSchemaMode], None] = {}
         pages: dict[str, Any] = {}
         queries: set[type[Query]] = set()
         for operation in operations:
             if operation.query is not None:
                 queries.add(operation.query[1])
-                wanted[operation.query[1], "validation"] = TypeAdapter(operation.query[1])
+                wanted[operation.query[1], "validation"] = None
             if operation.body is not None:
-                wanted[operation.body[1], "validation"] = TypeAdapter(operation.body[1])
+                wanted[operation.body[1], "validation"] = None
             if operation.result is not None:
-                wanted[operation.result, "serialization"] = TypeAdapter(operation.result)
+                wanted[operation.result, "serialization"] = None
             if operation.is_list:
                 pages[_name(operation.result)] = operation.result
-        inputs = [(key, mode, adapter) for (key, mode), adapter in wanted.items()]
-        _, definitions = TypeAdapter.json_schemas(inputs, ref_template=REFERENCES)
-        self.components: Json = cast("Json", _tidied(definitions["$defs"])) | PROBLEMS
+        _, definitions = models_json_schema(list(wanted), ref_template=REFERENCES, schema_generator=_Generator)
+        schemas = definitions.get("$defs", {})
+        self.components: Json = {_renamed(name): _tidied(schema) for name, schema in schemas.items()} | PROBLEMS
         # The parameters of a query stand one by one in its operations; what they refer to stays.
         self._queries = {query: self.components.pop(_name(query)) for query in queries}
         for name, page in pages.items():
@@ -112,22 +120,18 @@ def _item_of(page: Any) -> type[BaseModel]:
 
 
 def _name(model: type[BaseModel]) -> str:
-    return _renamed_text(model.__name__)
+    return _renamed(model.__name__)
 
 
 def _tidied(value: Any) -> Any:
-    """Rename generic models wherever they stand, and drop the titles of fields, which only repeat their names."""
+    """Rename generic models where they are referred to, and drop titles of fields, which only repeat their names."""
     if isinstance(value, dict):
-        return {
-            _renamed_text(key): _tidied(item)
-            for key, item in value.items()
-            if key != "title" or not isinstance(item, str)
-        }
+        return {key: _tidied(item) for key, item in value.items() if key != "title" or not isinstance(item, str)}
     if isinstance(value, list):
         return [_tidied(item) for item in value]
-    return _renamed_text(value) if isinstance(value, str) else value
+    return _renamed(value) if isinstance(value, str) and value.startswith(PREFIX) else value
 
 
-def _renamed_text(text: str) -> str:
+def _renamed(text: str) -> str:
     """Return a name that generated clients can use: of ``Page[UserRead]``, pydantic's ``Page_UserRead_``, UserPage."""
     return re.sub(r"\b(\w+?)(?:_(\w+?)(?:Read)?_|\[(\w+?)(?:Read)?\])$", r"\2\3\1", text)

@@ -1,4 +1,4 @@
-"""What Alembic runs; `carboy.db.migrate` gives it the connection, which has a transaction under way."""
+"""Alembic's environment. `carboy.db.migrate` passes it the connection, with an open transaction."""
 
 from contextlib import nullcontext
 from functools import partial
@@ -20,7 +20,7 @@ connection = attributes["connection"]
 
 
 def _render(kind: str, item: Any, autogenerate: AutogenContext) -> str | Literal[False]:
-    """Spell a type of ours as the one below it: migrations are history and must not change when models do."""
+    """Render our types as SQLAlchemy's: migrations are history and must not change when models do."""
     if kind == "type" and isinstance(item, UtcDateTime):
         return "sa.DateTime(timezone=True)"
     if kind == "type" and isinstance(item, Amount):
@@ -34,7 +34,7 @@ def _render(kind: str, item: Any, autogenerate: AutogenContext) -> str | Literal
 
 
 def _is_of_this_history(item: Any, name: str | None, kind: str, *_others: object) -> bool:
-    # No model names what a search index is made of.
+    # The parts of a search index are in no model.
     is_search = kind == "index" and name == index_name(item.table.name)
     return not is_search and (kind != "table" or attributes["owns"](name))
 
@@ -51,19 +51,19 @@ context.configure(
         autogenerate.make_safe, renames=attributes.get("renames", ()), notes=attributes["notes"]
     ),
     autogenerate_plugins=autogenerate.PLUGINS,
-    # SQLite can change little of a table in place, so that Alembic copies the table there.
+    # SQLite can change little of a table in place, so Alembic copies the table.
     render_as_batch=True,
-    # SQLite too takes back its DDL when a transaction fails.
+    # SQLite rolls back DDL too.
     transactional_ddl=True,
 )
 migration = context.get_context()
 if connection is None:
     offline.pretend_to_have_rows_of_none(migration)
 elif migration.dialect.name == "sqlite":
-    # The transaction is the lock that keeps others out; what SQLite can do, it can do within one.
+    # The transaction is the lock against others, and SQLite can do everything within one.
     migration.autocommit_block = nullcontext  # type: ignore[method-assign, assignment]
 else:
-    # Alembic takes a transaction that is under way for none of its business, and its autocommit_block then fails.
+    # Alembic ignores a transaction that it did not begin, and its autocommit_block then fails.
     migration._transaction = connection.get_transaction()  # noqa: SLF001 - there is no public way to hand it over.
 with context.begin_transaction():
     context.run_migrations()

@@ -1,0 +1,1 @@
+"""Mail: written from templates, sent if and only if the transaction commits."""
