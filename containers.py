@@ -15,6 +15,9 @@ from carboy.db import Database, create_engines, create_migrations, create_sessio
 from carboy.health.services import HealthService
 from carboy.idempotency.daos import IdempotencyKeyDao
 from carboy.idempotency.services import IdempotencyService
+from carboy.limits.daos import RateLimitCountDao
+from carboy.limits.services import RateLimiter
+from carboy.limits.storages import DatabaseStorage, create_storage
 from carboy.mail.templating import MailTemplates
 from carboy.mail.transports import MailFolder, create_transport
 from carboy.security.encryption import create_cipher
@@ -22,6 +25,7 @@ from carboy.security.passwords import PasswordHasher, PasswordThreads
 from carboy.security.strength import PasswordPolicy
 from carboy.security.tokens import Tokens
 from carboy.services import Cursors
+from carboy.web.sessions import create_session_cookie
 
 CONFIG_FILE = Path(__file__).with_name("config.yaml")
 
@@ -65,6 +69,15 @@ class Container(containers.DeclarativeContainer):
         PasswordPolicy, settings=settings.provided.passwords, threads=password_threads
     )
     tokens = providers.Singleton(Tokens, prefix="carboy")
+    rate_limit_count_dao = providers.Singleton(RateLimitCountDao, database=database)
+    rate_limiter = providers.Singleton(
+        RateLimiter,
+        strict=providers.Singleton(DatabaseStorage, unit_of_work=database, counts=rate_limit_count_dao),
+        ordinary=providers.Singleton(create_storage, redis_url=settings.provided.limits.redis_url),
+        rates=settings.provided.limits.rates,
+        is_enabled=settings.provided.limits.enabled,
+    )
+    session_cookie = providers.Singleton(create_session_cookie, environment=settings.provided.environment)
     cipher = providers.Singleton(
         create_cipher,
         encryption_keys=settings.provided.security.encryption_keys,

@@ -14,7 +14,7 @@ from carboy.home.routes import home
 from carboy.mail.routes import dev_mail
 from carboy.schemas.emails import SPECIAL_USE_DOMAINS
 from carboy.telemetry import logs
-from carboy.web import compression, cors, headers, problems
+from carboy.web import compression, cors, headers, problems, proxies
 from carboy.web.application import Application
 
 
@@ -32,12 +32,14 @@ def create_app(container: Container) -> Flask:
     app = Application(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.http.max_body_bytes
     app.config["MAX_FORM_MEMORY_SIZE"] = settings.http.max_body_bytes
+    app.config["PUBLIC_URL"] = settings.http.public_url
     app.config["REQUIRE_IF_MATCH"] = settings.http.require_if_match
     app.config["VALIDATION_CONTEXT"] = {SPECIAL_USE_DOMAINS: settings.http.special_use_domains}
     # A path with a doubled slash is a 404, as JSON; Flask would redirect with an HTML page.
     app.url_map.merge_slashes = False
 
     # Hooks run in this order before a request and in reverse order after it.
+    proxies.init_app(app, settings.http)
     logs.init_app(app)
     problems.init_app(app)
     headers.init_app(app)

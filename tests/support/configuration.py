@@ -2,7 +2,7 @@ HTTP = (
     "{max_body_bytes: 1000, spool_bytes: 500, body_memory_bytes: 5000, body_bytes_per_second: 500,"
     " body_stall_seconds: 10, run_on: auto, view_threads: 4, stream_threads: 4, idempotency_hours: 24,"
     " require_if_match: false, special_use_domains: false, docs: true,"
-    " compress_min_bytes: 0, cors_origins: [], public_url: null, drain_seconds: 0, stop_seconds: 0}"
+    " compress_min_bytes: 0, cors_origins: [], trusted_hops: 0, public_url: null, drain_seconds: 0, stop_seconds: 0}"
 )
 """The section ``http`` of a configuration that is complete, for tests that are about something else."""
 
@@ -16,6 +16,8 @@ PASSWORDS = (
     " min_length_with_second_factor: 8, max_length: 256, min_score: 3, own_words: [acme]}"
 )
 """The same for the section ``passwords``."""
+LIMITS = "{enabled: true, redis_url: null, rates: [login=5/minute]}"
+"""The same for the section ``limits``."""
 
 MAIL = (
     "{transport: null, sender: null, host: null, port: 587, security: starttls, user: null, password: null,"

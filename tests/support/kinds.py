@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
 from sqlalchemy import CheckConstraint, Index, MetaData, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -24,7 +24,7 @@ from carboy.models import (
     choice,
     reference,
 )
-from carboy.schemas.base import Record
+from carboy.schemas.base import PageQuery, Record, sort_by
 
 
 class Tables(Base):
@@ -129,7 +129,10 @@ class ShelfDao(Dao[ShelfRead]):
     conflicts = {"name": NameTakenError}
 
 
+class BoxQuery(PageQuery):
+    sort: Annotated[str, sort_by("colour", "price", "weight", "packed_on", "created_at")] = "id"
+
+
 class BoxDao(Dao[BoxRead]):
-    model, record, not_found = Box, BoxRead, ShelfNotFoundError
+    model, record, not_found, query = Box, BoxRead, ShelfNotFoundError, BoxQuery
     conflicts = {"ix_boxes_seal": SealTakenError, ("shelf_id", "quantity"): PlaceTakenError}
-    sorts = {name: name for name in ("colour", "price", "weight", "packed_on", "created_at")}

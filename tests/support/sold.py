@@ -97,16 +97,11 @@ class SaleRead(Record):
     amount: Decimal
 
 
-class SaleDao(Dao[SaleRead]):
-    model, record, not_found = Sale, SaleRead, SaleNotFoundError
-    sorts = {
-        name: name for name in ("amount", "due_on", "remind_at", "status", "weight", "quantity", "number", "count")
-    }
-    searched = ("note_key",)
+SORTED = ("amount", "due_on", "remind_at", "status", "weight", "quantity", "number", "count")
 
 
 class SaleQuery(PageQuery):
-    sort: Annotated[str, sort_by(*SaleDao.sorts)] = "id"
+    sort: Annotated[str, sort_by(*SORTED)] = "id"
     q: Search | None = None
     status: AnyOf[Status] | None = None
     due_before: Annotated[Date, Before("due_on")] | None = None
@@ -127,3 +122,7 @@ class SaleQuery(PageQuery):
     sort_is: Annotated[Text, Equal("sort")] | None = None
     limit_is: Annotated[Text, Equal("limit")] | None = None
     cursor_is: Annotated[Text, Equal("cursor")] | None = None
+
+
+class SaleDao(Dao[SaleRead]):
+    model, record, not_found, query = Sale, SaleRead, SaleNotFoundError, SaleQuery

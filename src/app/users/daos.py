@@ -1,17 +1,14 @@
 from app.users.errors import EmailTakenError, UsernameTakenError, UserNotFoundError
 from app.users.models import User
-from app.users.schemas import UserRead
+from app.users.schemas import UserQuery, UserRead
 from carboy.daos.base import Dao
 from carboy.schemas.emails import fold_email
 
 
 class UserDao(Dao[UserRead]):
-    model, record, not_found = User, UserRead, UserNotFoundError
-    folded = {"username": "username_key", "email": "email_key", "full_name": "full_name_key"}
+    model, record, not_found, query = User, UserRead, UserNotFoundError, UserQuery
     folds = {"email": fold_email}
     conflicts = {"username_key": UsernameTakenError, "email_key": EmailTakenError}
-    sorts = {"created": "created_at", "username": "username_key", "email": "email_key"}
-    searched = ("username_key", "email_key", "full_name_key")
 
     async def get_by_username(self, username: str) -> UserRead:
         return self._found(await self.find_by_username(username))

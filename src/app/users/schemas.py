@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import MISSING, AfterValidator, StringConstraints
 
 from carboy.schemas import emails
-from carboy.schemas.base import Change, Input, PageQuery, Record, fields_of, sort_by
+from carboy.schemas.base import Change, Input, PageQuery, Record, sort_by
 from carboy.schemas.text import Described, Search, Text
 
 
@@ -83,8 +83,7 @@ class UserRead(Record):
 class UserQuery(PageQuery):
     """Which users a list shows; case makes no difference."""
 
-    sort: Annotated[str, sort_by("created", "username", "email")] = "id"
-    fields: Annotated[str, fields_of(UserRead)] | None = None
+    sort: Annotated[str, sort_by(created="created_at", username="username_key", email="email_key")] = "id"
     q: Search | None = None
     """Only users with this text in their username, email address or full name."""
     username: Username | None = None

@@ -16,5 +16,6 @@ from carboy.api.blueprint import ApiBlueprint
 from carboy.api.deprecation import deprecated
 from carboy.api.operation import DeclarationError, Expected
 from carboy.web.access import public, requires
+from carboy.web.rate_limits import limited
 
-__all__ = ["ApiBlueprint", "Created", "DeclarationError", "Expected", "deprecated", "public", "requires"]
+__all__ = ["ApiBlueprint", "Created", "DeclarationError", "Expected", "deprecated", "limited", "public", "requires"]

@@ -8,7 +8,7 @@ from carboy.api.endpoints import endpoint_of
 from carboy.api.operation import Operation, operation_of
 from carboy.di.checks import FROM_REQUEST, NEEDS
 from carboy.errors import CarboyError
-from carboy.web import access
+from carboy.web import access, rate_limits
 
 ATTRIBUTE = "__operation__"
 ViewT = TypeVar("ViewT", bound=Callable[..., Any])
@@ -68,9 +68,21 @@ class ApiBlueprint(Blueprint):
         answer = endpoint_of(operation)
         setattr(answer, ATTRIBUTE, operation)
         setattr(answer, FROM_REQUEST, operation.arguments)
-        needed: dict[str, Any] = idempotency.NEEDED if operation.creates else {}
-        setattr(answer, NEEDS, needed | access.NEEDED if operation.asks_who else needed)
+        setattr(answer, NEEDS, _needed(operation))
         super().add_url_rule(rule, endpoint, answer, provide_automatic_options, **options)
+
+
+def _needed(operation: Operation) -> dict[str, Any]:
+    """Return what the container must have for an operation."""
+    needed: dict[str, Any] = {}
+    for is_needed, of in (
+        (operation.creates, idempotency.NEEDED),
+        (operation.asks_who, access.NEEDED),
+        (operation.limits, rate_limits.NEEDED),
+    ):
+        if is_needed:
+            needed |= of
+    return needed
 
 
 def declared(view: Any) -> Operation | None:

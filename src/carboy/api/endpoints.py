@@ -11,8 +11,10 @@ from carboy.api.idempotency import answer_once
 from carboy.api.operation import Operation, View
 from carboy.api.requests import require_acceptable
 from carboy.idempotency.schemas import StoredAnswer
+from carboy.limits.schemas import By
 from carboy.web.access import admit
 from carboy.web.application import Request, current_request
+from carboy.web.rate_limits import count
 
 
 def endpoint_of(operation: Operation) -> View:
@@ -61,14 +63,20 @@ def _preparation(operation: Operation) -> Callable[[Request, dict[str, Any]], Aw
     deprecation, readers, gives_json = operation.deprecation, operation.readers(), operation.result is not None
     # Before anything else is read: whoever may not use a route learns nothing from what is wrong with the request.
     access = operation.access if operation.asks_who else None
+    by_account = [limit for limit in operation.limits if limit.by is By.ACCOUNT]
+    others = [limit for limit in operation.limits if limit.by is not By.ACCOUNT]
 
     async def prepare(request: Request, arguments: dict[str, Any]) -> None:
         if deprecation is not None:
             after_this_request(deprecation.add_headers)
+        if others:
+            await count(others, request)
         if access is not None:
             actor = await admit(access, request, arguments)
             if operation.actor is not None:
                 arguments[operation.actor] = actor
+        if by_account:
+            await count(by_account, request)
         if gives_json:
             require_acceptable(request)
         for name, read in readers:

@@ -16,10 +16,12 @@ from carboy.api.deprecation import Deprecation, deprecation_of
 from carboy.api.requests import Reader, body_reader, query_reader
 from carboy.di.provider_types import marker_of
 from carboy.errors import CarboyError
-from carboy.schemas.base import Change, Page, Query, Versions
+from carboy.limits.schemas import Limit
+from carboy.schemas.base import Change, Names, Page, Query, Versions, fields_of
 from carboy.schemas.filters import Separated, notes_in
 from carboy.security.actor import Actor
 from carboy.web.access import Access, access_of
+from carboy.web.rate_limits import limits_of
 
 View = Callable[..., Coroutine[Any, Any, Any]]
 
@@ -47,6 +49,7 @@ class Operation:
         expected: The name of the argument that is If-Match.
         actor: The name of the argument that is who acts.
         access: Who may use it; None if the view does not say.
+        limits: How often it may be used.
         result: The type of what the view returns; None if that is nothing.
         creates: Whether the view returns a `Created`.
         errors: What the view may raise, besides what every route may.
@@ -59,6 +62,7 @@ class Operation:
     expected: str | None
     actor: str | None
     access: Access | None
+    limits: tuple[Limit, ...]
     result: Any
     creates: bool
     errors: tuple[type[CarboyError], ...]
@@ -87,6 +91,17 @@ class Operation:
         return isinstance(self.result, type) and issubclass(self.result, Page)
 
     @property
+    def fields(self) -> Names | None:
+        """What the items of the list can be reduced to; None if the view returns no list."""
+        return fields_of(self.item) if self.is_list else None
+
+    @property
+    def item(self) -> type[BaseModel]:
+        """What a list is made of."""
+        item: type[BaseModel] = get_args(self.result.model_fields["items"].annotation)[0]
+        return item
+
+    @property
     def changes(self) -> bool:
         """Whether the body is a change of something, a JSON merge patch (RFC 7396)."""
         return self.body is not None and issubclass(self.body[1], Change)
@@ -104,7 +119,7 @@ class Operation:
     def readers(self) -> list[tuple[str, Reader]]:
         readers: list[tuple[str, Reader]] = []
         if self.query is not None:
-            readers.append((self.query[0], query_reader(self.query[1])))
+            readers.append((self.query[0], query_reader(self.query[1], self.fields)))
         if self.body is not None:
             readers.append((self.body[0], body_reader(self.body[1])))
         if self.expected is not None:
@@ -153,6 +168,7 @@ def operation_of(view: View, errors: tuple[type[CarboyError], ...]) -> Operation
         expected=expected[0] if expected else None,
         actor=actors[0] if actors else None,
         access=access,
+        limits=limits_of(view),
         result=result,
         creates=creates,
         errors=errors,

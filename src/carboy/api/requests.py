@@ -17,6 +17,7 @@ from carboy.errors import (
     NotAcceptableError,
     UnsupportedMediaError,
 )
+from carboy.schemas.base import FIELDS, Names
 from carboy.web.application import Request
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
@@ -67,7 +68,7 @@ def body_reader(model: type[ModelT]) -> Callable[[Request], ModelT]:
 
 def _context() -> Any:
     """Return the validation context: the application's settings, which validators cannot reach otherwise."""
-    return current_app.config.get("VALIDATION_CONTEXT")
+    return current_app.config.get("VALIDATION_CONTEXT", {})
 
 
 def _is_json(request: Request) -> bool:
@@ -98,8 +99,12 @@ def _not_json(reason: str) -> BadRequestError:
     return BadRequestError(f"The body is not valid JSON: {sentence(reason)}")
 
 
-def query_reader(model: type[ModelT]) -> Callable[[Request], ModelT]:
+def query_reader(model: type[ModelT], fields: Names | None = None) -> Callable[[Request], ModelT]:
     """Return a function that reads the query string of a request.
+
+    Args:
+        model: The query.
+        fields: What the items of a list can be reduced to.
 
     Its error:
         InvalidInputError: A parameter is unknown, missing, stands twice, or is not what the model wants.
@@ -116,7 +121,9 @@ def query_reader(model: type[ModelT]) -> Callable[[Request], ModelT]:
                 [FieldProblem(parameter=cut(name), detail="Must stand once only.") for name in twice[:MAX_PROBLEMS]]
             )
         try:
-            return model.model_validate(request.args.to_dict(), context=_context()) if request.query_string else empty()
+            if not request.query_string:
+                return empty()
+            return model.model_validate(request.args.to_dict(), context={**_context(), FIELDS: fields})
         except ValidationError as error:
             raise InvalidInputError(
                 [

@@ -76,6 +76,7 @@ class HttpSettings(Section):
     docs: bool
     compress_min_bytes: int = Field(ge=0)
     cors_origins: tuple[str, ...]
+    trusted_hops: int = Field(ge=0)
     public_url: str | None
     drain_seconds: SecondsOrNone
     stop_seconds: SecondsOrNone
@@ -176,6 +177,12 @@ class PasswordSettings(Section):
         return self
 
 
+class LimitSettings(Section):
+    enabled: bool
+    redis_url: SecretStr | None
+    rates: tuple[str, ...]
+
+
 class MailSettings(Section):
     transport: Literal["smtp", "files", "memory"] | None
     sender: str | None
@@ -224,6 +231,7 @@ class Settings(Section):
     clients: ClientSettings
     security: SecuritySettings
     passwords: PasswordSettings
+    limits: LimitSettings
     mail: MailSettings
 
     _sources: dict[str, str] = PrivateAttr(default_factory=dict)

@@ -1,32 +1,20 @@
 """Base class of DAOs: CRUD, keyset pages, unique-constraint errors."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from functools import cached_property, lru_cache
 from typing import Any, ClassVar, Generic, NoReturn, TypeVar, cast
 
-from sqlalchemy import Executable, Row, Table
-from sqlalchemy.exc import DBAPIError
-
-from carboy.daos.declarations import check_declaration
-from carboy.daos.filters import filter_parameters, shape_of
-from carboy.daos.keyset import Key, Place, Slice, key_parameters
-from carboy.daos.limits import Limits
-from carboy.daos.reading import Reading
-from carboy.daos.refusals import Declared, Refusals
-from carboy.daos.related import Related
-from carboy.daos.searches import WINDOWS, index_parameters, text_parameters
-from carboy.daos.statements import Statements, possible_id, row_parameters, stamped
+from carboy.daos.declarations import check_declaration, mistakes_in
+from carboy.daos.keyset import Key, Place, Slice
+from carboy.daos.parts import Parts
+from carboy.daos.refusals import Declared
+from carboy.daos.statements import possible_id
 from carboy.db import Database
 from carboy.db.failures import TransactionConflictError
 from carboy.errors import NotFoundError, StaleVersionError
-from carboy.models.base import Base, table_of
-from carboy.schemas import filters
-from carboy.schemas.base import Record, Versions
-from carboy.schemas.filters import Equal, Filter, Where
-from carboy.schemas.text import fold
+from carboy.models.base import Base
+from carboy.schemas.base import PageQuery, Record, Versions
+from carboy.schemas.filters import Where
 
-T = TypeVar("T")
 RecordT = TypeVar("RecordT", bound=Record)
 NOTHING: Mapping[str, object] = {}
 OtherT = TypeVar("OtherT", bound=Record)
@@ -42,36 +30,40 @@ class Dao(Generic[RecordT]):
         model: The table.
         record: What its rows are returned as.
         not_found: Raised when a row that was asked for is not there.
+        query: The query of its lists: it declares their filters and sorts, and whether they search.
         folded: Maps a case-insensitive field to the column of its case-folded text. The DAO fills that column and
-            compares by it, because databases disagree on lower case outside ASCII.
+            compares by it, because databases disagree on lower case outside ASCII. By default every text column that
+            has a text column of the same name with ``_key`` beside it.
         folds: Maps such a field to the function that folds it, if that is not `fold`.
         conflicts: Maps what the database may refuse to the error to raise. A key is a column, a tuple of columns, or
             the name of a constraint or unique index; for a deletion, the table whose rows refer to this one. By
             default a reference to nothing and a value that a column cannot hold raise `InvalidInputError`, a row that
             others refer to raises `InUseError`, and a duplicate is a 500, whose log names the constraint.
-        sorts: Maps the names that lists can be sorted by, besides ``id``, to columns. Each is the first column of an
-            index, followed by the id unless its values are unique.
-        searched: The columns that a search looks in; they hold case-folded text. If all are in the model's
-            ``__search__``, its search index is used.
+        searched: The columns that a search looks in; they hold case-folded text. By default those of the model's
+            ``__search__``. If all are there, its search index is used.
         touches: The relationships to rows that show this row's values: a change of this row increases their versions.
     """
 
     model: ClassVar[type[Base]]
     record: type[RecordT]
     not_found: ClassVar[type[NotFoundError]]
-    folded: ClassVar[Mapping[str, str]] = {}
+    query: ClassVar[type[PageQuery]] = PageQuery
+    folded: ClassVar[Mapping[str, str] | None] = None
     folds: ClassVar[Mapping[str, Callable[[str], str]]] = {}
     conflicts: ClassVar[Declared] = {}
-    sorts: ClassVar[Mapping[str, str]] = {}
-    searched: ClassVar[Sequence[str]] = ()
+    searched: ClassVar[Sequence[str] | None] = None
     touches: ClassVar[Sequence[str]] = ()
 
     def __init__(self, database: Database) -> None:
         check_declaration(type(self))
         self._database = database
-        # A statement is built once for each shape, and its values are parameters: building it, and looking up its
-        # compiled form, costs more than running it.
-        self._prepared: Callable[..., Any] = lru_cache(_build)
+        self._parts: Parts[RecordT] = Parts(type(self), database)
+        self._prepared, self._table = self._parts.prepared, self._parts.table
+
+    @classmethod
+    def mistakes(cls) -> Sequence[str]:
+        """Return the mistakes in the declaration, one sentence each. With one, the application does not start."""
+        return mistakes_in(cls)
 
     async def get(self, identity: int) -> RecordT:
         """Return the row with this id.
@@ -107,7 +99,7 @@ class Dao(Generic[RecordT]):
 
         Args:
             limit: The most rows to return.
-            sort: ``id`` or names of `sorts`, separated by commas; ``-`` before a name means descending. Rows without a
+            sort: ``id`` or sorts of `query`, separated by commas; ``-`` before a name means descending. Rows without a
                 value come last, either way.
             place: Where to go on from; None for the beginning.
             search: Return only rows with this text in one of the `searched` columns, whatever its case.
@@ -116,32 +108,11 @@ class Dao(Generic[RecordT]):
         Raises:
             KeyError: There is no such sort, column or relationship.
         """
-        asked, direction = self._asked(where), place and place.direction
-        patterns, index = text_parameters(search), self._index_parameters(search)
-        parameters = filter_parameters(asked) | patterns | index | {"row_limit": limit + 1}
-        if place is not None:
-            parameters |= key_parameters(place.key)
-        statements = self._statements
-        ways = [(statements.page_nearby, {"row_window": size * (limit + 1)}) for size in WINDOWS] if index else []
-        rows: Sequence[Row[Any]] = ()
-        for build, window in (*ways, (statements.page_found if index else statements.page, {})):
-            statement = self._prepared(build, shape_of(asked), len(patterns), sort, direction)
-            rows = await self._database.execute(statement, parameters | window)
-            if len(rows) > limit:
-                break
-        near = rows[:limit][::-1] if place is not None and place.backward else rows[:limit]
-        positions = self._prepared(statements.positions, sort)
-        first, last = (tuple(row[at] for at in positions) for row in (near[0], near[-1])) if near else ((), ())
-        return Slice(await self._reading.records(self._database, near), first, last, more=len(rows) > limit)
+        return await self._parts.lists.page(limit, sort, place, search, self._parts.folding.asked(where))
 
     async def count(self, *, search: str | None = None, where: Where = NOTHING) -> int:
         """Return the number of rows on all pages."""
-        asked = self._asked(where)
-        patterns, index = text_parameters(search), self._index_parameters(search)
-        build = self._statements.count_found if index else self._statements.count
-        statement = self._prepared(build, shape_of(asked), len(patterns))
-        [(number,)] = await self._database.execute(statement, filter_parameters(asked) | patterns | index)
-        return int(number)
+        return await self._parts.lists.count(search, self._parts.folding.asked(where))
 
     def key(self, sort: str, values: Sequence[object]) -> Key:
         """Return the key in a list with this sort that these JSON values stand for.
@@ -149,8 +120,7 @@ class Dao(Generic[RecordT]):
         Raises:
             ValueError: They are not values of the sort's columns.
         """
-        key: Key = self._prepared(self._statements.key, sort).validate_python(tuple(values))
-        return key
+        return self._parts.lists.key(sort, values)
 
     async def add(self, values: Mapping[str, object]) -> RecordT:
         """Insert a row with its collections, and return it.
@@ -159,12 +129,9 @@ class Dao(Generic[RecordT]):
             ConflictError: Another row has a value that must be unique; `conflicts` names the class.
             InvalidInputError: The row or an item refers to a row that does not exist, or a column cannot hold a value.
         """
-        own, related = self._related.divide(values)
-        rows = await self._change(self._prepared(self._statements.insert), stamped(self._complete(own)))
-        if related or self.touches:
-            await self._related.save(self._database, rows[0].id, related, is_new=True)
-            await self._related.touch(self._database, rows[0].id)
-        return (await self._reading.records(self._database, rows))[0]
+        own, collections = self._parts.related.divide(values)
+        rows = await self._parts.writing.add(self._parts.folding.complete(own), collections)
+        return (await self._parts.reading.records(self._database, rows))[0]
 
     async def get_or_add(self, **equal: object) -> RecordT:
         """Return the row with these values; insert it if it does not exist.
@@ -177,11 +144,7 @@ class Dao(Generic[RecordT]):
         """
         found = await self._find_by(**equal)
         if found is None:
-            rows = await self._change(
-                self._prepared(self._statements.insert_unless_there), stamped(self._complete(equal))
-            )
-            if rows and self.touches:
-                await self._related.touch(self._database, rows[0].id)
+            await self._parts.writing.add_unless_there(self._parts.folding.complete(equal))
             found = await self._find_by(**equal)
         if found is None:
             raise TransactionConflictError
@@ -202,17 +165,11 @@ class Dao(Generic[RecordT]):
         """
         if not values:
             return await self._unchanged(identity, versions)
-        statement = self._prepared(self._statements.update, versions is not None)
-        own, related = self._related.divide(values)
-        if self.touches:
-            await self._related.touch(self._database, identity)
-        rows = await self._change(statement, {**self._complete(own), **row_parameters(identity, versions)})
+        own, collections = self._parts.related.divide(values)
+        rows = await self._parts.writing.update(identity, self._parts.folding.complete(own), collections, versions)
         if not rows:
             await self._explain_miss(identity)
-        if related or self.touches:
-            await self._related.save(self._database, identity, related, is_new=False)
-            await self._related.touch(self._database, identity, only_by=own)
-        return (await self._reading.records(self._database, rows))[0]
+        return (await self._parts.reading.records(self._database, rows))[0]
 
     async def delete(self, identity: int, *, versions: Versions = None) -> None:
         """Delete a row.
@@ -226,11 +183,19 @@ class Dao(Generic[RecordT]):
             StaleVersionError: The row has another version.
             InUseError: Other rows refer to it.
         """
-        if self.touches:
-            await self._related.touch(self._database, identity)
-        statement = self._prepared(self._statements.delete, versions is not None)
-        if not await self._change(statement, row_parameters(identity, versions), deleted=identity):
+        if not await self._parts.writing.delete(identity, versions):
             await self._explain_miss(identity)
+
+    async def restore(self, identity: int) -> RecordT:
+        """Undo a soft deletion, and return the row; a row that is not deleted is not changed.
+
+        Raises:
+            NotFoundError: There is no such row.
+            ConflictError: Another row has one of its unique values by now; `conflicts` names the class.
+            TypeError: The model is not `SoftDeleted`.
+        """
+        rows = await self._parts.writing.restore(identity)
+        return (await self._parts.reading.records(self._database, rows))[0] if rows else await self.get(identity)
 
     async def _unchanged(self, identity: int, versions: Versions) -> RecordT:
         record: Any = await self.get(identity)
@@ -248,100 +213,14 @@ class Dao(Generic[RecordT]):
 
         Within a transaction the row is locked until its end, so that no other transaction changes it meanwhile.
         """
-        reading, statements = self._reading, self._statements
-        if record is not None:
-            reading = self._prepared(Reading, self.model, record)
-            statements = self._prepared(replace, statements, names=reading.names)
-        asked = self._asked(equal)
-        statement = self._prepared(statements.one, shape_of(asked), self._database.is_writing)
-        rows = await self._database.execute(statement, filter_parameters(asked))
-        records = await reading.records(self._database, rows)
-        return records[0] if records else None
+        return await self._parts.find(record, equal)
 
     def _found(self, record: RecordT | None) -> RecordT:
         if record is None:
             raise self.not_found
         return record
 
-    def _complete(self, values: Mapping[str, object]) -> dict[str, object]:
-        """Return the values and the case-folded columns that they fill, unless those are given."""
-        # SQLAlchemy drops parameters without a column silently, so a wrong name must fail here.
-        for name in values:
-            self._table.c[name]
-        spelt = {column: self._folded(name, values[name]) for name, column in self.folded.items() if name in values}
-        return {**spelt, **values}
-
-    def _asked(self, where: Where) -> dict[Filter, object]:
-        """Return the filters with their values; case-insensitive fields are compared by their folded columns."""
-        asked: dict[Filter, object] = {}
-        for one, value in where.items():
-            field = Equal(one) if isinstance(one, str) else one
-            if field.column in self.folded and not isinstance(field, filters.Related):
-                asked[replace(field, column=self.folded[field.column])] = self._folded(field.column, value)
-            else:
-                asked[field] = value
-        return asked
-
-    def _folded(self, name: str, value: object) -> object:
-        if isinstance(value, tuple):
-            return tuple(self._folded(name, one) for one in value)
-        return self.folds.get(name, fold)(value) if name in self.folded and isinstance(value, str) else value
-
-    def _index_parameters(self, search: str | None) -> dict[str, object]:
-        is_indexed = bool(self.searched) and {*self.searched} <= {*self.model.__search__}
-        return index_parameters(search) if search is not None and is_indexed else {}
-
-    async def _change(
-        self, statement: Executable, values: Mapping[str, object], *, deleted: int | None = None
-    ) -> Sequence[Row[Any]]:
-        """Run a statement that changes rows of this table, and map what the database refuses to an error for clients.
-
-        Args:
-            statement: The statement.
-            values: Its parameters.
-            deleted: The id of the row that it deletes.
-
-        Raises:
-            CarboyError: As `conflicts` says.
-        """
-        self._limits.require(values)
-        try:
-            return await self._database.execute(statement, values, writes=True)
-        except DBAPIError as error:
-            meaning = await self._refusals.explain(error, values, deleted)
-            if meaning is None:
-                raise
-            raise meaning from error
-
     @property
     def name(self) -> str:
         """The name of the table."""
         return self._table.name
-
-    @cached_property
-    def _table(self) -> Table:
-        return table_of(self.model)
-
-    @cached_property
-    def _statements(self) -> Statements:
-        return Statements(self.model, self._reading.names, self.sorts, self.searched)
-
-    @cached_property
-    def _limits(self) -> Limits:
-        return Limits(self._table)
-
-    @cached_property
-    def _refusals(self) -> Refusals:
-        return Refusals(self._database, self._table, self.conflicts)
-
-    @cached_property
-    def _reading(self) -> Reading[RecordT]:
-        return Reading(self.model, self.record)
-
-    @cached_property
-    def _related(self) -> Related:
-        return Related(self.model, self.touches, self.conflicts)
-
-
-def _build(builder: Callable[..., T], *shape: object, **options: object) -> T:
-    return builder(*shape, **options)

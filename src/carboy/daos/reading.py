@@ -68,12 +68,12 @@ class _Nested:
             table = model.__tablename__
             raise TypeError(f"{record.__name__}.{name}: {table} has neither a column nor a relationship of this name.")
         self.relation: Relation = relation
-        kinds = [*_kinds_in(record.model_fields[name].annotation)]
+        kinds = [*kinds_in(record.model_fields[name].annotation)]
         if (list in kinds) != relation.many:
             raise TypeError(f"{record.__name__}.{name}: {'list[...]' if relation.many else 'one'} is what it must be.")
         if relation.is_parent and relation.key.nullable and NoneType not in kinds:
             raise TypeError(f"{record.__name__}.{name}: add | None, as {relation.key} may be null.")
-        self._record = next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
+        self.record = next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
 
     async def fill(self, database: Database, rows: list[dict[str, Any]]) -> None:
         key, name = self.relation.key.name, self.relation.name
@@ -101,7 +101,7 @@ class _Nested:
     @cached_property
     def _reading(self) -> Reading[Any] | None:
         # Made when it is needed, because a record may contain records of its own class.
-        return Reading(self.relation.model, self._record) if self._record else None
+        return Reading(self.relation.model, self.record) if self.record else None
 
     @cached_property
     def _statement(self) -> Select[Any]:
@@ -119,7 +119,7 @@ def _parts(keys: list[Any]) -> Iterator[list[Any]]:
         yield part + part[-1:] * (length - len(part))
 
 
-def _kinds_in(annotation: Any) -> Iterator[Any]:
+def kinds_in(annotation: Any) -> Iterator[Any]:
     """Yield the types within a type such as ``list[LineRead]`` or ``Annotated[OwnerBrief | None, ...]``."""
     origin = get_origin(annotation)
     if origin in {list, Union, UnionType}:
@@ -131,4 +131,4 @@ def _kinds_in(annotation: Any) -> Iterator[Any]:
         yield annotation
         annotations = ()
     for inner in annotations:
-        yield from _kinds_in(inner)
+        yield from kinds_in(inner)

@@ -34,10 +34,7 @@ class Related:
             for name, each in relations.items()
             if each.many
         }
-        unknown = sorted({*touches} - relations.keys())
-        if unknown:
-            raise TypeError(f"touches = {unknown}: {model.__name__} has no relationship of this name.")
-        self._touches = [(relations[name].key.name, relations[name].touch()) for name in touches]
+        self.touches = [(relations[name].key.name, relations[name].touch()) for name in touches]
 
     def divide(self, values: Values) -> tuple[Values, dict[str, Any]]:
         """Split values into those of columns and those of collections."""
@@ -63,6 +60,6 @@ class Related:
             identity: The row's id.
             only_by: Columns of the row; only rows that it is related to by one of them.
         """
-        for key, statement in self._touches:
+        for key, statement in self.touches:
             if only_by is None or key in only_by:
                 await database.execute(statement, {"row_id": possible_id(identity)}, writes=True)

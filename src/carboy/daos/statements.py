@@ -18,6 +18,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     Update,
+    and_,
     bindparam,
     delete,
     func,
@@ -112,6 +113,12 @@ class Statements:
 
     def delete(self, checks_version: bool) -> Executable:
         return removal(self.table).where(*self._row_is(checks_version)).returning(self.table.c.id)
+
+    def restore(self) -> Update:
+        if not is_soft_deleted(self.table):
+            raise TypeError(f"{self.table.name}: no row is restored where none stays: see SoftDeleted.")
+        statement = update(self.table).where(self.table.c.id == bindparam("row_id"), ~and_(*living(self.table)))
+        return statement.values(deleted_at=None, version=self.table.c.version + 1).returning(*self._columns())
 
     def _columns(self) -> Iterable[Column[Any]]:
         return (self.table.c[name] for name in self.names)

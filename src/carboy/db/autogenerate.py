@@ -8,11 +8,12 @@ from alembic.operations import ops
 from sqlalchemy import Column, Enum, text
 from sqlalchemy.sql.elements import TextClause
 
-from carboy.db import checked_values, migration_notes
+from carboy.db import checked_values, migration_notes, search_indexes
 from carboy.db.histories import MigrationError
 from carboy.db.migration_notes import EnumOp, NoteOp
+from carboy.db.search_indexes import SearchIndexOp
 
-PLUGINS = ["alembic.autogenerate.*", "alembic.ext.checkconstraint_byname", checked_values.PLUGIN]
+PLUGINS = ["alembic.autogenerate.*", "alembic.ext.checkconstraint_byname", checked_values.PLUGIN, search_indexes.PLUGIN]
 Operations = Iterator[ops.MigrateOperation]
 
 
@@ -70,16 +71,33 @@ def _rewritten(operations: Iterable[ops.MigrateOperation], renames: Sequence[Ren
     operations, left = [*operations], {*renames}
     created = {operation.table_name for operation in operations if isinstance(operation, ops.CreateTableOp)}
     for operation in operations:
-        if isinstance(operation, ops.ModifyTableOps) and operation.table_name not in created:
-            mine = [rename for rename in renames if rename.table == operation.table_name]
-            left -= {*mine}
-            yield from _modified(operation, mine)
+        if isinstance(operation, ops.ModifyTableOps):
+            dropped, added = _search_indexes(operation)
+            yield from dropped
+            if operation.table_name not in created:
+                mine = [rename for rename in renames if rename.table == operation.table_name]
+                left -= {*mine}
+                yield from (*_modified(operation, mine), *map(_locking, added))
+            elif operation.ops:
+                yield operation
+            yield from added
         else:
             yield operation
         if isinstance(operation, ops.DropTableOp):
             yield from (EnumOp(kind, "drop") for kind in _enums(operation.to_table().columns))
     for rename in left:
         raise _mistaken(rename)
+
+
+def _search_indexes(modified: ops.ModifyTableOps) -> tuple[list[SearchIndexOp], list[SearchIndexOp]]:
+    """Take the search indexes to drop and to create out of the changes of a table, around which they stand."""
+    found = [operation for operation in modified.ops if isinstance(operation, SearchIndexOp)]
+    modified.ops = [operation for operation in modified.ops if operation not in found]
+    return [one for one in found if one.verb == "drop"], [one for one in found if one.verb == "create"]
+
+
+def _locking(index: SearchIndexOp) -> NoteOp:
+    return NoteOp(migration_notes.INDEXED.format(name=f"the search index of {index.table}", table=index.table))
 
 
 def _modified(modified: ops.ModifyTableOps, renames: Sequence[Rename]) -> Operations:

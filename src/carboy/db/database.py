@@ -131,6 +131,11 @@ class Database:
         return bool(is_ours)
 
     @property
+    def dialect_name(self) -> str:
+        """``sqlite`` or ``postgresql``."""
+        return self._engines.reader.dialect.name
+
+    @property
     def is_writing(self) -> bool:
         """Whether the current unit is a transaction that may write."""
         unit = self._current.get()

@@ -39,12 +39,18 @@ class NoteOp(ops.MigrateOperation):
     def __init__(self, note: str, *code: str) -> None:
         self.note, self.code = note, code
 
+    def to_diff_tuple(self) -> tuple[str, str]:
+        return ("note", self.note)
+
 
 class EnumOp(ops.MigrateOperation):
     """Creates or drops the type of an enum. PostgreSQL keeps it apart from tables, and Alembic ignores it."""
 
     def __init__(self, kind: Enum, verb: str) -> None:
         self.kind, self.verb = kind, verb
+
+    def to_diff_tuple(self) -> tuple[str, str]:
+        return (f"{self.verb}_type", str(self.kind.name))
 
 
 @renderers.dispatch_for(NoteOp)

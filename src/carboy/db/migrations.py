@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 
 from carboy.db.database import Database
 from carboy.db.histories import VERSION_TABLES, files_of, how_to_join
+from carboy.models import Base, search
 
 VERSIONS = {table: text(f"SELECT version_num FROM {table}") for table in VERSION_TABLES.values()}  # noqa: S608 - both are constants.
 UNDEFINED_TABLE = "42P01"
@@ -39,9 +40,13 @@ class Migrations:
     def __init__(self, database: Database, package: str) -> None:
         self._database, self._package = database, package
         self._expected: list[Expected] = []
+        self._has_search_indexes = False
 
     async def ping(self) -> str | None:
-        """Return None if the database is up to date, and otherwise what is wrong: ``behind`` or ``two heads``.
+        """Return None if the database is up to date, and otherwise what is wrong, in a few words.
+
+        That is ``two heads``, ``behind``, or ``no search index``: no migration was written for the ``__search__`` of a
+        model, so that searches fail.
 
         A revision that the code does not know is a later version's, which may migrate while this one still serves.
 
@@ -59,6 +64,21 @@ class Migrations:
             if not found or found & (history.known - history.heads):
                 _log.warning("migrations are behind: %s is at %s", history.table, ", ".join(sorted(found)) or "none")
                 return "behind"
+        missing = None if self._has_search_indexes else await self._database.read(self._missing_search_index)
+        if missing is not None:
+            _log.warning("the search index of %s is missing: flask db revision writes its migration", missing)
+            return "no search index"
+        # An index that goes with a later version's migration is no reason to stop serving.
+        self._has_search_indexes = True
+        return None
+
+    async def _missing_search_index(self) -> str | None:
+        """Return the first table of a model that has no search index and should have one."""
+        dialect = self._database.dialect_name
+        for table in Base.metadata.sorted_tables:
+            index = {"index": search.name_of(dialect, table.name)}
+            if search.SEARCHED in table.info and not await self._database.execute(text(search.COLUMNS[dialect]), index):
+                return table.name
         return None
 
     async def _revisions(self, table: str) -> set[str]:

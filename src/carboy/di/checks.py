@@ -30,6 +30,8 @@ FROM_REQUEST = "__from_request__"
 """The attribute in which a view may say which of its arguments come from the request's query, body and headers."""
 NEEDS = "__needs__"
 """The attribute in which a view may say what it asks the current container for: by name, the type that it wants."""
+MISTAKES = "mistakes"
+"""The method by which a class may say what is wrong with its own declaration, a sentence each."""
 SHORT_LIVED = (Factory, ThreadLocalSingleton, ContextLocalSingleton)
 
 
@@ -70,6 +72,7 @@ def _unnamed(provider: Provider[Any], named: set[Provider[Any]]) -> Iterator[Pro
 def _check_provider(provider: Provider[Any]) -> Iterator[str]:
     if not isinstance(provider, (BaseSingleton, Factory, Resource)) or not callable(provider.provides):
         return
+    yield from getattr(provider.provides, MISTAKES, list)()
     yield from _check_arguments(provider)
     if not isinstance(provider, SHORT_LIVED):
         for argument, short in _short_lived(provider):

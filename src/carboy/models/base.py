@@ -42,7 +42,13 @@ class Base(DeclarativeBase):
     # Without it, SQLite gives the id of a deleted row to the next one. A model with arguments of its own repeats it.
     __table_args__: Any = {"sqlite_autoincrement": True}
     __search__: ClassVar[tuple[str, ...]] = ()
-    """The columns of the search index, if a migration has made one: see `carboy.models.search`."""
+    """The columns of the search index: see `carboy.models.search`."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if cls.__search__ and "__table__" in vars(cls):
+            # Where migrations find it, which compare tables.
+            table_of(cls).info[search.SEARCHED] = cls.__search__
 
     # SQLite fills in an id by itself only where the type is spelt INTEGER, which there has 64 bits too.
     id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True, sort_order=-1)
@@ -52,7 +58,7 @@ class Base(DeclarativeBase):
     """Counts the changes of the row, from 1. It shows whether a row has changed since it was read."""
 
 
-search.listen(Base)
+search.listen(Base.metadata)
 
 
 def table_of(model: type[Base]) -> Table:

@@ -9,9 +9,18 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, MetaData, Table, column, event, select, table, text
 from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
+
+SEARCHED = "carboy_search"
+"""The key in `Table.info` of the columns of the table's search index."""
+
+COLUMNS = {
+    "sqlite": "SELECT name FROM pragma_table_info(:index) ORDER BY cid",
+    "postgresql": "SELECT attname FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid"
+    " WHERE relname = :index AND relkind = 'i' AND pg_table_is_visible(pg_class.oid) ORDER BY attnum",
+}
+"""By database, the statement for the columns of a search index."""
 
 TEXT_LENGTH = 3
 """Letters of the shortest text that an index of trigrams finds."""
@@ -71,6 +80,11 @@ def search_table(name: str) -> str:
     return f"{name}_search"
 
 
+def name_of(dialect: str, name: str) -> str:
+    """Return what the search index of a table is called in a database."""
+    return search_table(name) if dialect == "sqlite" else index_name(name)
+
+
 def _triggers(name: str, columns: list[str]) -> list[str]:
     index = search_table(name)
     names = ", ".join(f'"{one}"' for one in columns)
@@ -100,6 +114,14 @@ def search_tables(connection: Connection) -> frozenset[str]:
         return frozenset()
     kinds = "SELECT name FROM pragma_table_list WHERE type IN ('virtual', 'shadow')"
     return frozenset(connection.execute(text(kinds)).scalars())
+
+
+def columns_of_index(connection: Connection, name: str) -> list[str]:
+    """Return the columns of the search index that a table has in the database; none if it has no index."""
+    found = connection.execute(
+        text(COLUMNS[connection.dialect.name]), {"index": name_of(connection.dialect.name, name)}
+    )
+    return [*found.scalars()]
 
 
 def restore_triggers(connection: Connection) -> None:
@@ -152,7 +174,7 @@ def trigrams(search: str) -> str:
     return " AND ".join('"{}"'.format(part.replace('"', '""')) for part in parts)
 
 
-def listen(base: type[DeclarativeBase]) -> None:
+def listen(metadata: MetaData) -> None:
     """Have `MetaData.create_all` and `drop_all` create and drop the search indexes that models declare."""
 
     def create(_metadata: MetaData, connection: Connection, tables: Iterable[Table], **_options: Any) -> None:
@@ -162,11 +184,10 @@ def listen(base: type[DeclarativeBase]) -> None:
         run(connection, tables, lambda dialect, name, _columns: removal(dialect, name))
 
     def run(connection: Connection, tables: Iterable[Table], ddl: Callable[[str, str, list[str]], list[str]]) -> None:
-        searched = {mapper.local_table: mapper.class_.__search__ for mapper in base.registry.mappers}
         for one in tables:
-            columns = searched.get(one, ())
-            for statement in ddl(connection.dialect.name, one.name, [*columns]) if columns else ():
+            columns = [*one.info.get(SEARCHED, ())]
+            for statement in ddl(connection.dialect.name, one.name, columns) if columns else ():
                 connection.exec_driver_sql(statement)
 
-    event.listen(base.metadata, "after_create", create)
-    event.listen(base.metadata, "before_drop", drop)
+    event.listen(metadata, "after_create", create)
+    event.listen(metadata, "before_drop", drop)

@@ -1,14 +1,17 @@
 """Base schemas. Validation errors never contain input values, because errors are logged."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
     GetCoreSchemaHandler,
     StringConstraints,
+    ValidationInfo,
 )
 from pydantic_core import CoreSchema, core_schema
 
@@ -60,42 +63,65 @@ class Names:
     description: str
 
     def __get_pydantic_core_schema__(self, source: type[str], handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_after_validator_function(self._check, handler(source))
+        return core_schema.no_info_after_validator_function(self.check, handler(source))
 
     def __get_pydantic_json_schema__(self, _schema: CoreSchema, _handler: object) -> dict[str, Any]:
+        return self.described()
+
+    def described(self) -> dict[str, Any]:
+        """Return the schema of such a text."""
         name = f"{self.sign}(?:{'|'.join(self.allowed)})"
         twice = f"(?:.*,)?{self.sign}([^,-]+),(?:.*,)?{self.sign}\\1(?:,|$)"
         return {
-            "type": "string",
-            "pattern": f"^(?!{twice}){name}(?:,{name})*$",
             "description": self.description,
             "examples": [f"{self.sign.rstrip('?')}{self.allowed[-1]},{self.allowed[0]}"],
+            "pattern": f"^(?!{twice}){name}(?:,{name})*$",
+            "type": "string",
         }
 
-    def _check(self, text: str) -> str:
+    def check(self, text: str) -> str:
+        """Return a text that is such a list.
+
+        Raises:
+            ValueError: It is none.
+        """
         names = [name.removeprefix(self.sign.rstrip("?")) for name in text.split(",")]
         if len(set(names)) < len(names) or not set(names) <= set(self.allowed):
             raise ValueError(f"must be one or more of {', '.join(self.allowed)}; with commas between them, each once")
         return text
 
 
-def sort_by(*names: str) -> Names:
-    """Say what a list can be sorted by.
+@dataclass(frozen=True)
+class Sorts(Names):
+    """The names that a list can be sorted by.
 
-    It annotates the text: ``sort: Annotated[str, sort_by("created", "name")] = "id"``.
+    Attributes:
+        columns: By each name besides ``id`` the column.
+    """
+
+    columns: Mapping[str, str]
+
+
+def sort_by(*columns: str, **named: str) -> Sorts:
+    """Say what a list can be sorted by, besides ``id``.
+
+    It annotates the text: ``sort: Annotated[str, sort_by("amount", created="created_at")] = "id"``.
 
     Args:
-        *names: What the resource's DAO knows as `sorts`, besides ``id``.
+        *columns: Columns, each the first of an index, in which the id follows if its values may be equal.
+        **named: Such columns, by the names that clients know them by.
     """
-    return Names(
-        ("id", *names),
+    found = dict(zip(columns, columns, strict=True)) | named
+    return Sorts(
+        ("id", *found),
         "-?",
         "What to sort by, most important first; - before a name reverses its order. Null stands last, either way.",
+        found,
     )
 
 
 def fields_of(record: type[BaseModel]) -> Names:
-    """Say what an item can be reduced to, in ``fields: Annotated[str, ...] | None = None``."""
+    """Return what an item of a list can be reduced to."""
     return Names(tuple(record.model_fields), "", "The only fields that each item shall have.")
 
 
@@ -123,15 +149,27 @@ Versions = frozenset[int] | None
 """The versions of which a row must have one to be changed; None for any."""
 
 
+FIELDS = "fields"
+"""The key of the validation context that says what `PageQuery.fields` may name, by the record of the list."""
+
+
+def _of_the_record(text: str, info: ValidationInfo) -> str:
+    names: Names | None = (info.context or {}).get(FIELDS)
+    return text if names is None else names.check(text)
+
+
 class PageQuery(Query):
-    """What each list understands; a resource that can be sorted by more, or has more fields, says so in its own."""
+    """What each list understands; a resource that can be sorted by more, or filtered, says so in its own.
+
+    What `fields` may name follows from the record that the view returns pages of.
+    """
 
     limit: int = Field(default=DEFAULT_PAGE_SIZE, ge=1, le=MAX_PAGE_SIZE)
     """The most items to return."""
     cursor: Annotated[str, StringConstraints(max_length=MAX_CURSOR_LENGTH)] | None = None
     """Where to go on: `next_cursor` or `previous_cursor` of another page in the same order."""
     sort: Annotated[str, sort_by()] = "id"
-    fields: Annotated[str, fields_of(Record)] | None = None
+    fields: Annotated[str, AfterValidator(_of_the_record)] | None = None
     total: bool = False
     """Whether to count the items on all pages, which takes the longer the more there are."""
 
@@ -146,3 +184,8 @@ class Page(BaseModel, Generic[RecordT]):
     next_cursor: str | None = Field(description="Where the next page begins; null on the last one.")
     previous_cursor: str | None = Field(description="Where the page before ends; null on the first one.")
     total: int | None = Field(description="The number of items on all pages, if it was asked for.")
+
+
+def sorts_of(query: type[PageQuery]) -> Mapping[str, str]:
+    """Return the columns that the lists of a query can be sorted by, by their names."""
+    return next((note.columns for note in query.model_fields["sort"].metadata if isinstance(note, Sorts)), {})

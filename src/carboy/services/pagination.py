@@ -5,6 +5,7 @@ from pydantic import SecretStr
 from pydantic_core import from_json, to_json
 
 from carboy.daos.base import NOTHING, Dao
+from carboy.daos.declarations import check_query
 from carboy.daos.keyset import Place, Slice
 from carboy.errors import InvalidCursorError
 from carboy.schemas.base import Page, PageQuery, RecordT
@@ -37,7 +38,9 @@ class Cursors:
 
         Raises:
             InvalidCursorError: The cursor is not one of ours, of another list, or of another sort.
+            DeclarationError: The query asks for what its DAO does not know.
         """
+        check_query(type(rows), type(query))
         name = rows.name
         place = None if query.cursor is None else self._place(query.cursor, rows, query.sort)
         asked = where_of(query)

@@ -17,6 +17,10 @@ class UnitOfWork(Protocol):
     async def write(self, work: Callable[[], Awaitable[T]]) -> T:
         """Run work that may write, all or nothing."""
 
+    @property
+    def is_writing(self) -> bool:
+        """Whether a transaction is open that may write."""
+
     async def try_lock(self, name: str) -> bool:
         """Take a lock that ends with the current transaction; False if another transaction has it."""
 

@@ -6,7 +6,6 @@
         assert misfits_in(container) == []
 """
 
-import sys
 from collections.abc import Iterator
 from enum import StrEnum
 from typing import Any
@@ -18,6 +17,7 @@ from sqlalchemy import Enum as EnumType
 
 from carboy.daos.base import Dao
 from carboy.daos.limits import BITS
+from carboy.daos.schema_declarations import inputs_of
 from carboy.di.paths import providers_of
 from carboy.models.base import table_of
 from carboy.models.choices import Choice
@@ -34,26 +34,12 @@ def misfits_in(container: Container) -> list[str]:
     """
     daos = (one.provides for one in providers_of(container).values() if isinstance(one, Singleton))
     kinds = [dao for dao in daos if isinstance(dao, type) and issubclass(dao, Dao)]
-    return [sentence for dao in kinds for sentence in misfits_of(dao, *inputs_of(dao))]
+    return [sentence for dao in kinds for sentence in misfits_of(dao, *inputs_of(dao.record))]
 
 
 def misfits_of(dao: type[Dao[Any]], *inputs: type[Input]) -> list[str]:
     """Return what does not fit between a DAO's table and its record, and between the table and these inputs."""
     return [sentence for schema in (dao.record, *inputs) for sentence in _misfits(dao, schema)]
-
-
-def inputs_of(dao: type[Dao[Any]]) -> list[type[Input]]:
-    stem = dao.record.__name__.removesuffix("Read")
-    package = dao.record.__module__
-    found = vars(sys.modules[package]).values()
-    return [
-        one
-        for one in found
-        if isinstance(one, type)
-        and issubclass(one, Input)
-        and one.__module__.startswith(package)
-        and one.__name__.startswith(stem)
-    ]
 
 
 def _misfits(dao: type[Dao[Any]], schema: type[Record | Input]) -> Iterator[str]:

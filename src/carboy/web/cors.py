@@ -13,7 +13,10 @@ REQUEST_HEADERS = (
 )
 """What a page may send: tokens and traces too (W3C Trace Context), but no cookies, as none authenticates a route."""
 
-RESPONSE_HEADERS = "Deprecation, ETag, Idempotency-Replayed, Link, Location, Retry-After, Sunset, X-Request-ID"
+RESPONSE_HEADERS = (
+    "Deprecation, ETag, Idempotency-Replayed, Link, Location, RateLimit, RateLimit-Policy, Retry-After, Sunset,"
+    " WWW-Authenticate, X-Request-ID"
+)
 """What a page may read, beside what every page may."""
 
 PREFLIGHT_SECONDS = "600"

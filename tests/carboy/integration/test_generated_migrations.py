@@ -27,6 +27,7 @@ from support.databases import database_settings
 from support.migrating import change_models, drop_column, flask_db, newest
 
 from carboy.db import Database, create_engines, create_session_factory
+from carboy.models.search import SEARCHED
 
 Change = Callable[[MetaData], object]
 INSERT = (
@@ -243,3 +244,46 @@ def test_an_index_of_a_table_that_is_there_is_warned_of(app: Flask, revise: Any)
 def test_an_index_of_a_new_table_is_not(revise: Any) -> None:
     _, said = revise(lambda models: invoices(Column("place", Integer, index=True), models=models))
     assert "nobody can write" not in said
+
+
+def lines_of(file: Path) -> list[str]:
+    """Return what a migration does, in its order."""
+    return [line.strip() for line in file.read_text().splitlines() if "_search_index(op" in line or "_table(" in line]
+
+
+def search_in(models: MetaData, name: str, *columns: str) -> None:
+    """Declare what a model's ``__search__`` does."""
+    models.tables[name].info[SEARCHED] = columns
+
+
+def test_a_search_index_comes_with_its_table_and_goes_with_it(app: Flask, revise: Any, rows: Any) -> None:
+    def change(models: MetaData) -> None:
+        invoices(Column("note_key", Text, nullable=False), models=models)
+        search_in(models, "invoices", "note_key")
+
+    file, _ = revise(change)
+    assert "from carboy.models.search import create_search_index, drop_search_index" in file.read_text()
+    created, indexed, unindexed, dropped = lines_of(file)
+    assert created.startswith("op.create_table('invoices'")
+    assert indexed == "create_search_index(op, 'invoices', ['note_key'])"
+    assert (unindexed, dropped) == ("drop_search_index(op, 'invoices')", "op.drop_table('invoices')")
+    there_and_back(app)
+    file, _ = revise(lambda models: models.remove(models.tables["invoices"]))
+    assert lines_of(file)[:2] == [unindexed, dropped]
+    there_and_back(app)
+
+
+@pytest.mark.parametrize("columns", [("username_key",), ()], ids=["of fewer columns", "of none"])
+def test_a_search_index_follows_its_model(app: Flask, revise: Any, columns: tuple[str, ...]) -> None:
+    file, said = revise(lambda models: search_in(models, "users", *columns))
+    assert ("nobody can write to users" in said) == bool(columns)
+    all_of = "create_search_index(op, 'users', ['username_key', 'email_key', 'full_name_key'])"
+    drop, some_of = "drop_search_index(op, 'users')", "create_search_index(op, 'users', ['username_key'])"
+    assert lines_of(file) == ([drop, some_of, drop, all_of] if columns else [drop, all_of])
+    there_and_back(app)
+
+
+def test_a_search_index_without_a_migration_is_missed(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    flask_db(app, "upgrade")
+    change_models(monkeypatch, lambda models: search_in(models, "users", "username_key"))
+    assert "search index" in flask_db(app, "check", exit_code=1)

@@ -73,6 +73,16 @@ async def test_a_database_that_was_never_migrated_is_behind(
     assert await readiness(container, app) == (503, {"database": "ok", "migrations": "behind"})
 
 
+async def test_a_search_index_for_which_there_is_no_migration_is_missed(
+    container: Container, app: Flask, database_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    await upgrade(database_url)
+    is_sqlite = database_url.startswith("sqlite")
+    await execute(database_url, "DROP TABLE users_search" if is_sqlite else "DROP INDEX ix_users_search")
+    assert await readiness(container, app) == (503, {"database": "ok", "migrations": "no search index"})
+    assert "the search index of users is missing" in caplog.text
+
+
 async def test_two_heads_are_told_as_such(
     container: Container, app: Flask, database_url: str, migrations: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

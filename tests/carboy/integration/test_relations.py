@@ -268,6 +268,27 @@ async def test_the_name_of_a_row_that_was_deleted_softly_is_free_again(domain: D
     assert (await domain.write(domain.suppliers, "add", {"name": "acme"})).id != supplier.id
 
 
+async def test_a_row_that_was_deleted_softly_is_brought_back(domain: Domain) -> None:
+    supplier = await domain.write(domain.suppliers, "add", {"name": "acme", "contacts": [{"name": "a"}]})
+    await domain.write(domain.suppliers, "delete", supplier.id)
+    restored = await domain.write(domain.suppliers, "restore", supplier.id)
+    assert restored == supplier.model_copy(update={"version": 3})
+    assert await domain.write(domain.suppliers, "restore", supplier.id) == restored
+    assert await domain.read(domain.suppliers, "get", supplier.id) == restored
+
+
+async def test_what_cannot_be_brought_back_is_told(domain: Domain) -> None:
+    supplier = await domain.write(domain.suppliers, "add", {"name": "acme"})
+    await domain.write(domain.suppliers, "delete", supplier.id)
+    await domain.write(domain.suppliers, "add", {"name": "acme"})
+    with pytest.raises(NameTakenError):
+        await domain.write(domain.suppliers, "restore", supplier.id)
+    with pytest.raises(RowNotFoundError):
+        await domain.write(domain.suppliers, "restore", 999_999)
+    with pytest.raises(TypeError, match="owners: no row is restored where none stays: see SoftDeleted"):
+        await domain.write(domain.owners, "restore", await domain.owner())
+
+
 async def test_a_row_is_got_or_added_by_many_at_once(domain: Domain) -> None:
     names = [f"{number // 10}" for number in range(50)]
     found = await asyncio.gather(*(domain.write(domain.tags, "get_or_add", name=name) for name in names))

@@ -11,6 +11,7 @@ from support.users import registration
 
 from app.users.daos import UserDao
 from app.users.models import User
+from carboy.daos.declarations import searched_in
 from carboy.db import Database, Engines, create_engines, create_session_factory, migrate
 from carboy.db.histories import Histories
 from carboy.models.search import index_name, search_tables
@@ -27,7 +28,7 @@ async def test_the_search_index_of_each_model_is_in_the_database(engines: Engine
     async with engines.migrator.begin() as connection:
         found = await connection.run_sync(search_indexes)
     assert {"users_search", index_name("users")} & found
-    assert Container.user_dao.cls.searched == User.__search__
+    assert searched_in(Container.user_dao.cls) == User.__search__
 
 
 async def test_what_is_rare_is_found_among_many(database: Database) -> None:

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from sqlalchemy import insert
 from support import sold
 from support.databases import database_settings
-from support.sold import Label, Sale, SaleDao, SaleQuery, Seller, Status
+from support.sold import SORTED, Label, Sale, SaleDao, SaleQuery, Seller, Status
 
 from carboy.daos.keyset import Place
 from carboy.db import Database, create_engines, create_session_factory
@@ -29,7 +29,7 @@ TODAY = date(2026, 11, 27)
 NAMES = ("place", "search", "sort", "limit", "rows", "query", "cursor", "count", "index")
 CURSORS = Cursors(SecretStr("x" * 32))
 SORTS = [
-    *(sign + name for name in ("id", *SaleDao.sorts) for sign in ("", "-")),
+    *(sign + name for name in ("id", *SORTED) for sign in ("", "-")),
     "due_on,-amount",
     "-due_on,remind_at",
     "remind_at,-due_on,weight",
@@ -39,7 +39,7 @@ SORTS = [
     "number,-due_on",
     "amount,-id",
 ]
-search.listen(sold.Tables)
+search.listen(sold.Tables.metadata)
 
 
 def make_rows() -> list[dict[str, Any]]:

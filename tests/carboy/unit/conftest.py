@@ -7,7 +7,8 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from support.configuration import CLIENTS, HTTP, MAIL, PASSWORDS
+from support.configuration import CLIENTS, HTTP, LIMITS, MAIL, PASSWORDS
+from support.guarded import caller, guarded, hops, tokens  # noqa: F401 - fixtures.
 
 from carboy.config import SettingsError, load_settings
 from carboy.config.settings import Settings
@@ -20,6 +21,7 @@ DEFAULTS = f"""\
 defaults:
   http: {HTTP}
   passwords: {PASSWORDS}
+  limits: {LIMITS}
   mail: {MAIL}
   database:
     {{url: sqlite+aiosqlite:///var/default.db, pool_size: 10, acquire_timeout: 0.8,

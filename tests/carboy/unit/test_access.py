@@ -1,45 +1,18 @@
 """A route says who may use it; nobody else learns more from it than that."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
 import pytest
-import pytest_asyncio
 from flask import Blueprint, Flask
-from support.guarded import Container, TokensOfTests, create_app
+from support.guarded import TokensOfTests, bearer
 
 from carboy.api import ApiBlueprint, DeclarationError, public, requires
 from carboy.api.openapi.document import describe
-from carboy.bridge import FlaskASGI
-from carboy.di.wiring import WiringError, unwire, wire
+from carboy.di.wiring import WiringError, wire
 from carboy.security.actor import Actor
-from carboy.testing.client import client_of
 from carboy.web.access import undeclared_routes
-from containers import Container as CarboyContainer
-
-
-@pytest.fixture
-def tokens() -> TokensOfTests:
-    return TokensOfTests()
-
-
-@pytest.fixture
-def guarded(tokens: TokensOfTests) -> Any:
-    container = Container()
-    container.authenticator.override(tokens)
-    yield create_app(container)
-    unwire(container)
-
-
-@pytest_asyncio.fixture
-async def caller(guarded: Flask) -> AsyncIterator[httpx.AsyncClient]:
-    async with client_of(FlaskASGI(guarded)) as client:
-        yield client
-
-
-def bearer(token: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {token}"}
+from containers import Container
 
 
 async def test_a_public_route_asks_nobody(caller: httpx.AsyncClient, tokens: TokensOfTests) -> None:
@@ -144,6 +117,8 @@ def test_the_document_says_of_each_operation_what_it_asks_for(guarded: Flask) ->
         "get /notes/open": [],
         "get /notes/maybe": [{}, {"bearer": []}],
         "get /notes/any": [{"bearer": []}],
+        "get /notes/often": [{"bearer": []}],
+        "post /notes/guess": [],
         "post /notes": [{"bearer": []}],
         "post /notes/{user_id}": [{"bearer": ["notes:write"]}],
         "delete /notes/{user_id}": [{"bearer": ["notes:write"]}],
@@ -194,4 +169,4 @@ def test_without_an_authenticator_an_application_does_not_start() -> None:
     app = Flask("any", static_folder=None)
     app.register_blueprint(blueprint)
     with pytest.raises(WiringError, match=r"view any\.get_any .*: the container has no provider 'authenticator'"):
-        wire(CarboyContainer(), app)
+        wire(Container(), app)

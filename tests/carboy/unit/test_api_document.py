@@ -2,7 +2,9 @@
 
 import json
 import re
+from collections.abc import Callable
 from enum import StrEnum
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -14,7 +16,9 @@ from carboy.api.compatibility.schemas import resolve
 from carboy.api.openapi.components import Components
 from carboy.api.openapi.document import describe
 from carboy.api.operation import DeclarationError
-from carboy.schemas.base import Input, Query
+from carboy.schemas.base import Input, Page, Query
+
+ModuleOf = Callable[[str], ModuleType]
 
 
 class Thing(BaseModel):
@@ -147,6 +151,75 @@ def test_two_operations_of_one_name_are_an_error() -> None:
 
         app.register_blueprint(blueprint)
     with pytest.raises(DeclarationError, match="Two operations are named list_things"):
+        describe(app)
+
+
+def domain(module_of: ModuleOf, name: str, path: str) -> ApiBlueprint:
+    """Return the blueprint of a domain whose schemas have the names that those of other domains have too."""
+    module: Any = module_of(SAME_NAMES.replace("DOMAIN", name))
+    blueprint = ApiBlueprint(name, __name__, description="Items.", url_prefix=path)
+
+    async def list_items() -> Any:
+        raise NotImplementedError
+
+    async def create_item(new: Any) -> Any:
+        raise NotImplementedError
+
+    page: Any = Page
+    created: Any = Created
+    list_items.__annotations__ = {"return": page[module.ItemRead]}
+    create_item.__annotations__ = {"new": module.ItemCreate, "return": created[module.Item]}
+    list_items.__name__, create_item.__name__ = f"list_at_{path[1:]}", f"create_at_{path[1:]}"
+    blueprint.get("")(list_items)
+    blueprint.post("")(create_item)
+    return blueprint
+
+
+SAME_NAMES = """
+__name__ = "shop.DOMAIN.schemas"
+
+from enum import StrEnum
+from carboy.schemas.base import Input, Record
+
+class Kind(StrEnum):
+    A = "a"
+
+class Item(Record):
+    kind: Kind
+
+class ItemRead(Record):
+    kind: Kind
+
+class ItemCreate(Input):
+    kind: Kind
+"""
+
+
+def test_schemas_of_a_later_domain_leave_the_names_of_an_earlier_one(module_of: ModuleOf) -> None:
+    app = Flask("shop", static_folder=None)
+    # In the order of paths it is the later one.
+    app.register_blueprint(domain(module_of, "stock", "/z"))
+    before = describe(app)
+    app.register_blueprint(domain(module_of, "lost_goods", "/a"))
+    after = describe(app)
+    mine, both = before["components"]["schemas"], after["components"]["schemas"]
+    assert before["paths"]["/z"]["post"]["requestBody"] == after["paths"]["/z"]["post"]["requestBody"]
+    assert {name: both[name] for name in mine} == mine
+    assert {*both} - {*mine} == {
+        *("LostGoodsItem", "LostGoodsItemCreate", "LostGoodsItemRead", "LostGoodsItemPage", "LostGoodsKind"),
+        *("SparseLostGoodsItem", "SparseLostGoodsItemPage"),
+    }
+    content = after["paths"]["/a"]["post"]["requestBody"]["content"]["application/json"]
+    assert content["schema"] == {"$ref": "#/components/schemas/LostGoodsItemCreate"}
+    assert both["LostGoodsItem"]["properties"]["kind"] == {"$ref": "#/components/schemas/LostGoodsKind"}
+
+
+def test_two_schemas_of_one_name_in_one_domain_are_an_error(module_of: ModuleOf) -> None:
+    app = Flask("shop", static_folder=None)
+    for name in ("stock", "goods", "goods"):
+        blueprint = domain(module_of, name, f"/{len(app.blueprints)}")
+        app.register_blueprint(blueprint, name=f"{name}_{len(app.blueprints)}")
+    with pytest.raises(DeclarationError, match=r"shop.goods.schemas.\w+ and .*: rename one"):
         describe(app)
 
 

@@ -8,7 +8,7 @@ import pytest
 from dependency_injector import providers
 from flask import Flask
 from pydantic import Field, SecretStr
-from support.configuration import CLIENTS, HTTP, MAIL, PASSWORDS
+from support.configuration import CLIENTS, HTTP, LIMITS, MAIL, PASSWORDS
 
 from app.settings import Settings as ShippedSettings
 from carboy.config import Section, Settings, masked, walk
@@ -60,6 +60,7 @@ def document(text: str = MINIMAL, *, development: str = "{}") -> str:
 defaults:
   http: {HTTP}
   passwords: {PASSWORDS}
+  limits: {LIMITS}
   mail: {MAIL}
   database:
     {{url: null, pool_size: 1, acquire_timeout: 0.8,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from dependency_injector import providers
 from flask import Flask
-from support.configuration import CLIENTS, HTTP, MAIL, PASSWORDS
+from support.configuration import CLIENTS, HTTP, LIMITS, MAIL, PASSWORDS
 
 from carboy.config import SettingsError, masked
 from carboy.config.settings import Settings
@@ -34,6 +34,7 @@ def document(*, key: str = "null", url: str = "null") -> str:
     defaults:
       http: {HTTP}
       passwords: {PASSWORDS}
+      limits: {LIMITS}
       mail: {MAIL}
       database:
         {{url: {url}, pool_size: 1, acquire_timeout: 0.8,
@@ -212,6 +213,7 @@ def test_config_show_prints_each_setting_with_its_source(
         ["http.docs", "True", "# config.yaml, defaults"],
         ["http.compress_min_bytes", "0", "# config.yaml, defaults"],
         ["http.cors_origins", "https://a.org,https://b.org", "# CARBOY_HTTP__CORS_ORIGINS in carboy.env"],
+        ["http.trusted_hops", "0", "# config.yaml, defaults"],
         ["http.public_url", "null", "# config.yaml, defaults"],
         ["http.drain_seconds", "0.0", "# config.yaml, defaults"],
         ["http.stop_seconds", "0.0", "# config.yaml, defaults"],
@@ -245,6 +247,9 @@ def test_config_show_prints_each_setting_with_its_source(
         ["passwords.max_length", "256", "# config.yaml, defaults"],
         ["passwords.min_score", "3", "# config.yaml, defaults"],
         ["passwords.own_words", "acme", "# config.yaml, defaults"],
+        ["limits.enabled", "True", "# config.yaml, defaults"],
+        ["limits.redis_url", "null", "# config.yaml, defaults"],
+        ["limits.rates", "login=5/minute", "# config.yaml, defaults"],
         ["mail.transport", "null", "# config.yaml, defaults"],
         ["mail.sender", "null", "# config.yaml, defaults"],
         ["mail.host", "null", "# config.yaml, defaults"],

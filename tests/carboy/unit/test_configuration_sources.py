@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.configuration import CLIENTS, HTTP, MAIL, PASSWORDS
+from support.configuration import CLIENTS, HTTP, LIMITS, MAIL, PASSWORDS
 
 from carboy.config import load_settings, walk
 from carboy.config.settings import Environment, Settings
@@ -21,6 +21,7 @@ def document(**profiles: Any) -> str:
     defaults:
       http: {HTTP}
       passwords: {PASSWORDS}
+      limits: {LIMITS}
       mail: {MAIL}
       database:
         {{url: sqlite+aiosqlite:///a.db, pool_size: 1, acquire_timeout: 0.8,

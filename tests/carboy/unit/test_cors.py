@@ -10,7 +10,10 @@ from carboy.server import create_asgi
 from containers import Container
 
 ORIGIN = "https://app.example.org"
-READABLE = "Deprecation, ETag, Idempotency-Replayed, Link, Location, Retry-After, Sunset, X-Request-ID"
+READABLE = (
+    "Deprecation, ETag, Idempotency-Replayed, Link, Location, RateLimit, RateLimit-Policy, Retry-After, Sunset,"
+    " WWW-Authenticate, X-Request-ID"
+)
 SENDABLE = (
     "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, traceparent, tracestate, X-Request-ID"
 )

@@ -11,10 +11,11 @@ from sqlalchemy.orm import Mapped, mapped_column
 from support.kinds import Box, BoxDao, Colour, Tables
 
 from carboy.daos.base import Dao
+from carboy.daos.schema_declarations import inputs_of
 from carboy.schemas import BigWhole, Date, Moment, Money, Number, Reference, Tags, Whole
 from carboy.schemas.base import Change, Input, Record
 from carboy.testing import misfits_in
-from carboy.testing.fits import inputs_of, misfits_of
+from carboy.testing.fits import misfits_of
 from containers import Container
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
@@ -100,7 +101,7 @@ def test_a_decimal_that_sqlite_would_not_keep_is_told() -> None:
 
 
 def test_inputs_are_found_by_the_name_of_the_record() -> None:
-    assert inputs_of(CrateDao) == [CrateCreate]
+    assert inputs_of(CrateRead) == [CrateCreate]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,6 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from support.invoices import Apart, Invoice, OwnerBrief, TagRead
 
 from carboy.daos.reading import Reading
-from carboy.daos.related import Related
 from carboy.daos.relations import relations_of
 from carboy.models import Base, link_table, unique_unless_deleted
 from carboy.schemas.base import Record
@@ -65,11 +64,6 @@ def test_a_relationship_by_several_columns_is_told() -> None:
 def test_a_value_that_is_no_column_is_told() -> None:
     with pytest.raises(TypeError, match=r'Misnamed.others: info={"value": "nickname"} names no column of misnamed'):
         relations_of(Misnamed)
-
-
-def test_what_is_touched_must_be_a_relationship() -> None:
-    with pytest.raises(TypeError, match=r"touches = \['payer'\]: Invoice has no relationship of this name"):
-        Related(Invoice, ["owner", "payer"], {})
 
 
 def test_a_link_goes_with_either_row_and_is_found_by_either() -> None:

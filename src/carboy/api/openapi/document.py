@@ -20,6 +20,7 @@ from carboy.api.openapi.responses import responses_of
 from carboy.api.openapi.schemas import Json, Models
 from carboy.api.operation import DeclarationError, Operation
 from carboy.api.requests import JSON, MERGE_PATCH
+from carboy.schemas.base import FIELDS, PageQuery
 
 TITLE = "Carboy API"
 DESCRIPTION = """\
@@ -57,7 +58,7 @@ def describe(app: Flask) -> Json:
         app: The application; only the routes of its `ApiBlueprint`s are described.
 
     Raises:
-        DeclarationError: Two operations have the same name.
+        DeclarationError: Two operations have the same name, or two schemas of one domain.
     """
     routes = list(_routes(app))
     names = Counter(_tag_and_name(rule)[1] for rule, _, _ in routes)
@@ -66,7 +67,9 @@ def describe(app: Flask) -> Json:
         raise DeclarationError(
             f"Two operations are named {twice[0]}; generated clients need one name for each. Rename one of the views."
         )
-    models = Models(operation for _, _, operation in routes)
+    order = {name: place for place, name in enumerate(app.blueprints)}
+    in_order = sorted(routes, key=lambda route: order[_tag_and_name(route[0])[0]])
+    models = Models(operation for _, _, operation in in_order)
     shared = Components()
     paths: dict[str, Json] = {}
     for rule, method, operation in routes:
@@ -169,7 +172,9 @@ def _query_parameters(operation: Operation, models: Models) -> Iterator[Json]:
         return
     schema = models.query(operation.query[1])
     for name, described in schema["properties"].items():
-        yield _parameter("query", name, _not_null(described), required=name in schema.get("required", ()))
+        fields = operation.fields if name == FIELDS and issubclass(operation.query[1], PageQuery) else None
+        found = _not_null(described) if fields is None else fields.described()
+        yield _parameter("query", name, found, required=name in schema.get("required", ()))
 
 
 def _not_null(schema: Json) -> Json:

@@ -16,6 +16,8 @@ from carboy.idempotency.errors import (
     IdempotencyKeyReusedError,
     InvalidIdempotencyKeyError,
 )
+from carboy.limits.errors import LimitsUnavailableError, RateLimitedError
+from carboy.limits.schemas import Limit
 from carboy.schemas.base import PageQuery
 from carboy.security.errors import (
     ForbiddenError,
@@ -45,6 +47,14 @@ HEADERS: Json = {
     "Idempotency-Replayed": {
         "description": "`true` if this is the answer to an earlier request with the same key.",
         "schema": {"type": "string", "enum": ["true"]},
+    },
+    "RateLimit": {
+        "description": "Of each limit, how often it may still be done (r), and in how many seconds it begins anew (t).",
+        "schema": {"type": "string"},
+    },
+    "RateLimit-Policy": {
+        "description": "Of each limit, how often (q) in how many seconds (w) it may be done.",
+        "schema": {"type": "string"},
     },
     "WWW-Authenticate": {
         "description": "How to authenticate (RFC 6750).",
@@ -89,14 +99,14 @@ def responses_of(operation: Operation, method: str, models: Models, shared: Comp
 
 
 def _success(operation: Operation, models: Models, shared: Components) -> Json:
-    headers = ["X-Request-ID"]
+    headers = ["X-Request-ID", *(["RateLimit", "RateLimit-Policy"] if operation.limits else [])]
     if operation.deprecation is not None:
         headers += ["Deprecation", *(["Sunset"] if operation.deprecation.sunset else [])]
     if operation.result is None:
         return {"description": "Done; there is nothing to say.", "headers": _headers(shared, *headers)}
     if operation.has_etag:
         headers.append("ETag")
-    schema = models.reference(operation.result)
+    schema = models.reference(operation.result, "serialization")
     if operation.is_list:
         headers.append("Link")
         schema = {"anyOf": [schema, models.sparse_reference(operation.result)]}
@@ -118,6 +128,7 @@ def _failures(operation: Operation, *, has_path: bool) -> Iterator[Failure]:
     kinds: list[type[CarboyError]] = [*operation.errors]
     if operation.access is not None and operation.asks_who:
         kinds += [InvalidTokenError] if operation.access.is_public else REFUSALS
+    kinds += _refusals_of_limits(operation.limits)
     if has_path:
         kinds.append(errors.NotFoundError)
     if operation.body is not None:
@@ -141,6 +152,12 @@ def _failures(operation: Operation, *, has_path: bool) -> Iterator[Failure]:
     yield _failure_of_flask(HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
+def _refusals_of_limits(limits: tuple[Limit, ...]) -> list[type[CarboyError]]:
+    if not limits:
+        return []
+    return [RateLimitedError, LimitsUnavailableError] if any(one.is_strict for one in limits) else [RateLimitedError]
+
+
 def _failure_of_flask(status: HTTPStatus, retry_after: int | None = None) -> Failure:
     return Failure(status, code_of(status), DETAILS[status], retry_after)
 
@@ -152,6 +169,8 @@ def _failed(failures: list[Failure], shared: Components) -> Json:
         names.append("Retry-After")
     if any(failure.status is HTTPStatus.UNAUTHORIZED for failure in failures):
         names.append("WWW-Authenticate")
+    if any(failure.status is HTTPStatus.TOO_MANY_REQUESTS for failure in failures):
+        names += ["RateLimit", "RateLimit-Policy"]
     examples = {failure.code: shared.refer("examples", failure.code, _example(failure)) for failure in failures}
     answer = {
         "description": " ".join(f"`{failure.code}`: {failure.detail}" for failure in failures),

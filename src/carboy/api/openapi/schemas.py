@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Iterable
-from typing import Any, get_args
+from typing import Any
 
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json_schema
 
-from carboy.api.operation import Operation
+from carboy.api.operation import DeclarationError, Operation
 from carboy.schemas.base import Query
 
 Json = dict[str, Any]
@@ -60,18 +60,56 @@ PROBLEMS: Json = {
 
 
 class _Generator(GenerateJsonSchema):
-    """pydantic's, without an adapter for each default that is JSON already."""
+    """Gives each schema a name that no schema of a later blueprint changes."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._names: dict[str, str] = {}
+        self._places: dict[str, str] = {}
 
     def encode_default(self, dft: Any) -> Any:
+        # pydantic makes an adapter for each default, also for those that are JSON already.
         return dft if dft is None or type(dft) in {bool, int, str} else super().encode_default(dft)
+
+    def get_defs_ref(self, core_mode_ref: Any) -> Any:
+        # A reference such as `app.users.schemas.UserRead:94`, with an id; of a generic class with its arguments'.
+        reference, mode = core_mode_ref
+        named: Any = re.sub(r"([\w.<>]*?)(\w+):(\d+)", lambda part: self._named(*part.groups()), reference)
+        return super().get_defs_ref((named, mode))
+
+    def _named(self, place: str, name: str, identity: str) -> str:
+        """Return a reference to a class under a name of its own: if another class has its name, its domain's is added.
+
+        Raises:
+            DeclarationError: Another class has that name too.
+        """
+        own = self._names.get(identity) or self._new_name(place, name)
+        self._names[identity] = own
+        self._places.setdefault(own, place + name)
+        return f"{place}{own}:{identity}"
+
+    def _new_name(self, place: str, name: str) -> str:
+        if name not in self._places:
+            return name
+        domain = (place.split(".")[1:2] or [place])[0]
+        own = "".join(word.capitalize() for word in domain.split("_")) + name
+        if own in self._places:
+            raise DeclarationError(
+                f"{place}{name} and {self._places[own]} are both {own} in the document: rename one of them."
+            )
+        return own
 
 
 class Models:
-    """The schemas that a document needs for its operations."""
+    """The schemas that a document needs for its operations.
+
+    Args:
+        operations: The operations. Of two schemas with one name, that of the earlier operation keeps it.
+    """
 
     def __init__(self, operations: Iterable[Operation]) -> None:
         wanted: dict[tuple[type[BaseModel], JsonSchemaMode], None] = {}
-        pages: dict[str, Any] = {}
+        pages: dict[Any, None] = {}
         queries: set[type[Query]] = set()
         for operation in operations:
             if operation.query is not None:
@@ -79,20 +117,24 @@ class Models:
                 wanted[operation.query[1], "validation"] = None
             if operation.body is not None:
                 wanted[operation.body[1], "validation"] = None
+            if operation.is_list:
+                # Before the page, whose name is made of the item's.
+                wanted[operation.item, "serialization"] = None
+                pages[operation.result] = None
             if operation.result is not None:
                 wanted[operation.result, "serialization"] = None
-            if operation.is_list:
-                pages[_name(operation.result)] = operation.result
-        _, definitions = models_json_schema(list(wanted), ref_template=REFERENCES, schema_generator=_Generator)
+        references, definitions = models_json_schema(list(wanted), ref_template=REFERENCES, schema_generator=_Generator)
+        self._references = {key: _tidied(reference) for key, reference in references.items()}
         schemas = definitions.get("$defs", {})
         self.components: Json = {_renamed(name): _tidied(schema) for name, schema in schemas.items()} | PROBLEMS
         # The parameters of a query stand one by one in its operations; what they refer to stays.
-        self._queries = {query: self.components.pop(_name(query)) for query in queries}
-        for name, page in pages.items():
-            self._add_sparse(name, _item_of(page).__name__)
+        self._queries = {query: self.components.pop(_target(self.reference(query))) for query in queries}
+        for page in pages:
+            self._add_sparse(_target(self.reference(page, "serialization")))
 
-    def reference(self, model: type[BaseModel]) -> Json:
-        return {"$ref": REFERENCES.format(model=_name(model))}
+    def reference(self, model: type[BaseModel], mode: JsonSchemaMode = "validation") -> Json:
+        """Return the reference to the schema of what is taken (``validation``), or given (``serialization``)."""
+        return {**self._references[model, mode]}
 
     def query(self, model: type[Query]) -> Json:
         """Return the schema of a query string, an object of its parameters."""
@@ -101,12 +143,13 @@ class Models:
 
     def sparse_reference(self, model: type[BaseModel]) -> Json:
         """Return the schema of a list whose items have the fields only that were asked for."""
-        return {"$ref": REFERENCES.format(model=SPARSE + _name(model))}
+        return {"$ref": REFERENCES.format(model=SPARSE + _target(self.reference(model, "serialization")))}
 
-    def _add_sparse(self, page: str, item: str) -> None:
+    def _add_sparse(self, page: str) -> None:
         """Describe the answer to ``fields``: the page, and items of which any field may be missing."""
-        whole, described = self.components[item], self.components[page]
-        sparse = SPARSE + item.removesuffix("Read")
+        described = self.components[page]
+        item = _target(described["properties"]["items"]["items"])
+        whole, sparse = self.components[item], SPARSE + item.removesuffix("Read")
         self.components[sparse] = {name: value for name, value in whole.items() if name != "required"} | {
             "description": f"Those fields of a {item} that were asked for."
         }
@@ -114,13 +157,9 @@ class Models:
         self.components[SPARSE + page] = described | {"properties": described["properties"] | {"items": items}}
 
 
-def _item_of(page: Any) -> type[BaseModel]:
-    item: type[BaseModel] = get_args(page.model_fields["items"].annotation)[0]
-    return item
-
-
-def _name(model: type[BaseModel]) -> str:
-    return _renamed(model.__name__)
+def _target(reference: Json) -> str:
+    """Return the name that a reference leads to."""
+    return str(reference["$ref"]).removeprefix(PREFIX)
 
 
 def _tidied(value: Any) -> Any:

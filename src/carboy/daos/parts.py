@@ -1,0 +1,80 @@
+"""What a DAO runs its statements with, each part made when it is first needed."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cached_property, lru_cache
+from typing import Any, Generic, TypeVar
+
+from carboy.daos.declarations import folded_in, searched_in
+from carboy.daos.filters import filter_parameters, shape_of
+from carboy.daos.folding import Folding
+from carboy.daos.lists import Lists
+from carboy.daos.reading import Reading
+from carboy.daos.refusals import Refusals
+from carboy.daos.related import Related
+from carboy.daos.statements import Statements
+from carboy.daos.writing import Writing
+from carboy.db import Database
+from carboy.models.base import table_of
+from carboy.schemas.base import Record, sorts_of
+from carboy.schemas.filters import Where
+
+T = TypeVar("T")
+RecordT = TypeVar("RecordT", bound=Record)
+
+
+class Parts(Generic[RecordT]):
+    """The parts of a DAO.
+
+    Args:
+        dao: Its class, which declares what they need to know.
+        database: Where its rows are.
+    """
+
+    def __init__(self, dao: type[Any], database: Database) -> None:
+        self._dao, self._database = dao, database
+        # A statement is built once for each shape, and its values are parameters: building it, and looking up its
+        # compiled form, costs more than running it.
+        self.prepared: Callable[..., Any] = lru_cache(_build)
+        self.table = table_of(dao.model)
+        self.folding = Folding(self.table, folded_in(dao), dao.folds)
+
+    @cached_property
+    def reading(self) -> Reading[RecordT]:
+        return Reading(self._dao.model, self._dao.record)
+
+    @cached_property
+    def lists(self) -> Lists[RecordT]:
+        searched = {*self._statements.searched}
+        is_indexed = bool(searched) and searched <= {*self._dao.model.__search__}
+        return Lists(self._database, self._statements, self.reading, self.prepared, is_indexed=is_indexed)
+
+    @cached_property
+    def related(self) -> Related:
+        return Related(self._dao.model, self._dao.touches, self._dao.conflicts)
+
+    @cached_property
+    def writing(self) -> Writing:
+        refusals = Refusals(self._database, self.table, self._dao.conflicts)
+        return Writing(self._database, self._statements, self.prepared, refusals, self.related)
+
+    async def find(self, record: type[Record] | None, equal: Where) -> RecordT | None:
+        """Return the one row in which fields have these values, as the DAO's own record or as another."""
+        reading, statements = self.reading, self._statements
+        if record is not None:
+            reading = self.prepared(Reading, self._dao.model, record)
+            statements = self.prepared(replace, statements, names=reading.names)
+        asked = self.folding.asked(equal)
+        statement = self.prepared(statements.one, shape_of(asked), self._database.is_writing)
+        rows = await self._database.execute(statement, filter_parameters(asked))
+        records = await reading.records(self._database, rows)
+        return records[0] if records else None
+
+    @cached_property
+    def _statements(self) -> Statements:
+        dao = self._dao
+        return Statements(dao.model, self.reading.names, sorts_of(dao.query), searched_in(dao))
+
+
+def _build(builder: Callable[..., T], *shape: object, **options: object) -> T:
+    return builder(*shape, **options)
