@@ -29,6 +29,10 @@ run: $(VENV)/run.stamp ## Migrate the database and serve the API (HOST, PORT and
 	@echo "Its health: http://$(HOST):$(PORT)/health/ready"
 	@exec $(BIN)/python -m carboy --bind "$(HOST):$(PORT)"
 
+.PHONY: worker
+worker: $(VENV)/run.stamp ## Run background jobs, where servers do not: on PostgreSQL, as many of these as wanted
+	@exec $(BIN)/flask jobs work
+
 .PHONY: test
 test: $(VENV)/dev.stamp ## Run all tests and measure their coverage
 	$(BIN)/pytest -n $(WORKERS) --maxprocesses 6 --dist worksteal --cov --cov-report=term

@@ -15,6 +15,12 @@ from carboy.db import Database, create_engines, create_migrations, create_sessio
 from carboy.health.services import HealthService
 from carboy.idempotency.daos import IdempotencyKeyDao
 from carboy.idempotency.services import IdempotencyService
+from carboy.jobs.creating import create_performer, create_worker
+from carboy.jobs.daos import JobDao
+from carboy.jobs.kinds import JobKinds
+from carboy.jobs.metrics import JobMetrics
+from carboy.jobs.services import Jobs, utc_now
+from carboy.jobs.signals import JobSignals
 from carboy.limits.daos import RateLimitCountDao
 from carboy.limits.services import RateLimiter
 from carboy.limits.storages import DatabaseStorage, create_storage
@@ -25,16 +31,22 @@ from carboy.security.passwords import PasswordHasher, PasswordThreads
 from carboy.security.strength import PasswordPolicy
 from carboy.security.tokens import Tokens
 from carboy.services import Cursors
+from carboy.telemetry.database_metrics import DatabaseMetrics
+from carboy.telemetry.loop_metrics import LoopMetrics
+from carboy.telemetry.metrics import Metrics
+from carboy.telemetry.request_metrics import RequestMetrics
 from carboy.web.sessions import create_session_cookie
 
 CONFIG_FILE = Path(__file__).with_name("config.yaml")
 
 
 class Container(containers.DeclarativeContainer):
+    __self__ = providers.Self()
     settings = providers.Singleton(load_settings, Settings, config_file=CONFIG_FILE, environ=os.environ)
     engines = providers.Singleton(create_engines, settings=settings.provided.database)
     session_factory = providers.Singleton(create_session_factory)
     database = providers.Singleton(Database, engines=engines, session_factory=session_factory)
+    clock = providers.Object(utc_now)
     cursors = providers.Singleton(Cursors, secret_key=settings.provided.security.secret_key)
 
     # What comes with Carboy.
@@ -56,6 +68,32 @@ class Container(containers.DeclarativeContainer):
         unit_of_work=database,
         keys=idempotency_key_dao,
         lifetime_hours=settings.provided.http.idempotency_hours,
+    )
+    # A domain with jobs adds them: job_kinds.add_args(*jobs_in(its_jobs)).
+    job_kinds = providers.Singleton(JobKinds)
+    job_signals = providers.Singleton(JobSignals)
+    job_dao = providers.Singleton(JobDao, database=database)
+    jobs = providers.Singleton(
+        Jobs, unit_of_work=database, jobs=job_dao, kinds=job_kinds, signals=job_signals, clock=clock
+    )
+    job_metrics = providers.Singleton(JobMetrics)
+    job_performer = providers.Singleton(
+        create_performer,
+        container=__self__,
+        kinds=job_kinds,
+        clock=clock,
+        unknown_seconds=settings.provided.jobs.unknown_seconds,
+    )
+    job_worker = providers.Singleton(
+        create_worker,
+        performer=job_performer,
+        database=database,
+        dao=job_dao,
+        jobs=jobs,
+        signals=job_signals,
+        metrics=job_metrics,
+        settings=settings.provided.jobs,
+        clock=clock,
     )
     mail_folder = providers.Singleton(MailFolder, path=settings.provided.mail.folder)
     mail_transport = providers.Singleton(create_transport, settings=settings.provided.mail, folder=mail_folder)
@@ -82,6 +120,15 @@ class Container(containers.DeclarativeContainer):
         create_cipher,
         encryption_keys=settings.provided.security.encryption_keys,
         secret_key=settings.provided.security.secret_key,
+    )
+
+    request_metrics = providers.Singleton(RequestMetrics, settings=settings.provided.metrics)
+    database_metrics = providers.Singleton(DatabaseMetrics, settings=settings.provided.metrics, engines=engines)
+    loop_metrics = providers.Singleton(LoopMetrics, settings=settings.provided.metrics)
+    metrics = providers.Singleton(
+        Metrics,
+        settings=settings.provided.metrics,
+        collectors=providers.List(request_metrics, database_metrics, loop_metrics),
     )
 
     # One paragraph a domain.

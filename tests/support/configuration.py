@@ -11,6 +11,13 @@ CLIENTS = (
     " breaker_failures: 3, breaker_open_seconds: 5, max_answer_bytes: 1000, user_agent: tests}"
 )
 """The section ``clients``, likewise."""
+
+JOBS = (
+    "{embedded: false, queues: ['default:10'], lease_seconds: 60, poll_seconds: 1, grace_seconds: 10,"
+    " unknown_seconds: 600, keep_done_hours: 24, keep_dead_days: 30}"
+)
+"""The section ``jobs`` likewise."""
+
 PASSWORDS = (
     "{memory_kib: 19456, iterations: 2, parallelism: 1, threads: 2, queue: 40, min_length: 15,"
     " min_length_with_second_factor: 8, max_length: 256, min_score: 3, own_words: [acme]}"
@@ -24,3 +31,5 @@ MAIL = (
     " connect_seconds: 10, total_seconds: 60, folder: var/mail}"
 )
 """The same for the section ``mail``."""
+METRICS = "{port: null, host: 127.0.0.1}"
+"""The same for the section ``metrics``."""
