@@ -151,6 +151,19 @@ class LoggingSettings(Section):
         return level.upper() if isinstance(level, str) else level
 
 
+class ClientSettings(Section):
+    connect_timeout: Seconds
+    read_timeout: Seconds
+    total_timeout: Seconds
+    attempts: int = Field(gt=0)
+    retry_after_max: SecondsOrNone
+    max_calls: int = Field(gt=0)
+    breaker_failures: int = Field(gt=0)
+    breaker_open_seconds: Seconds
+    max_answer_bytes: int = Field(gt=0)
+    user_agent: str = Field(pattern=r"^[!-~]+( [!-~]+)*$")
+
+
 class MetricsSettings(Section):
     port: int | None = Field(gt=0, le=65535)
     host: str
@@ -162,6 +175,7 @@ MIN_SECRET_LENGTH = 32
 
 class SecuritySettings(Section):
     secret_key: SecretStr = Field(min_length=MIN_SECRET_LENGTH)
+    breached_passwords: bool
     encryption_keys: SecretStr | None
 
     @field_validator("encryption_keys")
@@ -247,6 +261,7 @@ class Settings(Section):
     database: DatabaseSettings
     jobs: JobSettings
     logging: LoggingSettings
+    clients: ClientSettings
     metrics: MetricsSettings
     security: SecuritySettings
     passwords: PasswordSettings

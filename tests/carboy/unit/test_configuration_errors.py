@@ -5,7 +5,7 @@ from pathlib import Path
 from textwrap import indent
 
 import pytest
-from support.configuration import HTTP, JOBS, LIMITS, MAIL, METRICS, PASSWORDS
+from support.configuration import CLIENTS, HTTP, JOBS, LIMITS, MAIL, METRICS, PASSWORDS
 
 from carboy.config import SettingsError, load_settings
 from carboy.config.settings import Settings
@@ -29,7 +29,8 @@ defaults:
      statement_timeout: 10.0, require_migrated: true}}
   jobs: {JOBS}
   logging: {{level: INFO, format: json}}
-  security: {{secret_key: {"k" * 32}}}
+  clients: {CLIENTS}
+  security: {{secret_key: {"k" * 32}, breached_passwords: false}}
 profiles:
   development:
 """
