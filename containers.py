@@ -23,6 +23,7 @@ from carboy.security.passwords import PasswordHasher, PasswordThreads
 from carboy.security.strength import PasswordPolicy
 from carboy.security.tokens import Tokens
 from carboy.services import Cursors
+from carboy.web.sessions import create_session_cookie
 
 CONFIG_FILE = Path(__file__).with_name("config.yaml")
 
@@ -68,6 +69,7 @@ class Container(containers.DeclarativeContainer):
         rates=settings.provided.limits.rates,
         is_enabled=settings.provided.limits.enabled,
     )
+    session_cookie = providers.Singleton(create_session_cookie, environment=settings.provided.environment)
     cipher = providers.Singleton(
         create_cipher,
         encryption_keys=settings.provided.security.encryption_keys,

@@ -32,6 +32,7 @@ def create_app(container: Container) -> Flask:
     app = Application(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.http.max_body_bytes
     app.config["MAX_FORM_MEMORY_SIZE"] = settings.http.max_body_bytes
+    app.config["PUBLIC_URL"] = settings.http.public_url
     app.config["REQUIRE_IF_MATCH"] = settings.http.require_if_match
     app.config["VALIDATION_CONTEXT"] = {SPECIAL_USE_DOMAINS: settings.http.special_use_domains}
     # A path with a doubled slash is a 404, as JSON; Flask would redirect with an HTML page.

@@ -91,14 +91,13 @@ def undeclared_routes(app: Flask) -> list[str]:
     )
 
 
-async def admit(access: Access, request: Request, arguments: Mapping[str, Any], *, cookie: str | None = None) -> Actor:
+async def admit(access: Access, request: Request, arguments: Mapping[str, Any]) -> Actor:
     """Find out who acts, keep that as the request's actor, and refuse who may not use the route.
 
     Args:
         access: Who may.
         request: The request.
         arguments: Those of the URL.
-        cookie: The value of the session cookie, on pages.
 
     Raises:
         UnauthenticatedError: Nobody is known, and somebody must be.
@@ -106,17 +105,20 @@ async def admit(access: Access, request: Request, arguments: Mapping[str, Any], 
         ForbiddenError: The account or its token may not.
     """
     authenticator: Authenticator = current_container().authenticator()
-    actor = await authenticator.authenticate(
-        Credentials(
-            bearer=_bearer(request) if cookie is None else None,
-            cookie=cookie,
-            address=request.remote_addr,
-            agent=request.environ.get("HTTP_USER_AGENT", "")[:MAX_AGENT] or None,
-        )
-    )
+    actor = await authenticator.authenticate(credentials_of(request))
     request.actor = actor
     access.check(actor, arguments)
     return actor
+
+
+def credentials_of(request: Request, *, cookie: str | None = None) -> Credentials:
+    """Return what a request shows of who sends it: the cookie of a page, or the token of a route of the API."""
+    return Credentials(
+        bearer=_bearer(request) if cookie is None else None,
+        cookie=cookie,
+        address=request.remote_addr,
+        agent=request.environ.get("HTTP_USER_AGENT", "")[:MAX_AGENT] or None,
+    )
 
 
 def _bearer(request: Request) -> str | None:

@@ -81,6 +81,8 @@ class Request(flask.Request):
         self.started = time.perf_counter()
         self.actor: Actor | None = None
         """Who acts; None before that is found out, and where nobody asks."""
+        self.page_session: Any = None
+        """The `carboy.web.pages.PageSession` of a page; None if the browser has none."""
         if not self.query_string.isascii():
             self.query_string = _in_utf_8(self.query_string)
 

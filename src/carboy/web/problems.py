@@ -5,16 +5,22 @@ import logging
 from http import HTTPStatus
 from typing import Any
 
-from flask import Flask, Response
+from flask import Blueprint, Flask, Response, current_app
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
 from carboy.errors import BadRequestError, CarboyError, NotFoundError, UnavailableError
-from carboy.web.application import current_request
+from carboy.web.application import Request, current_request
 
 _log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
+
+API = "/api/"
+TEMPLATE = "error.html"
+PAGE_POLICY = "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; frame-ancestors 'none'"
+MAX_ACCEPT = 1000
+"""Characters of Accept that are read; browsers send 200."""
 
 DETAILS = {
     HTTPStatus.BAD_REQUEST: BadRequestError.message,
@@ -47,6 +53,8 @@ TITLES = {
 
 
 def init_app(app: Flask) -> None:
+    # An application's own error.html comes before that of this blueprint.
+    app.register_blueprint(Blueprint("problem_pages", __name__, template_folder="templates"))
     app.register_error_handler(CarboyError, _handle_carboy_error)
     # An unexpected exception reaches this as InternalServerError, once Flask has logged it and told its signal.
     app.register_error_handler(HTTPException, _handle_http_exception)
@@ -75,6 +83,14 @@ def _handle_http_exception(error: HTTPException) -> BaseResponse:
     return response
 
 
+def wants_page(request: Request) -> bool:
+    """Tell whether an error is to be a page: a browser asks for HTML by name, and the API answers JSON always."""
+    header = request.environ.get("HTTP_ACCEPT", "")
+    if "text/html" not in header or len(header) > MAX_ACCEPT or request.path.startswith(API):
+        return False
+    return request.accept_mimetypes.best_match([MEDIA_TYPE, "application/json", "text/html"]) == "text/html"
+
+
 def code_of(status: HTTPStatus) -> str:
     """Return the code of an error that Flask raises by itself."""
     return CODES.get(status, status.name.lower())
@@ -92,12 +108,21 @@ def problem_content(status: HTTPStatus, code: str, detail: str, request_id: str)
 
 
 def problem(status: HTTPStatus, code: str, detail: str, **more: Any) -> Response:
-    """Make a problem answer.
+    """Make a problem answer; outside the API, a page of it for who prefers HTML.
 
     Its type is about:blank, so that its title is the status's phrase (RFC 9457 section 4.2.1); ``code`` tells kinds of
     errors apart.
     """
-    content = problem_content(status, code, detail, current_request().id)
-    response = Response(json.dumps(content | more), status.value, content_type=MEDIA_TYPE)
+    request = current_request()
+    content = problem_content(status, code, detail, request.id)
+    if wants_page(request):
+        # Without the application's context processors, as one of them may be what failed.
+        page = current_app.jinja_env.get_template(TEMPLATE).render(content)
+        response = Response(page, status.value, content_type="text/html; charset=utf-8")
+        response.headers["Content-Security-Policy"] = PAGE_POLICY
+    else:
+        response = Response(json.dumps(content | more), status.value, content_type=MEDIA_TYPE)
+    if not request.path.startswith(API):
+        response.vary.add("Accept")
     response.cache_control.no_store = True
     return response

@@ -49,6 +49,8 @@ async def count(limits: Sequence[Limit], request: Request) -> None:
         RateLimitedError: It is too much.
         LimitsUnavailableError: A strict limit cannot be counted.
     """
+    if not limits:
+        return
     limiter: RateLimiter = current_container().rate_limiter()
     for limit in limits:
         standing = await limiter.hit(limit, *_key_of(limit, request))

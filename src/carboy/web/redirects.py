@@ -1,0 +1,19 @@
+"""Where a page may send its reader after a form: to a path of this application, and nowhere else (ASVS 5.0 3.7.2)."""
+
+import re
+
+MAX_TARGET = 2000
+"""Characters of a target; a longer one is dropped, as is one that leads elsewhere."""
+SAFE = re.compile(r"/(?!/)[!-\[\]-~]*")
+"""A path of visible ASCII without a backslash, which browsers take for a slash, and with one slash at its beginning."""
+
+
+def safe_target(target: str | None, default: str = "/") -> str:
+    """Return where a request asks to be sent, or the default if that is not a path of this application.
+
+    Refused are absolute addresses, two slashes at the beginning, a backslash anywhere, blanks, and control characters,
+    which browsers leave out before they look at the rest.
+    """
+    if target is None or len(target) > MAX_TARGET or not SAFE.fullmatch(target):
+        return default
+    return target
