@@ -22,12 +22,16 @@ help: ## List the tasks
 
 .PHONY: run
 run: $(VENV)/run.stamp ## Migrate the database and serve the API (HOST, PORT and CARBOY_* override)
-	@$(BIN)/python -m carboy.server.port "$(HOST)" "$(PORT)"
+	@$(BIN)/python -m carboy --bind "$(HOST):$(PORT)" --check
 	@$(BIN)/flask db upgrade
 	@echo "The API:    http://$(HOST):$(PORT)/api/users"
 	@echo "Its page:   http://$(HOST):$(PORT)/api/docs (closed in production)"
 	@echo "Its health: http://$(HOST):$(PORT)/health/ready"
-	@exec $(BIN)/hypercorn --config hypercorn.toml --bind "$(HOST):$(PORT)" asgi:app
+	@exec $(BIN)/python -m carboy --bind "$(HOST):$(PORT)"
+
+.PHONY: worker
+worker: $(VENV)/run.stamp ## Run background jobs, where servers do not: on PostgreSQL, as many of these as wanted
+	@exec $(BIN)/flask jobs work
 
 .PHONY: test
 test: $(VENV)/dev.stamp ## Run all tests and measure their coverage
@@ -36,6 +40,11 @@ test: $(VENV)/dev.stamp ## Run all tests and measure their coverage
 .PHONY: torture
 torture: $(VENV)/dev.stamp ## Run the heavy tests and show their figures
 	$(BIN)/pytest tests/torture
+	CARBOY_TEST_FULL=1 $(BIN)/pytest $(FULL)
+
+# Tests of the suite that do more of the same here.
+FULL := $(addprefix tests/carboy/,integration/test_lost_updates.py integration/test_answers_once.py \
+	unit/bridge/test_bridge_balance.py unit/bridge/test_bridge_under_attack.py e2e/bridge/test_bridge_streaming.py)
 
 .PHONY: check
 check: $(VENV)/dev.stamp $(VENV)/bench.stamp ## Check format, lint, types and import contracts

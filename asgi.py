@@ -1,4 +1,4 @@
-"""What a server is pointed at (`hypercorn asgi:app`), and what `flask --app asgi` finds."""
+"""What a server is pointed at (`asgi:app`), and what `flask --app asgi` finds."""
 
 # ruff: noqa: E402 - garbage collection is paused before anything is imported.
 import gc

@@ -13,6 +13,12 @@ from carboy.db import Database, create_engines, create_migrations, create_sessio
 from carboy.health.services import HealthService
 from carboy.idempotency.daos import IdempotencyKeyDao
 from carboy.idempotency.services import IdempotencyService
+from carboy.jobs.creating import create_performer, create_worker
+from carboy.jobs.daos import JobDao
+from carboy.jobs.kinds import JobKinds
+from carboy.jobs.metrics import JobMetrics
+from carboy.jobs.services import Jobs, utc_now
+from carboy.jobs.signals import JobSignals
 from carboy.limits.daos import RateLimitCountDao
 from carboy.limits.services import RateLimiter
 from carboy.limits.storages import DatabaseStorage, create_storage
@@ -29,10 +35,12 @@ CONFIG_FILE = Path(__file__).with_name("config.yaml")
 
 
 class Container(containers.DeclarativeContainer):
+    __self__ = providers.Self()
     settings = providers.Singleton(load_settings, Settings, config_file=CONFIG_FILE, environ=os.environ)
     engines = providers.Singleton(create_engines, settings=settings.provided.database)
     session_factory = providers.Singleton(create_session_factory)
     database = providers.Singleton(Database, engines=engines, session_factory=session_factory)
+    clock = providers.Object(utc_now)
     cursors = providers.Singleton(Cursors, secret_key=settings.provided.security.secret_key)
 
     # What comes with Carboy.
@@ -48,6 +56,32 @@ class Container(containers.DeclarativeContainer):
         unit_of_work=database,
         keys=idempotency_key_dao,
         lifetime_hours=settings.provided.http.idempotency_hours,
+    )
+    # A domain with jobs adds them: job_kinds.add_args(*jobs_in(its_jobs)).
+    job_kinds = providers.Singleton(JobKinds)
+    job_signals = providers.Singleton(JobSignals)
+    job_dao = providers.Singleton(JobDao, database=database)
+    jobs = providers.Singleton(
+        Jobs, unit_of_work=database, jobs=job_dao, kinds=job_kinds, signals=job_signals, clock=clock
+    )
+    job_metrics = providers.Singleton(JobMetrics)
+    job_performer = providers.Singleton(
+        create_performer,
+        container=__self__,
+        kinds=job_kinds,
+        clock=clock,
+        unknown_seconds=settings.provided.jobs.unknown_seconds,
+    )
+    job_worker = providers.Singleton(
+        create_worker,
+        performer=job_performer,
+        database=database,
+        dao=job_dao,
+        jobs=jobs,
+        signals=job_signals,
+        metrics=job_metrics,
+        settings=settings.provided.jobs,
+        clock=clock,
     )
     mail_folder = providers.Singleton(MailFolder, path=settings.provided.mail.folder)
     mail_transport = providers.Singleton(create_transport, settings=settings.provided.mail, folder=mail_folder)

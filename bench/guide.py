@@ -37,7 +37,9 @@ def follow(domain: str, folder: Path) -> None:
             insert(folder / file, code, before=INSERTED[file])
         else:
             (folder / file).write_text(code, encoding="utf-8")
-    run(folder, "ruff", "check", "--fix-only", "src/app", "containers.py")
+    # The two commands of `make format`.
+    run(folder, "ruff", "check", "--fix-only", "src/app", "containers.py", "tests/app")
+    run(folder, "ruff", "format", "--quiet", "src/app", "containers.py", "tests/app")
     run(folder, "flask", "db", "upgrade")
     # The two commands of `make migration`.
     run(folder, "flask", "db", "revision", f"create {domain}")

@@ -21,8 +21,8 @@ PROJECT = Path(__file__).parent.parent.parent
 SCRIPTS = Path(sys.executable).parent
 HOST = "127.0.0.1"
 
-HYPERCORN = ("hypercorn", "--config", "hypercorn.toml", "--bind", f"{HOST}:{{port}}", "asgi:app")
-"""How an operator starts it; the port is filled in."""
+HYPERCORN = ("python", "-m", "carboy", "--config", "hypercorn.toml", "--bind", f"{HOST}:{{port}}", "asgi:app")
+"""How an operator starts hypercorn; the port is filled in."""
 
 HYPERCORN_WORKERS = (*HYPERCORN[:-1], "--workers", "2", "asgi:app")
 UVICORN = ("uvicorn", "--host", HOST, "--port", "{port}", "asgi:app")

@@ -6,6 +6,12 @@ HTTP = (
 )
 """The section ``http`` of a configuration that is complete, for tests that are about something else."""
 
+JOBS = (
+    "{embedded: false, queues: ['default:10'], lease_seconds: 60, poll_seconds: 1, grace_seconds: 10,"
+    " unknown_seconds: 600, keep_done_hours: 24, keep_dead_days: 30}"
+)
+"""The section ``jobs`` likewise."""
+
 PASSWORDS = (
     "{memory_kib: 19456, iterations: 2, parallelism: 1, threads: 2, queue: 40, min_length: 15,"
     " min_length_with_second_factor: 8, max_length: 256, min_score: 3, own_words: [acme]}"

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Awaitable, Callable
 
 from support.databases import database_settings
+from support.sizes import size
 from support.users import registration
 
 from app.users.daos import UserDao
@@ -14,7 +15,7 @@ from carboy.schemas.base import Versions
 from carboy.services.transactions import Service, UnitOfWork, read_only, transactional
 
 CLIENTS = 10
-TIMES = 50
+TIMES = size(10, 50)
 
 
 class CountingService(Service):

@@ -1,5 +1,6 @@
 """An application with pages, and sessions that are kept in memory."""
 
+import threading
 from collections.abc import AsyncIterator, Iterator
 
 import httpx
@@ -57,6 +58,14 @@ async def show_account() -> str:
 @requires()
 async def change_account() -> str:
     return "changed"
+
+
+@pages.get("/blocking")
+@requires()
+@limited(Limit(name="blocking", rate="2/minute", is_strict=True))
+def show_blocking() -> str:
+    """Run on a thread."""
+    return threading.current_thread().name
 
 
 @pages.get("/silent")

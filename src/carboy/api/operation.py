@@ -139,7 +139,7 @@ def operation_of(view: View, errors: tuple[type[CarboyError], ...]) -> Operation
 
     Raises:
         DeclarationError: It is not asynchronous, does not say what it returns, takes two bodies, takes a list in its
-            query, or takes an actor without saying who may use it.
+            query, takes an actor without saying who may use it, or says so of an argument that it does not have.
     """
     if not inspect.iscoroutinefunction(view):
         raise DeclarationError(f"{view.__qualname__}: a view of an ApiBlueprint must be an async function.")
@@ -160,6 +160,8 @@ def operation_of(view: View, errors: tuple[type[CarboyError], ...]) -> Operation
     access = access_of(view)
     if actors and access is None:
         raise DeclarationError(f"{view.__qualname__}: it takes an actor, so mark it with @requires(...) or @public.")
+    if access is not None and access.own is not None and access.own not in signature.parameters:
+        raise DeclarationError(f"{view.__qualname__}: own={access.own!r} is no argument of it.")
     result, creates = _result_of(view, signature.return_annotation)
     return Operation(
         view=view,

@@ -114,6 +114,33 @@ class DatabaseSettings(Section):
         return url
 
 
+QUEUE = re.compile(r"([a-z][a-z0-9_-]*):([1-9][0-9]*)")
+
+
+class JobSettings(Section):
+    embedded: bool | None
+    queues: tuple[str, ...] = Field(min_length=1)
+    lease_seconds: Seconds
+    poll_seconds: Seconds
+    grace_seconds: SecondsOrNone
+    unknown_seconds: SecondsOrNone
+    keep_done_hours: int = Field(ge=0)
+    keep_dead_days: int = Field(ge=0)
+
+    @field_validator("queues")
+    @classmethod
+    def _have_names_and_numbers(cls, queues: tuple[str, ...]) -> tuple[str, ...]:
+        for queue in queues:
+            if not QUEUE.fullmatch(queue):
+                raise ValueError(f"{queue!r} is no name and number such as default:10")
+        return queues
+
+    @property
+    def room(self) -> dict[str, int]:
+        """How many jobs of each queue a process runs at once."""
+        return {name: int(number) for name, _, number in (queue.partition(":") for queue in self.queues)}
+
+
 class LoggingSettings(Section):
     level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
     format: Literal["json", "console"]
@@ -213,6 +240,7 @@ class Settings(Section):
     environment: Environment
     http: HttpSettings
     database: DatabaseSettings
+    jobs: JobSettings
     logging: LoggingSettings
     security: SecuritySettings
     passwords: PasswordSettings

@@ -19,7 +19,7 @@ from carboy.db.connection_cache import Parameters, rows
 from carboy.db.engines import Engines
 from carboy.db.failures import ConnectionLostError, TransactionConflictError, is_lost, is_spoilt, translate
 from carboy.db.greenlets import spawn
-from carboy.db.units import Unit, check_outcome, end, require_open
+from carboy.db.units import Unit, check_outcome, end, give_hints, require_open
 from carboy.errors import DatabaseUnavailableError
 
 T = TypeVar("T")
@@ -130,6 +130,17 @@ class Database:
         [(is_ours,)] = await self.execute(postgresql.TRY_LOCK, {"number": postgresql.lock_number(name)})
         return bool(is_ours)
 
+    def after_commit(self, hint: Callable[[], None]) -> None:
+        """Call something once the current transaction has committed; not at all if it is rolled back.
+
+        It is for hints only, such as to look at once for what has changed: a process that is killed gives none, and
+        what one raises is logged. What must happen after a commit is a job.
+
+        Raises:
+            RuntimeError: As for `execute`, of a statement that writes.
+        """
+        self._unit(writes=True).hints.append(hint)
+
     @property
     def dialect_name(self) -> str:
         """``sqlite`` or ``postgresql``."""
@@ -203,6 +214,7 @@ class Database:
             unit.is_open = False
             self._current.reset(token)
             await self._release(unit)
+        give_hints(unit)
         return result
 
     async def _commit(self, unit: Unit) -> None:

@@ -1,6 +1,8 @@
 """The unit of work: its state, and how it commits or rolls back."""
 
 import asyncio
+import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
@@ -8,6 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from carboy.db.connection_cache import Connections
 from carboy.db.failures import ConnectionLostError, TransactionConflictError
+
+_log = logging.getLogger(__name__)
 
 
 class TransactionAbortedError(Exception):
@@ -29,6 +33,8 @@ class Unit:
     """The error of a failed part: the unit will not commit, even if its caller caught the error."""
     is_open: bool = True
     is_committing: bool = False
+    hints: list[Callable[[], None]] = field(default_factory=list)
+    """What is called after the commit."""
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     """A connection runs one statement at a time."""
 
@@ -68,3 +74,12 @@ def end(unit: Unit, connections: Connections, *, commits: bool) -> None:
         if is_over and unit.connection is not None:
             connection, unit.connection = unit.connection, None
             connections.give_back(connection, is_clean=commits)
+
+
+def give_hints(unit: Unit) -> None:
+    """Call what waits for the commit, which has been made: none may fail it."""
+    for hint in unit.hints:
+        try:
+            hint()
+        except Exception:  # noqa: BLE001 - whatever is wrong with a hint, the commit is made.
+            _log.exception("a hint after a commit failed")

@@ -30,6 +30,8 @@ FROM_REQUEST = "__from_request__"
 """The attribute in which a view may say which of its arguments come from the request's query, body and headers."""
 NEEDS = "__needs__"
 """The attribute in which a view may say what it asks the current container for: by name, the type that it wants."""
+CHECKS = "check_wiring"
+"""The method by which a part of the container checks what it will ask the container for, given its providers."""
 MISTAKES = "mistakes"
 """The method by which a class may say what is wrong with its own declaration, a sentence each."""
 SHORT_LIVED = (Factory, ThreadLocalSingleton, ContextLocalSingleton)
@@ -146,6 +148,14 @@ def _source_of(argument: Any) -> Any:
     return target
 
 
+def check_parts(container: Container) -> Iterator[str]:
+    """Yield a line for each thing that a part of the container will ask it for, and would not get."""
+    providers = providers_of(container)
+    for provider in dict.fromkeys(map(current, providers.values())):
+        if isinstance(provider, BaseSingleton) and hasattr(provider.provides, CHECKS):
+            yield from getattr(provider(), CHECKS)(providers)
+
+
 def check_views(container: Container, app: Flask) -> Iterator[str]:
     """Yield a line for each view that would not get what its signature asks for."""
     providers = providers_of(container)
@@ -171,7 +181,7 @@ def _check_view(
             continue
         marker = marker_of(parameter)
         if marker is not None:
-            yield from _check_marker(providers, name, parameter, marker)
+            yield from check_marker(providers, name, parameter, marker)
             if not _is_injected(view):
                 yield f"argument {name}: @inject is missing, or stands above the route's decorator"
         elif name not in url_arguments | from_request and _is_required(parameter):
@@ -185,9 +195,10 @@ def _check_view(
         yield from (f"the URL's argument {name} is unknown" for name in url_arguments - set(parameters))
 
 
-def _check_marker(
+def check_marker(
     providers: Mapping[str, Provider[Any]], name: str, parameter: inspect.Parameter, marker: Any
 ) -> Iterator[str]:
+    """Yield a line if the container cannot give what an argument is marked with."""
     wanted = marker.provider
     provider = resolve(providers, wanted) if isinstance(wanted, str) else wanted
     if provider is None:

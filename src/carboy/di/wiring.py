@@ -18,7 +18,7 @@ from dependency_injector.containers import Container
 from flask import Flask, current_app
 from pydantic import BaseModel
 
-from carboy.di.checks import check_providers, check_views
+from carboy.di.checks import check_parts, check_providers, check_views
 from carboy.di.provider_types import marker_of
 
 OWNER = "__wired_by__"
@@ -37,7 +37,8 @@ def wire(container: Container, app: Flask) -> None:
         WiringError: The graph is wrong, or another live container is wired to a module of views: the library would let
             that one go stale without a word.
     """
-    problems = [*check_providers(container), *check_views(container, app)]
+    # A part is made to be asked, which one with wrong arguments could not be.
+    problems = [*check_providers(container), *check_views(container, app)] or [*check_parts(container)]
     if problems:
         raise WiringError("The container is wrong:\n" + "\n".join(f"- {problem}" for problem in problems))
     modules = _modules_of_views(app)

@@ -84,7 +84,7 @@ class Tokens:
 
 def digest_of(secret: str) -> str:
     """Return the SHA-256 of a secret of at least 112 random bits, in hexadecimal: what is stored of it."""
-    return sha256(secret.encode()).hexdigest()
+    return sha256(secret.encode(errors="surrogatepass")).hexdigest()
 
 
 def matches(secret: str, digest: str) -> bool:

@@ -8,8 +8,11 @@ from dependency_injector.containers import Container
 from flask import Flask, Response
 
 from carboy.bridge import Lifespan
+from carboy.config import Settings
+from carboy.config.database_urls import parse_url
 from carboy.di.lifecycle import opened
 from carboy.health.services import HealthService
+from carboy.jobs.worker import Worker
 from carboy.server.termination import Termination
 from carboy.telemetry import logs
 from carboy.web.application import current_request
@@ -24,7 +27,7 @@ def lifespan_of(container: Container) -> Lifespan:
     async def lifespan() -> AsyncIterator[None]:
         try:
             _log.info("starting in the %s environment", container.settings().environment)
-            async with opened(container), _observed(container):
+            async with opened(container), _working(container) as take_no_more, _observed(container, take_no_more):
                 yield
         finally:
             # A server that ends by the signal that it was told to stop with, as uvicorn, runs no exit handlers.
@@ -34,15 +37,39 @@ def lifespan_of(container: Container) -> Lifespan:
 
 
 @asynccontextmanager
-async def _observed(container: Container) -> AsyncIterator[None]:
+async def _working(container: Container) -> AsyncIterator[Callable[[], None]]:
+    """Run jobs in this process, if it is to, and yield what lets no more of them begin."""
+    settings: Settings = container.settings()
+    if not runs_jobs(settings):
+        yield lambda: None
+        return
+    worker: Worker = container.job_worker()
+    async with worker.working():
+        yield worker.take_no_more
+
+
+def runs_jobs(settings: Settings) -> bool:
+    """Tell whether servers run jobs themselves."""
+    if settings.jobs.embedded is not None:
+        return settings.jobs.embedded
+    return parse_url(settings.database.url.get_secret_value()).url.get_backend_name() == "sqlite"
+
+
+@asynccontextmanager
+async def _observed(container: Container, take_no_more: Callable[[], None]) -> AsyncIterator[None]:
     http = container.settings().http
     health: HealthService = container.health_service()
-    termination = Termination(health.begin_shutdown, drain_seconds=http.drain_seconds, stop_seconds=http.stop_seconds)
+
+    def begin_shutdown() -> None:
+        health.begin_shutdown()
+        take_no_more()
+
+    termination = Termination(begin_shutdown, drain_seconds=http.drain_seconds, stop_seconds=http.stop_seconds)
     with termination.observed():
         try:
             yield
         finally:
-            health.begin_shutdown()
+            begin_shutdown()
 
 
 def close_connections_at_shutdown(app: Flask, health: Callable[[], HealthService]) -> None:

@@ -3,6 +3,7 @@
 - `MemoryDatabase` is a SQLite database in memory for each test, on which the DAOs' own SQL runs.
 - `override` swaps any part of a container, and puts it back.
 - `misfits_in` tells where the schemas of a container's domains and their tables do not fit each other.
+- `drain` runs the jobs that are due; `RecordedJobs` notes them, `InlineJobs` runs each where it is enqueued.
 - `client_of` talks to an application without a server. It needs httpx.
 - `carboy.testing.fixtures` is a pytest plug-in with the fixtures ``database``, ``app`` and ``client``.
 """
@@ -10,6 +11,7 @@
 from carboy.testing.client import client_of
 from carboy.testing.database import MemoryDatabase
 from carboy.testing.fits import misfits_in
+from carboy.testing.jobs import InlineJobs, RecordedJobs, drain
 from carboy.testing.overrides import override
 
-__all__ = ["MemoryDatabase", "client_of", "misfits_in", "override"]
+__all__ = ["InlineJobs", "MemoryDatabase", "RecordedJobs", "client_of", "drain", "misfits_in", "override"]

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from flask import Flask
 
+from carboy.di.checks import NEEDS
 from carboy.di.wiring import current_container
 from carboy.security.actor import Actor, Authenticator, Credentials
 from carboy.security.errors import UnauthenticatedError
@@ -83,12 +84,22 @@ def access_of(view: Any) -> Access | None:
 
 
 def undeclared_routes(app: Flask) -> list[str]:
-    """Return a line for each route whose view does not say who may use it: a test wants none."""
-    return sorted(
-        f"{rule.endpoint}: {rule.rule}"
-        for rule in app.url_map.iter_rules()
-        if access_of(app.view_functions.get(rule.endpoint)) is None
-    )
+    """Return a line for each route that does not say who may use it, or that nobody asks: a test wants none.
+
+    Files of a static folder are for everybody.
+    """
+    found = ((rule, app.view_functions.get(rule.endpoint)) for rule in app.url_map.iter_rules())
+    lines = ((rule, _oversight(view)) for rule, view in found if rule.endpoint.rpartition(".")[2] != "static")
+    return sorted(f"{rule.endpoint} ({rule.rule}): {line}" for rule, line in lines if line is not None)
+
+
+def _oversight(view: Any) -> str | None:
+    access, needs = access_of(view), getattr(view, NEEDS, {})
+    if access is None:
+        return "say @requires(...) or @public"
+    if not access.is_public and not needs.keys() & {"authenticator", "page_sessions"}:
+        return "@requires is checked on an ApiBlueprint or a PageBlueprint alone"
+    return None
 
 
 async def admit(access: Access, request: Request, arguments: Mapping[str, Any]) -> Actor:

@@ -1,9 +1,11 @@
 """A server that cannot serve says why and ends; one that can says that it does."""
 
 import json
+import runpy
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -37,49 +39,71 @@ CONNECTION_CLOSES = b"GET /health/live HTTP/1.1\r\nhost: a\r\nx-request-id: the-
             {"CARBOY_DATABASE__URL": "postgresql://u:p@h/d?sslmod=require"},
             "database.url: the argument 'sslmod' is not known",
         ),
-        (
-            {"CARBOY_DATABASE__URL": "sqlite:////nowhere/carboy.db"},
-            "database.url: there is no folder /nowhere; `flask db upgrade` makes it (from CARBOY_DATABASE__URL).",
-        ),
         (PRODUCTION | {"CARBOY_SECURITY__SECRET_KEY": "change-me" * 4}, "security.secret_key: this is a sample"),
     ],
 )
-def test_a_wrong_configuration_is_named_before_the_port_opens(
-    tmp_path: Path, wrong: dict[str, str], reason: str
+def test_loading_the_application_ends_with_a_sentence_on_a_wrong_configuration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: dict[str, str], reason: str
 ) -> None:
-    with launch(HYPERCORN, database_in(tmp_path) | wrong) as server:
-        assert server.wait() != 0
-        assert reason in server.output()
-        assert "Traceback" not in server.output()
-        assert "Running on" not in server.output()
+    for name, value in (database_in(tmp_path) | wrong).items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(PROJECT / "asgi.py"))
+    assert reason in str(ended.value)
 
 
-def test_a_port_in_use_is_named(environment: dict[str, str]) -> None:
-    with socket.create_server((HOST, 0)) as taken:
-        port = taken.getsockname()[1]
-        with launch(HYPERCORN, environment, port=port) as server:
-            assert server.wait() != 0
-            assert "Address already in use" in server.output()
+def test_a_missing_folder_of_the_database_is_named_before_the_port_opens() -> None:
+    with launch(HYPERCORN, {"CARBOY_DATABASE__URL": "sqlite:////nowhere/carboy.db"}) as server:
+        assert server.wait() == 1
+        assert (
+            server.output()
+            == "database.url: there is no folder /nowhere; `flask db upgrade` makes it (from CARBOY_DATABASE__URL).\n"
+        )
 
 
-def check_port(port: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "carboy.server.port", HOST, str(port)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)  # noqa: S603 - ours.
-
-
-def test_make_run_says_in_a_sentence_that_the_port_is_in_use() -> None:
-    with socket.create_server((HOST, 0)) as taken:
-        port = taken.getsockname()[1]
-        checked = check_port(port)
-    assert checked.returncode == 1
-    assert checked.stderr == f"{HOST}:{port}: Address already in use. Serve elsewhere, as with make run PORT=8001.\n"
-    with free_port() as port:
-        assert (checked := check_port(port)).returncode == 0, checked.stderr
-    assert check_port("many").stderr.startswith(f"{HOST}:many: not a port.")
-    steps = subprocess.run(["make", "-n", "run", "PORT=80"], cwd=PROJECT, capture_output=True, text=True, check=True)  # noqa: S607 - any make.
-    assert (
-        steps.stdout.index("carboy.server.port") < steps.stdout.index("db upgrade") < steps.stdout.index("hypercorn --")
+def start(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "carboy", *arguments]
+    return subprocess.run(  # noqa: S603 - the tests choose what is run.
+        command, cwd=PROJECT, capture_output=True, text=True, timeout=PATIENCE, check=False
     )
+
+
+@pytest.fixture
+def taken() -> Iterator[str]:
+    """An address that is in use."""
+    with socket.create_server((HOST, 0)) as server:
+        yield f"{HOST}:{server.getsockname()[1]}"
+
+
+def test_an_address_in_use_is_named(taken: str) -> None:
+    ended = start("--bind", taken, "--workers", "2")
+    assert ended.stderr == f"{taken}: Address already in use. Serve elsewhere, as with --bind 127.0.0.1:8001.\n"
+    assert (ended.returncode, ended.stdout) == (1, "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--bind", f"{HOST}:99999"], ":99999: there is no such port."),
+        (["--config", "none.toml"], "none.toml: No such file or directory."),
+        (["--config", "Makefile"], "Makefile: Invalid statement"),
+        (["none:app"], "Cannot load application from 'none:app', module not found."),
+    ],
+)
+def test_what_else_keeps_a_server_from_starting_is_named(arguments: list[str], sentence: str) -> None:
+    with free_port() as port:
+        ended = start("--bind", f"{HOST}:{port}", *arguments)
+    assert sentence in ended.stderr
+    assert (ended.returncode, len(ended.stderr.splitlines())) == (1, 1)
+
+
+def test_make_run_migrates_only_if_it_can_serve(taken: str) -> None:
+    assert start("--check", "--bind", taken).returncode == 1
+    with free_port() as port:
+        assert (ended := start("--check", "--bind", f"{HOST}:{port}")).returncode == 0, ended.stderr
+    steps = subprocess.run(["make", "-n", "run"], cwd=PROJECT, capture_output=True, text=True, check=True)  # noqa: S607 - any make.
+    checks, migrates, serves = (steps.stdout.index(step) for step in ("--check", "db upgrade", "exec "))
+    assert checks < migrates < serves
 
 
 @pytest.mark.parametrize("server", [HYPERCORN, HYPERCORN_WORKERS, UVICORN, GRANIAN])
@@ -87,6 +111,7 @@ def test_each_server_ends_with_the_sentence(environment: dict[str, str], server:
     with launch(server, environment | {"CARBOY_ENV": "prod"}) as process:
         process.wait()
         assert "CARBOY_ENV=prod: no such profile" in process.output()
+        assert "Running on" not in process.output()
         assert "Traceback" not in process.output()
 
 

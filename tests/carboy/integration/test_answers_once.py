@@ -8,6 +8,7 @@ import pytest
 import pytest_asyncio
 from sqlalchemy import text
 from support.idempotency import Process, assert_answered_once, processes, send
+from support.sizes import size
 from support.users import registration
 
 from app.users.daos import UserDao
@@ -16,7 +17,7 @@ from carboy.idempotency.daos import IdempotencyKeyDao
 from carboy.idempotency.errors import IdempotencyKeyInUseError
 from carboy.idempotency.schemas import StoredAnswer
 
-KEYS = 50
+KEYS = size(15, 50)
 
 
 @pytest_asyncio.fixture

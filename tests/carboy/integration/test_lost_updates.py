@@ -68,7 +68,7 @@ async def test_two_processes_lose_no_update(service: CountingService, database_u
 # Thousands of requests, whose every line other tests cover too.
 @pytest.mark.no_cover
 async def test_clients_that_send_if_match_lose_no_update(client: httpx.AsyncClient) -> None:
-    """Ten clients read a user and write what they made of it, fifty times each; who comes too late reads again."""
+    """Ten clients read a user and write what they made of it, many times each; who comes too late reads again."""
     created = await client.post("/api/users", json=registration("ada", full_name="0"))
     address = created.headers["Location"]
     # One of those who have read the same wins. More of them at once would only be refused more often.

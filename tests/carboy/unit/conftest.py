@@ -7,7 +7,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from support.configuration import HTTP, LIMITS, MAIL, PASSWORDS
+from support.configuration import HTTP, JOBS, LIMITS, MAIL, PASSWORDS
 from support.guarded import caller, guarded, hops, tokens  # noqa: F401 - fixtures.
 
 from carboy.config import SettingsError, load_settings
@@ -26,6 +26,7 @@ defaults:
   database:
     {{url: sqlite+aiosqlite:///var/default.db, pool_size: 10, acquire_timeout: 0.8,
      statement_timeout: 10.0, require_migrated: true}}
+  jobs: {JOBS}
   logging: {{level: INFO, format: json}}
   security: {{secret_key: null}}
 """

@@ -135,7 +135,20 @@ def test_a_route_that_says_nothing_is_named(guarded: Flask) -> None:
     silent.add_url_rule("/silent", "get", lambda: "silent")
     app = Flask("silent", static_folder=None)
     app.register_blueprint(silent)
-    assert undeclared_routes(app) == ["silent.get: /silent"]
+    assert undeclared_routes(app) == ["silent.get (/silent): say @requires(...) or @public"]
+
+
+def test_a_route_that_says_something_but_is_not_asked_is_named() -> None:
+    @requires()
+    def get_unasked() -> str:
+        return "for everybody"
+
+    app = Flask("unasked")
+    app.add_url_rule("/unasked", "unasked", get_unasked)
+    app.add_url_rule("/open", "open", public(lambda: "open"))
+    assert undeclared_routes(app) == [
+        "unasked (/unasked): @requires is checked on an ApiBlueprint or a PageBlueprint alone"
+    ]
 
 
 def test_of_the_kits_own_routes_each_says_something(app: Flask) -> None:
@@ -148,6 +161,15 @@ def test_a_view_that_takes_an_actor_must_say_who_may_use_it() -> None:
 
         @blueprint.get("/silent")
         async def get_silent(actor: Actor) -> None: ...
+
+
+def test_an_owner_is_an_argument_of_the_view() -> None:
+    blueprint = ApiBlueprint("wrong", __name__, description="Wrong.")
+    with pytest.raises(DeclarationError, match="own='user' is no argument"):
+
+        @blueprint.get("/wrong/<int:user_id>")
+        @requires("users:read", own="user")
+        async def get_wrong(user_id: int) -> None: ...
 
 
 def test_whose_it_is_makes_no_sense_without_a_permission() -> None:

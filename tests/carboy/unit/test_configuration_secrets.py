@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from dependency_injector import providers
 from flask import Flask
-from support.configuration import HTTP, LIMITS, MAIL, PASSWORDS
+from support.configuration import HTTP, JOBS, LIMITS, MAIL, PASSWORDS
 
 from carboy.config import SettingsError, masked
 from carboy.config.settings import Settings
@@ -39,6 +39,7 @@ def document(*, key: str = "null", url: str = "null") -> str:
       database:
         {{url: {url}, pool_size: 1, acquire_timeout: 0.8,
          statement_timeout: 10.0, require_migrated: true}}
+      jobs: {JOBS}
       logging: {{level: INFO, format: json}}
       security: {{secret_key: {key}}}
     profiles: {{}}
@@ -221,6 +222,14 @@ def test_config_show_prints_each_setting_with_its_source(
         ["database.acquire_timeout", "0.8", "# config.yaml, defaults"],
         ["database.statement_timeout", "10.0", "# config.yaml, defaults"],
         ["database.require_migrated", "True", "# config.yaml, defaults"],
+        ["jobs.embedded", "False", "# config.yaml, defaults"],
+        ["jobs.queues", "default:10", "# config.yaml, defaults"],
+        ["jobs.lease_seconds", "60.0", "# config.yaml, defaults"],
+        ["jobs.poll_seconds", "1.0", "# config.yaml, defaults"],
+        ["jobs.grace_seconds", "10.0", "# config.yaml, defaults"],
+        ["jobs.unknown_seconds", "600.0", "# config.yaml, defaults"],
+        ["jobs.keep_done_hours", "24", "# config.yaml, defaults"],
+        ["jobs.keep_dead_days", "30", "# config.yaml, defaults"],
         ["logging.level", "ERROR", "# CARBOY_LOGGING__LEVEL in carboy.env"],
         ["logging.format", "json", "# config.yaml, defaults"],
         ["security.secret_key", "********", "# config.yaml, development"],

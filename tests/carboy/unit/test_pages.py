@@ -1,5 +1,6 @@
 """A page is for who may see it, its forms come from itself, and its errors are pages."""
 
+import threading
 from typing import Any
 
 import httpx
@@ -100,6 +101,12 @@ async def test_a_page_loads_nothing_from_elsewhere_and_is_not_kept(browser: http
     assert policy["form-action"] == "'self'"
     assert "script-src" not in policy
     assert answer.headers["Cache-Control"] == "no-store"
+
+
+async def test_a_page_that_runs_on_a_thread_is_guarded_too(browser: httpx.AsyncClient) -> None:  # noqa: F811
+    found = [await browser.get("/blocking", headers=as_who(who)) for who in ("rubbish", "person", "person")]
+    assert [answer.status_code for answer in found] == [303, 200, 429]
+    assert found[1].text != threading.current_thread().name
 
 
 async def test_a_page_counts_by_account(browser: httpx.AsyncClient) -> None:  # noqa: F811

@@ -1,9 +1,11 @@
 """A new password is long, hard to guess, and not known; of what characters it consists is its owner's choice."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from support.passwords import cheap
+from zxcvbn import matching
 
 from carboy.errors import InvalidInputError
 from carboy.security.passwords import PasswordThreads
@@ -67,6 +69,29 @@ async def test_with_a_second_factor_eight_characters_suffice(policy: PasswordPol
 @pytest.mark.parametrize("password", ["passwordpassword", "1234567890123456789", "qwertyuiopasdfgh", "a" * 256])
 async def test_a_password_that_is_easy_to_guess_is_refused(policy: PasswordPolicy, password: str) -> None:
     assert str(await reason(policy, password)).startswith("Is too easy to guess.")
+
+
+@pytest.mark.parametrize("password", ["\ud800" * 20, "\x00" * 20, "\u202e" * 256, "ﷺ" * 256, "a\u0301" * 128])
+async def test_odd_characters_are_rated_like_any_others(policy: PasswordPolicy, password: str) -> None:
+    assert str(await reason(policy, password)).startswith("Is too easy to guess.")
+
+
+@pytest.mark.parametrize("password", ["4@8({[<369!1|i0$5+7%2" * 4, "4@8({[<369!1|i0$5+7%2" + GOOD, "@4$5+7 " * 11])
+async def test_no_password_makes_its_rating_take_seconds(
+    policy: PasswordPolicy, password: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    searches = 0
+    search = matching.dictionary_match
+
+    def counted(*args: Any, **options: Any) -> Any:
+        nonlocal searches
+        searches += 1
+        return search(*args, **options)
+
+    monkeypatch.setattr(matching, "dictionary_match", counted)
+    await reason(policy, password)
+    # Each takes up to 10 milliseconds; before they were bounded there were more than 500.
+    assert 0 < searches < 50
 
 
 @pytest.mark.parametrize("password", ["ada.lovelace@ex.org", "Carboy-LOVELACE-42!", "analytical-lovelace"])

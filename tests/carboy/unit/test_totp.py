@@ -90,4 +90,5 @@ def test_a_recovery_code_may_be_typed_in_any_spelling() -> None:
     assert digest == hashlib.sha256(b"ABCOIBGH2345ABCDEFGHIJKL").hexdigest()
     for typed in ("abco ibgh 2345 abcd efgh ijkl", "ABC01BGH2345ABCDEFGHIJKL", " abcoi8gh-2345abcd-efghijkl "):
         assert recovery_digest(typed) == digest
-    assert recovery_digest("abco") != digest
+    for typed in ("abco", "", "\ud800"):
+        assert recovery_digest(typed) != digest

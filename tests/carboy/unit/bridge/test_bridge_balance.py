@@ -13,11 +13,12 @@ from typing import Any
 import pytest
 from flask import Flask, Response, abort, request, send_file, stream_with_context
 from support.asgi import PATIENCE, Conversation, ask, eventually, http_scope, within
+from support.sizes import size
 
 from carboy.bridge import FlaskASGI, client, sync_iterator
 
 SEED = int(os.environ.get("BRIDGE_SEED", "20"))
-REQUESTS = int(os.environ.get("BRIDGE_REQUESTS", "1500"))
+REQUESTS = size(600, 6000)
 
 
 def generate() -> Iterator[bytes]:

@@ -1,0 +1,164 @@
+"""The jobs that run in this process: begun, kept by heartbeats, cancelled, and ended."""
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from time import monotonic
+
+from structlog.contextvars import bind_contextvars, bound_contextvars, clear_contextvars
+
+from carboy.jobs.finishing import Finisher
+from carboy.jobs.leases import Leases
+from carboy.jobs.metrics import JobMetrics
+from carboy.jobs.performing import Performer, Stop
+from carboy.jobs.schemas import ClaimedJob, End, State
+from carboy.jobs.services import Clock
+from carboy.jobs.signals import JobSignals
+
+_log = logging.getLogger("carboy.jobs")
+
+
+@dataclass(slots=True, eq=False)
+class Running:
+    """A job that runs here."""
+
+    job: ClaimedJob
+    lease_until: datetime
+    handler: asyncio.Task[None] | None = None
+    stop: Stop | None = None
+
+    def end(self, stop: Stop) -> None:
+        """Cancel the handler; the first reason counts."""
+        if self.stop is None:
+            self.stop = stop
+            if self.handler is not None:
+                self.handler.cancel()
+
+
+class Holding:
+    """Runs jobs as long as their leases are held."""
+
+    def __init__(  # noqa: PLR0913 - each is a part that stands by its name.
+        self,
+        *,
+        leases: Leases,
+        performer: Performer,
+        signals: JobSignals,
+        metrics: JobMetrics,
+        lease: timedelta,
+        clock: Clock,
+    ) -> None:
+        self._leases = leases
+        self._performer = performer
+        self._signals = signals
+        self._metrics = metrics
+        self._lease = lease
+        self._clock = clock
+        self._finisher = Finisher(leases)
+        self._running: dict[Running, asyncio.Task[None]] = {}
+
+    def count(self, queue: str) -> int:
+        """Return how many jobs of a queue run."""
+        return sum(one.job.queue == queue for one in self._running)
+
+    def begin(self, job: ClaimedJob, lease_until: datetime) -> None:
+        running = Running(job, lease_until)
+        self._running[running] = asyncio.create_task(self._hold(running), name=f"job {job.id} {job.kind}")
+        self._metrics.running = len(self._running)
+
+    async def until_idle(self, seconds: float | None = None) -> bool:
+        """Wait until nothing runs, so many seconds at most; return whether that is so."""
+        if self._running:
+            await asyncio.wait(self._running.values(), timeout=seconds)
+        return not self._running
+
+    def end_all(self, stop: Stop) -> None:
+        for one in self._running:
+            one.end(stop)
+
+    def names(self) -> list[str]:
+        """Return what runs, for the log."""
+        return sorted(f"{one.job.kind} {one.job.id}" for one in self._running)
+
+    async def beat(self, worker: str) -> None:
+        """Prolong all leases, and cancel the jobs that are lost or to be cancelled."""
+        held = [one for one in self._running if one.stop is not Stop.LOST]
+        if not held:
+            return
+        # The time before the statement: a lease must not end here later than it does there.
+        until = self._clock() + self._lease
+        found = await self._leases.heartbeat(worker, [(one.job.id, one.job.claims) for one in held], until=until)
+        for one in held:
+            if one.job.id not in found:
+                one.end(Stop.LOST)
+                continue
+            one.lease_until = until
+            if found[one.job.id]:
+                one.end(Stop.CANCELLED)
+
+    def drop_lapsed(self) -> None:
+        """Cancel the jobs whose leases could not be prolonged in time: another worker may have them by now."""
+        now = self._clock()
+        for one in self._running:
+            if one.lease_until <= now:
+                one.end(Stop.LOST)
+
+    async def _hold(self, running: Running) -> None:
+        job = running.job
+        clear_contextvars()
+        bind_contextvars(**job.context, job=job.kind, job_id=job.id, attempt=job.attempt)
+        began = monotonic()
+        try:
+            end, error = self._performer.refuse(job), None
+            if end is None:
+                error = await self._handle(running)
+                end = self._performer.end_of(job, error, running.stop)
+            is_ours = end is not None and await self._finisher.finish(end)
+            self._tell(job, end if is_ours else None, error, monotonic() - began)
+        except Exception:  # noqa: BLE001 - it is logged, and other jobs go on.
+            # It is a fault of ours; the lease lapses.
+            _log.exception("job %d could not be ended", job.id)
+        finally:
+            del self._running[running]
+            self._metrics.running = len(self._running)
+            self._signals.change()
+            self._signals.work()
+
+    async def _handle(self, running: Running) -> BaseException | None:
+        """Run the handler to its end and return what it raised."""
+        lease = running.job.id, running.job.claims
+        performing = self._performer.perform(running.job, partial(self._report, lease))
+        running.handler = asyncio.create_task(performing)
+        # Whoever ends this task means the handler.
+        await asyncio.wait({running.handler})
+        if running.handler.cancelled():
+            return asyncio.CancelledError()
+        return running.handler.exception()
+
+    async def _report(self, lease: tuple[int, int], fraction: float, text: str | None) -> None:
+        await self._leases.report(lease, fraction, text)
+        self._signals.change()
+
+    def _tell(self, job: ClaimedJob, end: End | None, error: BaseException | None, seconds: float) -> None:
+        outcome = _outcome(job, end)
+        self._metrics.ended(job.kind, outcome, seconds)
+        level = (
+            logging.ERROR if outcome == "dead" else logging.WARNING if outcome in {"retried", "lost"} else logging.INFO
+        )
+        said = end.history[-1]["error"] if end is not None and len(end.history) > len(job.history) else None
+        with bound_contextvars(
+            outcome=outcome, duration_ms=round(seconds * 1000, 2), **({"error": said} if said else {})
+        ):
+            _log.log(level, "job", exc_info=error if level > logging.INFO else None)
+
+
+def _outcome(job: ClaimedJob, end: End | None) -> str:
+    if end is None:
+        return "lost"
+    if end.state is not State.WAITING:
+        return end.state.value
+    if len(end.history) == len(job.history) and end.attempt < job.attempt:
+        return "returned"
+    return "retried" if end.attempt == job.attempt else "delayed"

@@ -1,0 +1,223 @@
+"""The loops of a worker: it claims jobs, keeps their leases, fires schedules and sweeps, until it is told to stop."""
+
+import asyncio
+import logging
+import os
+import socket
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from carboy.config import SettingsError
+from carboy.errors import UnavailableError
+from carboy.jobs.holding import Holding
+from carboy.jobs.leases import Leases, Term
+from carboy.jobs.performing import Stop
+from carboy.jobs.policies import Rate
+from carboy.jobs.scheduling import Scheduler
+from carboy.jobs.schemas import ClaimedJob
+from carboy.jobs.services import Clock
+from carboy.jobs.signals import JobSignals, Signal
+from carboy.jobs.sweeping import Sweeper
+
+HEARTBEATS_PER_LEASE = 4
+LOOK_SECONDS = 1.0
+"""How often a worker looks whether leases of its own have lapsed, and tries again what the database did not take."""
+LAST_SECONDS = 5.0
+"""What handlers may take to end after they were cancelled, when their worker stops."""
+SWEEP_SECONDS = 30.0
+LONGEST_NAP_SECONDS = 30.0
+"""Between two looks at the schedules, as a system's clock may be set meanwhile."""
+
+_log = logging.getLogger("carboy.jobs")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerOptions:
+    """How a worker works.
+
+    Attributes:
+        queues: How many jobs of each queue it runs at once.
+        rates: By queue and kind, the limits of those kinds that have one.
+        lease: How long a job is kept from other workers without a sign of life.
+        poll: Seconds after which it looks for jobs that nothing has told it of.
+        grace: Seconds that handlers may take to end when it stops.
+    """
+
+    queues: Mapping[str, int]
+    rates: Mapping[str, Mapping[str, Rate]]
+    lease: timedelta
+    poll: float
+    grace: float
+
+
+class Worker:
+    """Works until it is told to stop. Several may share a database."""
+
+    def __init__(  # noqa: PLR0913 - each is a part that stands by its name.
+        self,
+        *,
+        leases: Leases,
+        holding: Holding,
+        scheduler: Scheduler,
+        sweeper: Sweeper,
+        signals: JobSignals,
+        options: WorkerOptions,
+        clock: Clock,
+    ) -> None:
+        self.name = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+        self._leases = leases
+        self._holding = holding
+        self._scheduler = scheduler
+        self._sweeper = sweeper
+        self._signals = signals
+        self._options = options
+        self._clock = clock
+        self._heartbeat = options.lease / HEARTBEATS_PER_LEASE
+        self._is_stopping = False
+        self._in_contact_since: datetime | None = None
+        self._wake_at = clock()
+
+    @property
+    def queues(self) -> Sequence[str]:
+        """The queues that it takes jobs of."""
+        return [*self._options.queues]
+
+    def serve_only(self, queues: Sequence[str]) -> None:
+        """Take jobs of these queues alone.
+
+        Raises:
+            SettingsError: There is no such queue.
+        """
+        for queue in queues:
+            if queue not in self._options.queues:
+                raise SettingsError(f"jobs.queues: there is no {queue}.")
+        rooms = {queue: room for queue, room in self._options.queues.items() if queue in queues}
+        self._options = replace(self._options, queues=rooms)
+
+    @asynccontextmanager
+    async def working(self) -> AsyncIterator[None]:
+        """Work within; at the end let handlers end within the grace, and give the other jobs back."""
+        signals, beat = self._signals, self._heartbeat.total_seconds()
+        keeping = [
+            self._loop(self.beat, lambda: beat, signals.cancel),
+            self._loop(self.drop_lapsed, lambda: LOOK_SECONDS),
+        ]
+        taking = [
+            self._loop(self.claim, lambda: self._until(self._wake_at), signals.work),
+            self._loop(self.rescue, lambda: beat),
+            self._loop(self.fire, lambda: self._until(self._scheduler.next_tick())),
+            self._loop(self.sweep, lambda: SWEEP_SECONDS),
+        ]
+        try:
+            yield
+        finally:
+            self.take_no_more()
+            await _cancelled(taking)
+            await self.return_all()
+            await _cancelled(keeping)
+
+    def take_no_more(self) -> None:
+        """Claim nothing from now on; what runs goes on. It may be called from any thread."""
+        self._is_stopping = True
+
+    async def return_all(self) -> None:
+        """Wait for the handlers that run, for the grace; cancel the others and give their jobs back as they were."""
+        if not await self._holding.until_idle(self._options.grace):
+            self._holding.end_all(Stop.RETURNED)
+            if not await self._holding.until_idle(LAST_SECONDS):
+                _log.error("these jobs do not end though they were cancelled: %s", ", ".join(self._holding.names()))
+
+    async def claim(self) -> int:
+        """Take what is due and there is room for, and return how many jobs that are."""
+        now, number = self._clock(), 0
+        self._wake_at = now + timedelta(seconds=self._options.poll)
+        for queue, most in self._options.queues.items():
+            room = most - self._holding.count(queue)
+            if room <= 0 or self._is_stopping:
+                continue
+            due_at = await self._leases.next_due(queue)
+            if due_at is not None and due_at <= now:
+                number += await self._claim(queue, room, now)
+            elif due_at is not None:
+                self._wake_at = min(self._wake_at, due_at)
+        self._in_contact_since = self._in_contact_since or now
+        return number
+
+    async def _claim(self, queue: str, room: int, now: datetime) -> int:
+        term = Term(self.name, now, now + self._options.lease)
+        rates = self._options.rates.get(queue, {})
+        return self._begin(await self._leases.claim(term, queue, limit=room, rates=rates), term)
+
+    def _begin(self, jobs: list[ClaimedJob], term: Term) -> int:
+        for job in jobs:
+            self._holding.begin(job, term.until)
+        return len(jobs)
+
+    async def rescue(self) -> int:
+        """Take over the jobs of workers that are lost, and return how many."""
+        now, number = self._clock(), 0
+        # While the database was away, nobody could prolong a lease. Whoever lives does so before this time is over.
+        if self._is_stopping or self._in_contact_since is None or now - self._in_contact_since < self._heartbeat:
+            return 0
+        term = Term(self.name, now, now + self._options.lease)
+        for queue, most in self._options.queues.items():
+            room = most - self._holding.count(queue)
+            if room > 0:
+                number += self._begin(await self._leases.rescue(term, queue, limit=room), term)
+        return number
+
+    async def beat(self) -> None:
+        """Prolong the leases of what runs."""
+        await self._holding.beat(self.name)
+
+    async def drop_lapsed(self) -> None:
+        """Cancel what runs without a lease."""
+        self._holding.drop_lapsed()
+
+    async def fire(self) -> None:
+        """Enqueue the jobs of schedules whose tick has come."""
+        await self._scheduler.fire()
+
+    async def sweep(self) -> None:
+        """Remove what ended long ago, and count the rest."""
+        await self._sweeper.sweep()
+
+    async def until_idle(self) -> None:
+        """Wait until nothing runs."""
+        await self._holding.until_idle()
+
+    def _until(self, moment: datetime | None) -> float:
+        nap = LONGEST_NAP_SECONDS if moment is None else (moment - self._clock()).total_seconds()
+        return min(max(nap, 0.0), LONGEST_NAP_SECONDS)
+
+    def _loop(
+        self, step: Callable[[], Awaitable[object]], seconds: Callable[[], float], signal: Signal | None = None
+    ) -> asyncio.Task[None]:
+        return asyncio.create_task(self._for_ever(step, seconds, signal or Signal()), name=f"jobs: {step.__name__}")
+
+    async def _for_ever(
+        self, step: Callable[[], Awaitable[object]], seconds: Callable[[], float], signal: Signal
+    ) -> None:
+        """Repeat a step whatever happens: a worker outlives its database."""
+        while True:
+            seen = signal.count
+            try:
+                await step()
+            except UnavailableError as error:
+                self._in_contact_since = None
+                _log.warning("the worker waits for the database: %s", error)
+                await asyncio.sleep(LOOK_SECONDS)
+            except Exception:  # noqa: BLE001 - it is logged, and what comes next may go well.
+                _log.exception("a worker's step failed")
+                await asyncio.sleep(LOOK_SECONDS)
+            else:
+                await signal.wait(seen, seconds())
+
+
+async def _cancelled(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
