@@ -8,8 +8,10 @@ from dependency_injector import containers, providers
 from app.settings import Settings
 from app.users.daos import UserDao
 from app.users.services import UserService
+from carboy.clients import HttpClient
+from carboy.clients.breached_passwords import create_breached_passwords
 from carboy.config import load_settings
-from carboy.db import Database, create_engines, create_migrations, create_session_factory
+from carboy.db import Database, Notices, create_engines, create_migrations, create_session_factory
 from carboy.health.services import HealthService
 from carboy.idempotency.daos import IdempotencyKeyDao
 from carboy.idempotency.services import IdempotencyService
@@ -29,6 +31,10 @@ from carboy.security.passwords import PasswordHasher, PasswordThreads
 from carboy.security.strength import PasswordPolicy
 from carboy.security.tokens import Tokens
 from carboy.services import Cursors
+from carboy.telemetry.database_metrics import DatabaseMetrics
+from carboy.telemetry.loop_metrics import LoopMetrics
+from carboy.telemetry.metrics import Metrics
+from carboy.telemetry.request_metrics import RequestMetrics
 from carboy.web.sessions import create_session_cookie
 
 CONFIG_FILE = Path(__file__).with_name("config.yaml")
@@ -40,6 +46,7 @@ class Container(containers.DeclarativeContainer):
     engines = providers.Singleton(create_engines, settings=settings.provided.database)
     session_factory = providers.Singleton(create_session_factory)
     database = providers.Singleton(Database, engines=engines, session_factory=session_factory)
+    notices = providers.Singleton(Notices, database=database, engines=engines)
     clock = providers.Object(utc_now)
     cursors = providers.Singleton(Cursors, secret_key=settings.provided.security.secret_key)
 
@@ -47,8 +54,14 @@ class Container(containers.DeclarativeContainer):
     migrations = providers.Singleton(
         create_migrations, database=database, package="app", required=settings.provided.database.require_migrated
     )
+    http_client = providers.Singleton(HttpClient, settings=settings.provided.clients)
+    breached_passwords = providers.Singleton(
+        create_breached_passwords, http=http_client, is_enabled=settings.provided.security.breached_passwords
+    )
     health_service = providers.Singleton(
-        HealthService, dependencies=providers.Dict(database=database, migrations=migrations)
+        HealthService,
+        dependencies=providers.Dict(database=database, migrations=migrations),
+        optional=providers.Dict(breached_passwords=breached_passwords),
     )
     idempotency_key_dao = providers.Singleton(IdempotencyKeyDao, database=database)
     idempotency_service = providers.Singleton(
@@ -59,7 +72,7 @@ class Container(containers.DeclarativeContainer):
     )
     # A domain with jobs adds them: job_kinds.add_args(*jobs_in(its_jobs)).
     job_kinds = providers.Singleton(JobKinds)
-    job_signals = providers.Singleton(JobSignals)
+    job_signals = providers.Singleton(JobSignals, notices=notices)
     job_dao = providers.Singleton(JobDao, database=database)
     jobs = providers.Singleton(
         Jobs, unit_of_work=database, jobs=job_dao, kinds=job_kinds, signals=job_signals, clock=clock
@@ -108,6 +121,15 @@ class Container(containers.DeclarativeContainer):
         create_cipher,
         encryption_keys=settings.provided.security.encryption_keys,
         secret_key=settings.provided.security.secret_key,
+    )
+
+    request_metrics = providers.Singleton(RequestMetrics, settings=settings.provided.metrics)
+    database_metrics = providers.Singleton(DatabaseMetrics, settings=settings.provided.metrics, engines=engines)
+    loop_metrics = providers.Singleton(LoopMetrics, settings=settings.provided.metrics)
+    metrics = providers.Singleton(
+        Metrics,
+        settings=settings.provided.metrics,
+        collectors=providers.List(request_metrics, database_metrics, loop_metrics),
     )
 
     # One paragraph a domain.

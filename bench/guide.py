@@ -8,7 +8,11 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-GUIDES = {"notes": ROOT / "docs" / "adding-a-domain.md", "invoices": ROOT / "docs" / "a-larger-domain.md"}
+GUIDES = {
+    "notes": ROOT / "docs" / "adding-a-domain.md",
+    "invoices": ROOT / "docs" / "a-larger-domain.md",
+    "rates": ROOT / "docs" / "how-to" / "call-an-api.md",
+}
 """The guides, by the domain that each leads to."""
 COPIED = ["asgi.py", "containers.py", "config.yaml", "pyproject.toml", "src", "tests"]
 INSERTED = {"containers.py": "", "src/app/__init__.py": "\n    wire(container, app)"}
@@ -30,6 +34,20 @@ def follow(domain: str, folder: Path) -> None:
     Raises:
         RuntimeError: A command of the guide failed, with what it printed.
     """
+    write(domain, folder)
+    run(folder, "flask", "db", "upgrade")
+    # The two commands of `make migration`.
+    run(folder, "flask", "db", "revision", f"create {domain}")
+    run(folder, "ruff", "format", "--quiet", "src/app/migrations")
+    run(folder, "flask", "db", "upgrade")
+
+
+def write(domain: str, folder: Path) -> None:
+    """Add a domain to a project as its guide says, without what it needs of the database.
+
+    Raises:
+        RuntimeError: The linter does not understand the code.
+    """
     (folder / "src/app" / domain).mkdir()
     (folder / "src/app" / domain / "__init__.py").touch()
     for file, code in _code_in(GUIDES[domain].read_text(encoding="utf-8")):
@@ -40,11 +58,6 @@ def follow(domain: str, folder: Path) -> None:
     # The two commands of `make format`.
     run(folder, "ruff", "check", "--fix-only", "src/app", "containers.py", "tests/app")
     run(folder, "ruff", "format", "--quiet", "src/app", "containers.py", "tests/app")
-    run(folder, "flask", "db", "upgrade")
-    # The two commands of `make migration`.
-    run(folder, "flask", "db", "revision", f"create {domain}")
-    run(folder, "ruff", "format", "--quiet", "src/app/migrations")
-    run(folder, "flask", "db", "upgrade")
 
 
 def run(folder: Path, *arguments: str, **environment: str) -> str:

@@ -16,8 +16,8 @@ class CarboyError(Exception):
     status: ClassVar[HTTPStatus]
     code: ClassVar[str]
     message: ClassVar[str]
-    retry_after: ClassVar[int | None] = None
-    """Seconds after which the same request may succeed."""
+    retry_after: int | None = None
+    """Seconds after which the same request may succeed: the class's, or an instance's own."""
 
     def __init__(self, message: str | None = None, **extensions: Any) -> None:
         super().__init__(message or self.message)

@@ -6,6 +6,12 @@ HTTP = (
 )
 """The section ``http`` of a configuration that is complete, for tests that are about something else."""
 
+CLIENTS = (
+    "{connect_timeout: 1, read_timeout: 1, total_timeout: 5, attempts: 3, retry_after_max: 1, max_calls: 3,"
+    " breaker_failures: 3, breaker_open_seconds: 5, max_answer_bytes: 1000, user_agent: tests}"
+)
+"""The section ``clients``, likewise."""
+
 JOBS = (
     "{embedded: false, queues: ['default:10'], lease_seconds: 60, poll_seconds: 1, grace_seconds: 10,"
     " unknown_seconds: 600, keep_done_hours: 24, keep_dead_days: 30}"
@@ -25,3 +31,5 @@ MAIL = (
     " connect_seconds: 10, total_seconds: 60, folder: var/mail}"
 )
 """The same for the section ``mail``."""
+METRICS = "{port: null, host: 127.0.0.1}"
+"""The same for the section ``metrics``."""

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from dependency_injector import providers
 from dependency_injector.wiring import Provide
 
+from carboy.db import Notices
 from carboy.jobs import INJECTED, Cron, Job, JobRun, Rate, Unique, UniqueUntil, job
 from carboy.jobs.creating import create_worker
 from carboy.jobs.metrics import JobMetrics
@@ -157,7 +158,7 @@ def another_worker(container: JobContainer) -> Worker:
         database=container.database(),
         dao=container.job_dao(),
         jobs=container.jobs(),
-        signals=JobSignals(),
+        signals=JobSignals(Notices(container.database(), container.engines())),
         metrics=JobMetrics(),
         settings=container.settings().jobs,
         clock=container.clock(),

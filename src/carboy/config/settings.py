@@ -151,12 +151,31 @@ class LoggingSettings(Section):
         return level.upper() if isinstance(level, str) else level
 
 
+class ClientSettings(Section):
+    connect_timeout: Seconds
+    read_timeout: Seconds
+    total_timeout: Seconds
+    attempts: int = Field(gt=0)
+    retry_after_max: SecondsOrNone
+    max_calls: int = Field(gt=0)
+    breaker_failures: int = Field(gt=0)
+    breaker_open_seconds: Seconds
+    max_answer_bytes: int = Field(gt=0)
+    user_agent: str = Field(pattern=r"^[!-~]+( [!-~]+)*$")
+
+
+class MetricsSettings(Section):
+    port: int | None = Field(gt=0, le=65535)
+    host: str
+
+
 MIN_SECRET_LENGTH = 32
 """Characters of a secret key."""
 
 
 class SecuritySettings(Section):
     secret_key: SecretStr = Field(min_length=MIN_SECRET_LENGTH)
+    breached_passwords: bool
     encryption_keys: SecretStr | None
 
     @field_validator("encryption_keys")
@@ -242,6 +261,8 @@ class Settings(Section):
     database: DatabaseSettings
     jobs: JobSettings
     logging: LoggingSettings
+    clients: ClientSettings
+    metrics: MetricsSettings
     security: SecuritySettings
     passwords: PasswordSettings
     limits: LimitSettings

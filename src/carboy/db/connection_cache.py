@@ -30,6 +30,13 @@ class Connections:
         if reader.pool is writer.pool:
             self._turns[reader] = self._turns[writer]
 
+    def pools(self) -> dict[str, tuple[QueuePool, Turns]]:
+        """Return each pool and its queue by use: ``read`` and ``write``, or ``all`` where both share one."""
+        if self._turns[self._reader] is self._turns[self._writer]:
+            return {"all": (_pool_of(self._writer), self._turns[self._writer])}
+        uses = {"read": self._reader, "write": self._writer}
+        return {name: (_pool_of(engine), self._turns[engine]) for name, engine in uses.items()}
+
     def take_turn(self, *, writes: bool) -> Coroutine[Any, Any, None]:
         """Wait for a connection; the caller must then call `read` or `begin`.
 

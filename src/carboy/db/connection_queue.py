@@ -14,15 +14,32 @@ class Turns:
     Args:
         number: The number of turns.
         timeout: Seconds to wait for a turn.
+
+    Attributes:
+        waits: How often somebody has waited, in vain too.
+        waited_seconds: How long all waits took together.
+        timeouts: How many of them were in vain.
     """
 
     def __init__(self, number: int, timeout: float) -> None:
+        self.number = number
+        self.waits, self.waited_seconds, self.timeouts = 0, 0.0, 0
         self._free = number
         self._timeout = timeout
         self._waiting: deque[tuple[float, asyncio.Future[bool]]] = deque()
         """Each waiter's deadline, and the future that tells it whether it has a turn."""
         self._watching: asyncio.AbstractEventLoop | None = None
         """The loop with a timer for the first deadline."""
+
+    @property
+    def taken(self) -> int:
+        """How many turns are taken."""
+        return self.number - self._free
+
+    @property
+    def waiting(self) -> int:
+        """How many wait for a turn."""
+        return len(self._waiting)
 
     async def take(self) -> None:
         """Wait for a turn; the caller must give it back.
@@ -40,13 +57,18 @@ class Turns:
         if self._watching is not loop:
             self._watching = loop
             loop.call_later(self._timeout, self._end_waiting, loop)
+        began = loop.time()
         try:
             has_turn = await turn
         except asyncio.CancelledError:
             if not turn.cancelled() and turn.result():
                 self.give()
             raise
+        finally:
+            self.waits += 1
+            self.waited_seconds += loop.time() - began
         if not has_turn:
+            self.timeouts += 1
             raise PoolTimeoutError(f"All connections were in use for {self._timeout} seconds.")
 
     def give(self) -> None:

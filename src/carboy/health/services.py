@@ -21,10 +21,18 @@ class HealthService:
 
     Args:
         dependencies: What the application needs, by the name that a report uses; None is not asked.
+        optional: What it can do without, as another's API: reported, but no reason to send requests elsewhere, where
+            that would be missing as well.
     """
 
-    def __init__(self, dependencies: Mapping[str, Dependency | None]) -> None:
-        self._dependencies = {name: needed for name, needed in dependencies.items() if needed is not None}
+    def __init__(
+        self,
+        dependencies: Mapping[str, Dependency | None],
+        optional: Mapping[str, Dependency | None] | None = None,
+    ) -> None:
+        asked = {**dependencies, **(optional or {})}
+        self._dependencies = {name: needed for name, needed in asked.items() if needed is not None}
+        self._needed = frozenset(dependencies)
         self.is_shutting_down = False
         """Whether requests should no longer be sent here, although they are still served."""
         self._pings: dict[str, asyncio.Task[str | None]] = {}
@@ -39,7 +47,8 @@ class HealthService:
         checks = dict(zip(self._dependencies, answers, strict=True))
         if self.is_shutting_down:
             return Health(status="shutting_down", checks=checks)
-        return Health(status="ok" if set(answers) <= {"ok"} else "unavailable", checks=checks)
+        is_ready = all(answer == "ok" for name, answer in checks.items() if name in self._needed)
+        return Health(status="ok" if is_ready else "unavailable", checks=checks)
 
     async def _ping(self, name: str) -> str:
         # Not cancelled when it takes too long: a connection that is being opened would be leaked (aiosqlite issue 259).

@@ -52,10 +52,10 @@ class JobDao(Dao[JobRead]):
     async def enqueue(self, values: Mapping[str, object]) -> Enqueued:
         """Insert a job, unless another one of its kind has its unique key: then that one is the answer."""
         if values["unique_key"] is None:
-            [(identity,)] = await self._database.execute(self._prepared(self._insert), stamped(values), writes=True)
+            [(identity,)] = await self._database.execute(self._prepared(self._insert), values, writes=True)
             return Enqueued(identity, is_new=True)
         while True:
-            rows = await self._database.execute(self._prepared(self._insert_unless_there), stamped(values), writes=True)
+            rows = await self._database.execute(self._prepared(self._insert_unless_there), values, writes=True)
             if rows:
                 return Enqueued(rows[0].id, is_new=True)
             there = await self._database.execute(

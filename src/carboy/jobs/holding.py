@@ -13,7 +13,7 @@ from carboy.jobs.finishing import Finisher
 from carboy.jobs.leases import Leases
 from carboy.jobs.metrics import JobMetrics
 from carboy.jobs.performing import Performer, Stop
-from carboy.jobs.schemas import ClaimedJob, End, State
+from carboy.jobs.schemas import ClaimedJob, End
 from carboy.jobs.services import Clock
 from carboy.jobs.signals import JobSignals
 
@@ -28,6 +28,8 @@ class Running:
     lease_until: datetime
     handler: asyncio.Task[None] | None = None
     stop: Stop | None = None
+    has_reported: bool = False
+    """Whether somebody may follow it, who is to hear of its end."""
 
     def end(self, stop: Stop) -> None:
         """Cancel the handler; the first reason counts."""
@@ -123,13 +125,12 @@ class Holding:
         finally:
             del self._running[running]
             self._metrics.running = len(self._running)
-            self._signals.change()
-            self._signals.work()
+            (self._signals.change.give if running.has_reported else self._signals.change.wake)()
+            self._signals.work.wake()
 
     async def _handle(self, running: Running) -> BaseException | None:
         """Run the handler to its end and return what it raised."""
-        lease = running.job.id, running.job.claims
-        performing = self._performer.perform(running.job, partial(self._report, lease))
+        performing = self._performer.perform(running.job, partial(self._report, running))
         running.handler = asyncio.create_task(performing)
         # Whoever ends this task means the handler.
         await asyncio.wait({running.handler})
@@ -137,12 +138,13 @@ class Holding:
             return asyncio.CancelledError()
         return running.handler.exception()
 
-    async def _report(self, lease: tuple[int, int], fraction: float, text: str | None) -> None:
-        await self._leases.report(lease, fraction, text)
-        self._signals.change()
+    async def _report(self, running: Running, fraction: float, text: str | None) -> None:
+        running.has_reported = True
+        await self._leases.report((running.job.id, running.job.claims), fraction, text)
+        self._signals.change.give()
 
     def _tell(self, job: ClaimedJob, end: End | None, error: BaseException | None, seconds: float) -> None:
-        outcome = _outcome(job, end)
+        outcome = "lost" if end is None else end.outcome
         self._metrics.ended(job.kind, outcome, seconds)
         level = (
             logging.ERROR if outcome == "dead" else logging.WARNING if outcome in {"retried", "lost"} else logging.INFO
@@ -152,13 +154,3 @@ class Holding:
             outcome=outcome, duration_ms=round(seconds * 1000, 2), **({"error": said} if said else {})
         ):
             _log.log(level, "job", exc_info=error if level > logging.INFO else None)
-
-
-def _outcome(job: ClaimedJob, end: End | None) -> str:
-    if end is None:
-        return "lost"
-    if end.state is not State.WAITING:
-        return end.state.value
-    if len(end.history) == len(job.history) and end.attempt < job.attempt:
-        return "returned"
-    return "retried" if end.attempt == job.attempt else "delayed"

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from functools import partial
 from typing import Any
 
 from pydantic import ValidationError
@@ -75,9 +74,9 @@ class Performer:
         return None
 
     def _wait_for_knowledge(self, job: ClaimedJob, now: datetime, text: str) -> End:
-        if now - job.created_at >= timedelta(seconds=self.unknown_seconds) and now >= job.due_at:
+        if now - ends.waiting_since(job, now, text) >= timedelta(seconds=self.unknown_seconds):
             return ends.dead(job, now, text)
-        return ends.again(job, now, SECONDS_BETWEEN_LOOKS, text, counts=False)
+        return ends.delayed(job, now, SECONDS_BETWEEN_LOOKS, text)
 
     async def perform(self, job: ClaimedJob, report: Report) -> None:
         """Run the handler of a job. It raises what that does, and TimeoutError after its time."""
@@ -122,16 +121,15 @@ class Performer:
         kind = self.kinds.find(job.kind)
         assert kind is not None, "as in perform()"  # noqa: S101 - it narrows the type.
         declared, text = kind.declared, f"{type(error).__qualname__}: {error}"
-        end = partial(ends.again, job, now, error=text)
         if isinstance(error, (GiveUp, UnreadableError, *declared.gives_up_on)):
             return ends.dead(job, now, text)
         if job.deadline_at is not None and job.deadline_at <= now:
             return ends.dead(job, now, f"Its deadline has passed. {text}")
         if (delay := retry_after(error)) is not None:
-            return end(delay=delay, counts=False)
+            return ends.delayed(job, now, delay, text)
         if job.attempt > declared.retries:
             return ends.dead(job, now, text)
-        return end(delay=declared.backoff.delay(job.attempt), counts=True)
+        return ends.retried(job, now, declared.backoff.delay(job.attempt), text)
 
 
 async def _called(kind: Job[...], arguments: dict[str, Any]) -> None:

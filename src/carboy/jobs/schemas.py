@@ -110,10 +110,15 @@ class ClaimedJob:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """How a run ended: what becomes of the job's row, if its worker still has the lease."""
+    """How a run ended: what becomes of the job's row, if its worker still has the lease.
+
+    Attributes:
+        outcome: ``done``, ``dead``, ``cancelled``, ``retried``, or, without an attempt, ``delayed`` or ``returned``.
+    """
 
     id: int
     claims: int
+    outcome: str
     state: State
     attempt: int
     due_at: datetime

@@ -65,14 +65,15 @@ class Jobs(Service):
     async def _add(self, row: Mapping[str, object]) -> Enqueued:
         enqueued = await self._jobs.enqueue(row)
         if enqueued.is_new:
-            self._committing.after_commit(self._signals.work)
+            self._committing.after_commit(self._signals.work.give)
         return enqueued
 
     def _row(self, job: Job[...], payload: str) -> Mapping[str, object]:
         declared, timing = job.declared, job.timing
         priority = declared.priority if timing.priority is None else timing.priority
         deadline = declared.deadline if timing.deadline is None else timing.deadline
-        due_at = (timing.at or self._clock()) + timedelta(seconds=timing.delay)
+        now = self._clock()
+        due_at = (timing.at or now) + timedelta(seconds=timing.delay)
         unique = declared.unique
         return {
             "kind": job.name,
@@ -88,6 +89,8 @@ class Jobs(Service):
             "unique_until": None if unique is None else unique.until,
             "idempotency_key": uuid.uuid4().hex,
             "context": current_context(),
+            "created_at": now,
+            "updated_at": now,
             "history": [],
         }
 
@@ -111,7 +114,7 @@ class Jobs(Service):
         if not await self._jobs.end_waiting(job_id, self._clock()):
             if not await self._jobs.ask_to_cancel(job_id):
                 await self._refuse(job_id, "cannot be cancelled")
-            self._committing.after_commit(self._signals.cancel)
+            self._committing.after_commit(self._signals.cancel.give)
         return await self._jobs.get(job_id)
 
     @transactional
@@ -124,7 +127,7 @@ class Jobs(Service):
         """
         if not await self._jobs.retry(job_id, self._clock()):
             await self._refuse(job_id, "cannot be retried")
-        self._committing.after_commit(self._signals.work)
+        self._committing.after_commit(self._signals.work.give)
         return await self._jobs.get(job_id)
 
     @transactional
@@ -152,7 +155,7 @@ class Jobs(Service):
         """Undo `pause`; return False if the queue was not paused."""
         if not await self._jobs.resume(queue):
             return False
-        self._committing.after_commit(self._signals.work)
+        self._committing.after_commit(self._signals.work.give)
         return True
 
     @read_only

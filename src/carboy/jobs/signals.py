@@ -1,18 +1,31 @@
-"""Wakes whoever waits in this process, as soon as there is something to do or to see."""
+"""Wakes whoever waits, as soon as there is something to do or to see."""
 
 import asyncio
+from collections.abc import Callable
+
+from carboy.db.notices import Notices
 
 
 class Signal:
-    """A hint within a process: whoever waits for it looks by itself too, now and then."""
+    """A hint: whoever waits for it looks by itself too, now and then.
 
-    def __init__(self) -> None:
+    Args:
+        announce: Tells the other processes.
+    """
+
+    def __init__(self, announce: Callable[[], None] = lambda: None) -> None:
+        self._announce = announce
         self._waiting: set[asyncio.Future[None]] = set()
         self.count = 0
         """How often it was given. What came after a look can be told by it."""
 
-    def __call__(self) -> None:
-        """Wake all who wait. It must be called on the event loop's thread."""
+    def give(self) -> None:
+        """Wake all who wait, in other processes too."""
+        self.wake()
+        self._announce()
+
+    def wake(self) -> None:
+        """Wake all who wait in this process. It must be called on the event loop's thread."""
         self.count += 1
         for one in self._waiting:
             if not one.done():
@@ -32,7 +45,7 @@ class Signal:
 
 
 class JobSignals:
-    """What happens to jobs in this process.
+    """What happens to jobs.
 
     Attributes:
         work: Something may be due.
@@ -40,7 +53,12 @@ class JobSignals:
         change: A job has come further, or to an end.
     """
 
-    def __init__(self) -> None:
-        self.work = Signal()
-        self.cancel = Signal()
-        self.change = Signal()
+    def __init__(self, notices: Notices) -> None:
+        self.work = self._signal(notices, "jobs.work")
+        self.cancel = self._signal(notices, "jobs.cancel")
+        self.change = self._signal(notices, "jobs.change")
+
+    def _signal(self, notices: Notices, topic: str) -> Signal:
+        signal = Signal(lambda: notices.announce(topic))
+        notices.subscribe(topic, signal.wake)
+        return signal

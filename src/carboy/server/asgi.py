@@ -23,7 +23,7 @@ def create_asgi(container: Container, app: Flask) -> FlaskASGI:
     http = settings.http
     if http.drain_seconds:
         close_connections_at_shutdown(app, container.health_service)
-    return FlaskASGI(
+    served = FlaskASGI(
         app,
         lifespan=lifespan_of(container),
         run_on=http.run_on,
@@ -34,6 +34,8 @@ def create_asgi(container: Container, app: Flask) -> FlaskASGI:
         body_bytes_per_second=http.body_bytes_per_second,
         body_stall_seconds=http.body_stall_seconds,
     )
+    container.request_metrics().count_active = lambda: len(served.requests)
+    return served
 
 
 def _check_folder(settings: Settings) -> None:

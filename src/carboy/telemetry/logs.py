@@ -76,6 +76,9 @@ def configure_logging(settings: LoggingSettings) -> None:
                 "alembic.runtime.plugins": {"level": "WARNING"},
                 # At DEBUG it logs the values of every statement, secrets included.
                 "aiosqlite": {"level": "INFO"},
+                # At INFO they log the whole URL of every call, at DEBUG its headers.
+                "httpx2": {"level": "WARNING"},
+                "httpcore2": {"level": "INFO"},
             },
         }
     )

@@ -3,15 +3,26 @@
 - `MemoryDatabase` is a SQLite database in memory for each test, on which the DAOs' own SQL runs.
 - `override` swaps any part of a container, and puts it back.
 - `misfits_in` tells where the schemas of a container's domains and their tables do not fit each other.
+- `FakeBreachedPasswords` stands for the range API of breached passwords.
 - `drain` runs the jobs that are due; `RecordedJobs` notes them, `InlineJobs` runs each where it is enqueued.
 - `client_of` talks to an application without a server. It needs httpx.
 - `carboy.testing.fixtures` is a pytest plug-in with the fixtures ``database``, ``app`` and ``client``.
 """
 
+from carboy.testing.breached_passwords import FakeBreachedPasswords
 from carboy.testing.client import client_of
 from carboy.testing.database import MemoryDatabase
 from carboy.testing.fits import misfits_in
 from carboy.testing.jobs import InlineJobs, RecordedJobs, drain
 from carboy.testing.overrides import override
 
-__all__ = ["InlineJobs", "MemoryDatabase", "RecordedJobs", "client_of", "drain", "misfits_in", "override"]
+__all__ = [
+    "FakeBreachedPasswords",
+    "InlineJobs",
+    "MemoryDatabase",
+    "RecordedJobs",
+    "client_of",
+    "drain",
+    "misfits_in",
+    "override",
+]

@@ -8,7 +8,7 @@ import pytest
 from dependency_injector import providers
 from flask import Flask
 from pydantic import Field, SecretStr
-from support.configuration import HTTP, JOBS, LIMITS, MAIL, PASSWORDS
+from support.configuration import CLIENTS, HTTP, JOBS, LIMITS, MAIL, METRICS, PASSWORDS
 
 from app.settings import Settings as ShippedSettings
 from carboy.config import Section, Settings, masked, walk
@@ -61,13 +61,15 @@ defaults:
   http: {HTTP}
   passwords: {PASSWORDS}
   limits: {LIMITS}
+  metrics: {METRICS}
   mail: {MAIL}
   database:
     {{url: null, pool_size: 1, acquire_timeout: 0.8,
      statement_timeout: 10.0, require_migrated: true}}
   jobs: {JOBS}
   logging: {{level: INFO, format: json}}
-  security: {{secret_key: null}}
+  clients: {CLIENTS}
+  security: {{secret_key: null, breached_passwords: false}}
 {indent(text, "  ")}
 profiles:
   development: {development}

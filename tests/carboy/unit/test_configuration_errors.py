@@ -5,7 +5,7 @@ from pathlib import Path
 from textwrap import indent
 
 import pytest
-from support.configuration import HTTP, JOBS, LIMITS, MAIL, PASSWORDS
+from support.configuration import CLIENTS, HTTP, JOBS, LIMITS, MAIL, METRICS, PASSWORDS
 
 from carboy.config import SettingsError, load_settings
 from carboy.config.settings import Settings
@@ -22,13 +22,15 @@ defaults:
   http: {HTTP}
   passwords: {PASSWORDS}
   limits: {LIMITS}
+  metrics: {METRICS}
   mail: {MAIL}
   database:
     {{url: sqlite+aiosqlite:///a.db, pool_size: 1, acquire_timeout: 0.8,
      statement_timeout: 10.0, require_migrated: true}}
   jobs: {JOBS}
   logging: {{level: INFO, format: json}}
-  security: {{secret_key: {"k" * 32}}}
+  clients: {CLIENTS}
+  security: {{secret_key: {"k" * 32}, breached_passwords: false}}
 profiles:
   development:
 """

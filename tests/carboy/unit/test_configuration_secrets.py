@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from dependency_injector import providers
 from flask import Flask
-from support.configuration import HTTP, JOBS, LIMITS, MAIL, PASSWORDS
+from support.configuration import CLIENTS, HTTP, JOBS, LIMITS, MAIL, METRICS, PASSWORDS
 
 from carboy.config import SettingsError, masked
 from carboy.config.settings import Settings
@@ -35,13 +35,15 @@ def document(*, key: str = "null", url: str = "null") -> str:
       http: {HTTP}
       passwords: {PASSWORDS}
       limits: {LIMITS}
+      metrics: {METRICS}
       mail: {MAIL}
       database:
         {{url: {url}, pool_size: 1, acquire_timeout: 0.8,
          statement_timeout: 10.0, require_migrated: true}}
       jobs: {JOBS}
       logging: {{level: INFO, format: json}}
-      security: {{secret_key: {key}}}
+      clients: {CLIENTS}
+      security: {{secret_key: {key}, breached_passwords: false}}
     profiles: {{}}
     """
 
@@ -232,7 +234,20 @@ def test_config_show_prints_each_setting_with_its_source(
         ["jobs.keep_dead_days", "30", "# config.yaml, defaults"],
         ["logging.level", "ERROR", "# CARBOY_LOGGING__LEVEL in carboy.env"],
         ["logging.format", "json", "# config.yaml, defaults"],
+        ["clients.connect_timeout", "1.0", "# config.yaml, defaults"],
+        ["clients.read_timeout", "1.0", "# config.yaml, defaults"],
+        ["clients.total_timeout", "5.0", "# config.yaml, defaults"],
+        ["clients.attempts", "3", "# config.yaml, defaults"],
+        ["clients.retry_after_max", "1.0", "# config.yaml, defaults"],
+        ["clients.max_calls", "3", "# config.yaml, defaults"],
+        ["clients.breaker_failures", "3", "# config.yaml, defaults"],
+        ["clients.breaker_open_seconds", "5.0", "# config.yaml, defaults"],
+        ["clients.max_answer_bytes", "1000", "# config.yaml, defaults"],
+        ["clients.user_agent", "tests", "# config.yaml, defaults"],
+        ["metrics.port", "null", "# config.yaml, defaults"],
+        ["metrics.host", "127.0.0.1", "# config.yaml, defaults"],
         ["security.secret_key", "********", "# config.yaml, development"],
+        ["security.breached_passwords", "False", "# config.yaml, defaults"],
         ["security.encryption_keys", "null", "# set nowhere"],
         ["passwords.memory_kib", "19456", "# config.yaml, defaults"],
         ["passwords.iterations", "2", "# config.yaml, defaults"],

@@ -166,3 +166,8 @@ async def test_a_dependency_that_answers_may_say_what_is_wrong_with_it(caplog: p
 
 async def test_what_the_configuration_leaves_out_is_not_asked() -> None:
     assert (await HealthService({"migrations": None}).check()).checks == {}
+
+
+async def test_what_can_be_done_without_is_reported_and_keeps_nothing_from_being_ready() -> None:
+    report = await HealthService({"database": Answering()}, {"rates": Failing(OSError()), "none": None}).check()
+    assert report.model_dump() == {"status": "ok", "checks": {"database": "ok", "rates": "unavailable"}}

@@ -108,11 +108,13 @@ def test_both_kinds_of_loggers_write_the_same_fields(configure: Callable[..., Wr
     assert one | {"timestamp": 0} == other | {"timestamp": 0}
 
 
-def test_the_drivers_do_not_tell_the_values_of_statements_even_when_debugging(
+def test_neither_values_of_statements_nor_urls_of_calls_are_logged_even_when_debugging(
     configure: Callable[..., Written],
 ) -> None:
     written = configure("json", "DEBUG")
     logging.getLogger("aiosqlite").debug("executing %s", f"INSERT ... {SECRET}")
+    logging.getLogger("httpx2").info("HTTP Request: GET %s", f"https://api.example/?key={SECRET}")
+    logging.getLogger("httpcore2.http11").debug("send_request_headers.started %s", SECRET)
     logging.getLogger("carboy.test").debug("heard")
     assert [json.loads(line)["event"] for line in written().splitlines()] == ["heard"]
 
