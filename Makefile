@@ -99,6 +99,14 @@ migration: $(VENV)/dev.stamp ## Write a migration for what changed in the models
 wheel: $(VENV)/dev.stamp ## Build a wheel of the kit alone, in dist/
 	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .
 
+.PHONY: image
+image: ## Build the image carboy with docker, podman or buildah (ENGINE chooses)
+	$(or $(ENGINE),docker) build --file deploy/Dockerfile --tag carboy .
+
+.PHONY: manifests
+manifests: $(VENV)/dev.stamp ## Write deploy/kubernetes.yaml anew from the chart
+	$(BIN)/python -c "import helm_python; print('---\n'.join(v.strip() + chr(10) for _, v in sorted(helm_python.Chart.load('deploy/helm/carboy').render(name='carboy').items()) if v.strip()), end='')" > deploy/kubernetes.yaml
+
 .PHONY: openapi
 openapi: $(VENV)/run.stamp ## Write docs/openapi.json anew from the code
 	@mkdir -p var
