@@ -8,6 +8,7 @@ from dependency_injector import containers, providers
 from app.settings import Settings
 from app.users.daos import UserDao
 from app.users.services import UserService
+from carboy.api.event_streams import EventStreams
 from carboy.clients import HttpClient
 from carboy.clients.breached_passwords import create_breached_passwords
 from carboy.config import load_settings
@@ -62,6 +63,12 @@ class Container(containers.DeclarativeContainer):
         HealthService,
         dependencies=providers.Dict(database=database, migrations=migrations),
         optional=providers.Dict(breached_passwords=breached_passwords),
+    )
+    event_streams = providers.Singleton(
+        EventStreams,
+        health=health_service,
+        heartbeat_seconds=settings.provided.http.event_heartbeat_seconds,
+        drain_seconds=settings.provided.http.drain_seconds,
     )
     idempotency_key_dao = providers.Singleton(IdempotencyKeyDao, database=database)
     idempotency_service = providers.Singleton(
