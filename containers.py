@@ -8,6 +8,7 @@ from dependency_injector import containers, providers
 from app.settings import Settings
 from app.users.daos import UserDao
 from app.users.services import UserService
+from carboy.api.event_streams import EventStreams
 from carboy.clients import HttpClient
 from carboy.clients.breached_passwords import create_breached_passwords
 from carboy.config import load_settings
@@ -17,13 +18,15 @@ from carboy.idempotency.daos import IdempotencyKeyDao
 from carboy.idempotency.services import IdempotencyService
 from carboy.jobs.creating import create_performer, create_worker
 from carboy.jobs.daos import JobDao
-from carboy.jobs.kinds import JobKinds
+from carboy.jobs.kinds import JobKinds, jobs_in
 from carboy.jobs.metrics import JobMetrics
 from carboy.jobs.services import Jobs, utc_now
 from carboy.jobs.signals import JobSignals
 from carboy.limits.daos import RateLimitCountDao
 from carboy.limits.services import RateLimiter
 from carboy.limits.storages import DatabaseStorage, create_storage
+from carboy.mail import Mailer
+from carboy.mail import jobs as mail_jobs
 from carboy.mail.templating import MailTemplates
 from carboy.mail.transports import MailFolder, create_transport
 from carboy.security.encryption import create_cipher
@@ -63,6 +66,12 @@ class Container(containers.DeclarativeContainer):
         dependencies=providers.Dict(database=database, migrations=migrations),
         optional=providers.Dict(breached_passwords=breached_passwords),
     )
+    event_streams = providers.Singleton(
+        EventStreams,
+        health=health_service,
+        heartbeat_seconds=settings.provided.http.event_heartbeat_seconds,
+        drain_seconds=settings.provided.http.drain_seconds,
+    )
     idempotency_key_dao = providers.Singleton(IdempotencyKeyDao, database=database)
     idempotency_service = providers.Singleton(
         IdempotencyService,
@@ -71,7 +80,7 @@ class Container(containers.DeclarativeContainer):
         lifetime_hours=settings.provided.http.idempotency_hours,
     )
     # A domain with jobs adds them: job_kinds.add_args(*jobs_in(its_jobs)).
-    job_kinds = providers.Singleton(JobKinds)
+    job_kinds = providers.Singleton(JobKinds, *jobs_in(mail_jobs))
     job_signals = providers.Singleton(JobSignals, notices=notices)
     job_dao = providers.Singleton(JobDao, database=database)
     jobs = providers.Singleton(
@@ -96,9 +105,6 @@ class Container(containers.DeclarativeContainer):
         settings=settings.provided.jobs,
         clock=clock,
     )
-    mail_folder = providers.Singleton(MailFolder, path=settings.provided.mail.folder)
-    mail_transport = providers.Singleton(create_transport, settings=settings.provided.mail, folder=mail_folder)
-    mail_templates = providers.Singleton(MailTemplates, package="app", public_url=settings.provided.http.public_url)
 
     password_threads = providers.Singleton(PasswordThreads, settings=settings.provided.passwords)
     password_hasher = providers.Singleton(
@@ -130,6 +136,18 @@ class Container(containers.DeclarativeContainer):
         Metrics,
         settings=settings.provided.metrics,
         collectors=providers.List(request_metrics, database_metrics, loop_metrics),
+    )
+
+    mail_folder = providers.Singleton(MailFolder, path=settings.provided.mail.folder)
+    mail_transport = providers.Singleton(create_transport, settings=settings.provided.mail, folder=mail_folder)
+    mail_templates = providers.Singleton(MailTemplates, package="app", public_url=settings.provided.http.public_url)
+    mailer = providers.Singleton(
+        Mailer,
+        jobs=jobs,
+        templates=mail_templates,
+        cipher=cipher,
+        transport=mail_transport,
+        sender=settings.provided.mail.sender,
     )
 
     # One paragraph a domain.

@@ -13,8 +13,20 @@ From it come parsing, validation, the answer, and the OpenAPI document; there is
 from carboy.api.answers import Created
 from carboy.api.blueprint import ApiBlueprint
 from carboy.api.deprecation import deprecated
-from carboy.api.operation import DeclarationError, Expected
+from carboy.api.event_streams import EventStream
+from carboy.api.operation import DeclarationError, Expected, LastEventId
 from carboy.web.access import public, requires
 from carboy.web.rate_limits import limited
 
-__all__ = ["ApiBlueprint", "Created", "DeclarationError", "Expected", "deprecated", "limited", "public", "requires"]
+__all__ = [
+    "ApiBlueprint",
+    "Created",
+    "DeclarationError",
+    "EventStream",
+    "Expected",
+    "LastEventId",
+    "deprecated",
+    "limited",
+    "public",
+    "requires",
+]
