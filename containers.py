@@ -16,6 +16,7 @@ from carboy.db import Database, Notices, create_engines, create_migrations, crea
 from carboy.health.services import HealthService
 from carboy.idempotency.daos import IdempotencyKeyDao
 from carboy.idempotency.services import IdempotencyService
+from carboy.jobs.collector import JobCollector
 from carboy.jobs.creating import create_performer, create_worker
 from carboy.jobs.daos import JobDao
 from carboy.jobs.kinds import JobKinds, jobs_in
@@ -132,10 +133,11 @@ class Container(containers.DeclarativeContainer):
     request_metrics = providers.Singleton(RequestMetrics, settings=settings.provided.metrics)
     database_metrics = providers.Singleton(DatabaseMetrics, settings=settings.provided.metrics, engines=engines)
     loop_metrics = providers.Singleton(LoopMetrics, settings=settings.provided.metrics)
+    job_collector = providers.Singleton(JobCollector, metrics=job_metrics, clock=clock)
     metrics = providers.Singleton(
         Metrics,
         settings=settings.provided.metrics,
-        collectors=providers.List(request_metrics, database_metrics, loop_metrics),
+        collectors=providers.List(request_metrics, database_metrics, loop_metrics, job_collector),
     )
 
     mail_folder = providers.Singleton(MailFolder, path=settings.provided.mail.folder)
