@@ -24,6 +24,7 @@ help: ## List the tasks
 run: $(VENV)/run.stamp ## Migrate the database and serve the API (HOST, PORT and CARBOY_* override)
 	@$(BIN)/python -m carboy --bind "$(HOST):$(PORT)" --check
 	@$(BIN)/flask db upgrade
+	@echo "No account? $(BIN)/flask users create NAME EMAIL --admin; $(BIN)/flask tokens create NAME"
 	@echo "The API:    http://$(HOST):$(PORT)/api/users"
 	@echo "Its page:   http://$(HOST):$(PORT)/api/docs (closed in production)"
 	@echo "Its health: http://$(HOST):$(PORT)/health/ready"

@@ -10,7 +10,7 @@ From it come parsing, validation, the answer, and the OpenAPI document; there is
         return await service.update_user(user_id, change, expected)
 """
 
-from carboy.api.answers import Created
+from carboy.api.answers import Created, Issued
 from carboy.api.blueprint import ApiBlueprint
 from carboy.api.deprecation import deprecated
 from carboy.api.event_streams import EventStream
@@ -24,6 +24,7 @@ __all__ = [
     "DeclarationError",
     "EventStream",
     "Expected",
+    "Issued",
     "LastEventId",
     "deprecated",
     "limited",

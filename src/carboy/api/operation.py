@@ -10,7 +10,15 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
-from carboy.api.answers import Created, Writer, model_writer, nothing_writer, page_writer
+from carboy.api.answers import (
+    Created,
+    Issued,
+    Writer,
+    issued_writer,
+    model_writer,
+    nothing_writer,
+    page_writer,
+)
 from carboy.api.conditions import read_expected
 from carboy.api.deprecation import Deprecation, deprecation_of
 from carboy.api.event_streams import EVENT_STREAM, EventStream, read_last_event_id, stream_writer
@@ -62,6 +70,7 @@ class Operation:
         limits: How often it may be used.
         result: The type of what the view returns; None if that is nothing.
         creates: Whether the view returns a `Created`.
+        issues: Whether it returns an `Issued`.
         streams: Whether the view returns an `EventStream`; `result` is then the type of its events' data.
         errors: What the view may raise, besides what every route may.
         deprecation: Whether the route will go.
@@ -77,6 +86,7 @@ class Operation:
     limits: tuple[Limit, ...]
     result: Any
     creates: bool
+    issues: bool
     streams: bool
     errors: tuple[type[CarboyError], ...]
     deprecation: Deprecation | None
@@ -99,7 +109,7 @@ class Operation:
         """The status of a success."""
         if self.result is None:
             return HTTPStatus.NO_CONTENT
-        return HTTPStatus.CREATED if self.creates else HTTPStatus.OK
+        return HTTPStatus.CREATED if self.creates or self.issues else HTTPStatus.OK
 
     @property
     def media_type(self) -> str | None:
@@ -155,6 +165,8 @@ class Operation:
     def writer(self) -> Writer:
         if self.result is None:
             return nothing_writer
+        if self.issues:
+            return issued_writer(self.result)
         if self.streams:
             return stream_writer(self.result)
         if self.is_list:
@@ -177,7 +189,7 @@ def operation_of(view: View, errors: tuple[type[CarboyError], ...]) -> Operation
     bodies = [(name, model) for name, model in models if not issubclass(model, Query)]
     expected = [name for name, one in signature.parameters.items() if _is_if_match(one.annotation)]
     last_ids = [name for name, one in signature.parameters.items() if _is_last_event_id(one.annotation)]
-    actors = [name for name, one in signature.parameters.items() if one.annotation is Actor]
+    actors = [name for name, one in signature.parameters.items() if _is_actor(one.annotation)]
     for kind, found in (
         ("query", queries),
         ("body", bodies),
@@ -211,6 +223,7 @@ def operation_of(view: View, errors: tuple[type[CarboyError], ...]) -> Operation
         limits=limits_of(view),
         result=result,
         creates=kind is Created,
+        issues=kind is Issued,
         streams=kind is EventStream,
         errors=errors,
         deprecation=deprecation_of(view),
@@ -220,13 +233,13 @@ def operation_of(view: View, errors: tuple[type[CarboyError], ...]) -> Operation
 def _result_of(view: View, annotation: Any) -> tuple[Any, Any]:
     """Return the type of what a view returns, and what it is wrapped in, if it is."""
     kind = get_origin(annotation)
-    if kind in {Created, EventStream}:
+    if kind in {Created, Issued, EventStream}:
         return get_args(annotation)[0], kind
     if annotation is None or _is_model(annotation):
         return annotation, None
     raise DeclarationError(
-        f"{view.__qualname__}: it must return a pydantic model, Created[...], EventStream[...] or None,"
-        f" not {annotation!r}."
+        f"{view.__qualname__}: it must return a pydantic model, Created[...], Issued[...], EventStream[...] or"
+        f" None, not {annotation!r}."
     )
 
 
@@ -258,6 +271,11 @@ def _is_list(annotation: Any) -> bool:
 
 def _is_model(annotation: Any) -> bool:
     return isinstance(annotation, type) and issubclass(annotation, BaseModel)
+
+
+def _is_actor(annotation: Any) -> bool:
+    # An application may know more of an actor than the kit does.
+    return isinstance(annotation, type) and issubclass(annotation, Actor)
 
 
 def _is_if_match(annotation: Any) -> bool:
