@@ -6,7 +6,7 @@ import pytest
 
 from bench.guide import copy_project, run, write
 
-TESTS = {"rates": 5}
+TESTS = {"rates": 5, "letters": 4, "digests": 1}
 """How many tests each page has, by its domain."""
 
 
