@@ -10,6 +10,7 @@ from dependency_injector.wiring import Provide
 
 from carboy.jobs import INJECTED, JobRun, job
 from carboy.jobs.kinds import JobKinds
+from carboy.testing import override
 from containers import Container
 
 
@@ -23,7 +24,7 @@ class Ledger:
         os.write(self._file, f"{' '.join(map(str, words))}\n".encode())
 
 
-@job(retries=20)
+@job(name="note", retries=20)
 async def note(number: int, ledger: Annotated[Ledger, Provide["ledger"]] = INJECTED, run: JobRun = INJECTED) -> None:
     """Write a line, with time before and after in which a kill may come."""
     await asyncio.sleep(0.001)
@@ -34,12 +35,11 @@ async def note(number: int, ledger: Annotated[Ledger, Provide["ledger"]] = INJEC
 class LedgerContainer(Container):
     __self__ = Container.__self__
     ledger = providers.Singleton(Ledger, path="")
-    job_kinds = providers.Singleton(JobKinds, note)
 
 
 async def work() -> None:
     container = LedgerContainer()
-    with container.ledger.override(providers.Singleton(Ledger, path=sys.argv[1])):
+    with override(container, ledger=Ledger(sys.argv[1]), job_kinds=JobKinds(note)):
         async with container.job_worker().working():
             # Until it is killed.
             await asyncio.Event().wait()

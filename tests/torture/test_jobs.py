@@ -20,6 +20,7 @@ from support.jobs_worker import LedgerContainer, note
 
 from carboy.config.settings import Settings
 from carboy.db import Database, create_engines, create_session_factory
+from carboy.jobs.kinds import JobKinds
 from carboy.jobs.models import StoredJob
 from carboy.jobs.schemas import State
 from carboy.models.base import table_of
@@ -56,7 +57,7 @@ async def states(database: Database) -> Counter[State]:
 
 
 async def until_done(database: Database, number: int) -> Counter[State]:
-    while (found := await states(database))[State.DONE] < number and found[State.DEAD] == 0:
+    while (found := await states(database))[State.DONE] < number and found[State.DEAD] == 0:  # noqa: ASYNC110 - there is no event for it.
         await asyncio.sleep(0.1)
     return found
 
@@ -67,7 +68,7 @@ async def test_no_job_is_lost_by_a_worker_that_is_killed_ten_times(
 ) -> None:
     ledger, log, container = tmp_path / "ledger", tmp_path / "log", LedgerContainer()
     own = settings.model_copy(update={"database": database_settings(database_url)})
-    with override(container, settings=own):
+    with override(container, settings=own, job_kinds=JobKinds(note)):
         database, jobs = container.database(), container.jobs()
 
         async def enqueue(numbers: range) -> None:
