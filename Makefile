@@ -29,6 +29,13 @@ run: $(VENV)/run.stamp ## Migrate the database and serve the API (HOST, PORT and
 	@echo "Its health: http://$(HOST):$(PORT)/health/ready"
 	@exec $(BIN)/python -m carboy --bind "$(HOST):$(PORT)"
 
+# As it is served where real users depend on it. How many processes: make serve WORKERS=4; one that is its own master unless told.
+serve: export CARBOY_ENV := $(or $(CARBOY_ENV),production)
+.PHONY: serve
+serve: $(VENV)/run.stamp ## Serve with the profile of production, after flask doctor has found nothing (WORKERS, HOST, PORT)
+	@$(BIN)/flask doctor
+	@exec $(BIN)/python -m carboy --bind "$(HOST):$(PORT)" $(if $(filter command environment,$(origin WORKERS)),--workers $(WORKERS))
+
 .PHONY: worker
 worker: $(VENV)/run.stamp ## Run background jobs, where servers do not: on PostgreSQL, as many of these as wanted
 	@exec $(BIN)/flask jobs work

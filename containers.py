@@ -17,13 +17,15 @@ from carboy.idempotency.daos import IdempotencyKeyDao
 from carboy.idempotency.services import IdempotencyService
 from carboy.jobs.creating import create_performer, create_worker
 from carboy.jobs.daos import JobDao
-from carboy.jobs.kinds import JobKinds
+from carboy.jobs.kinds import JobKinds, jobs_in
 from carboy.jobs.metrics import JobMetrics
 from carboy.jobs.services import Jobs, utc_now
 from carboy.jobs.signals import JobSignals
 from carboy.limits.daos import RateLimitCountDao
 from carboy.limits.services import RateLimiter
 from carboy.limits.storages import DatabaseStorage, create_storage
+from carboy.mail import Mailer
+from carboy.mail import jobs as mail_jobs
 from carboy.mail.templating import MailTemplates
 from carboy.mail.transports import MailFolder, create_transport
 from carboy.security.encryption import create_cipher
@@ -71,7 +73,7 @@ class Container(containers.DeclarativeContainer):
         lifetime_hours=settings.provided.http.idempotency_hours,
     )
     # A domain with jobs adds them: job_kinds.add_args(*jobs_in(its_jobs)).
-    job_kinds = providers.Singleton(JobKinds)
+    job_kinds = providers.Singleton(JobKinds, *jobs_in(mail_jobs))
     job_signals = providers.Singleton(JobSignals, notices=notices)
     job_dao = providers.Singleton(JobDao, database=database)
     jobs = providers.Singleton(
@@ -96,9 +98,6 @@ class Container(containers.DeclarativeContainer):
         settings=settings.provided.jobs,
         clock=clock,
     )
-    mail_folder = providers.Singleton(MailFolder, path=settings.provided.mail.folder)
-    mail_transport = providers.Singleton(create_transport, settings=settings.provided.mail, folder=mail_folder)
-    mail_templates = providers.Singleton(MailTemplates, package="app", public_url=settings.provided.http.public_url)
 
     password_threads = providers.Singleton(PasswordThreads, settings=settings.provided.passwords)
     password_hasher = providers.Singleton(
@@ -130,6 +129,18 @@ class Container(containers.DeclarativeContainer):
         Metrics,
         settings=settings.provided.metrics,
         collectors=providers.List(request_metrics, database_metrics, loop_metrics),
+    )
+
+    mail_folder = providers.Singleton(MailFolder, path=settings.provided.mail.folder)
+    mail_transport = providers.Singleton(create_transport, settings=settings.provided.mail, folder=mail_folder)
+    mail_templates = providers.Singleton(MailTemplates, package="app", public_url=settings.provided.http.public_url)
+    mailer = providers.Singleton(
+        Mailer,
+        jobs=jobs,
+        templates=mail_templates,
+        cipher=cipher,
+        transport=mail_transport,
+        sender=settings.provided.mail.sender,
     )
 
     # One paragraph a domain.

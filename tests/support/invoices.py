@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from dependency_injector import providers
-from dependency_injector.wiring import Provide, inject
+from dependency_injector.wiring import Provide
 from flask import url_for
 from pydantic import MISSING
 from sqlalchemy import CheckConstraint, MetaData, String, Text, UniqueConstraint
@@ -255,14 +255,12 @@ Invoices = Annotated[InvoiceService, Provide["invoice_service"]]
 
 
 @invoices.get("")
-@inject
 async def list_invoices(query: PageQuery, service: Invoices) -> Page[InvoiceRead]:
     """List invoices."""
     return await service.list_invoices(query)
 
 
 @invoices.post("")
-@inject
 async def create_invoice(new: InvoiceCreate, service: Invoices) -> Created[InvoiceRead]:
     """Create an invoice."""
     invoice = await service.create_invoice(new)
@@ -270,14 +268,12 @@ async def create_invoice(new: InvoiceCreate, service: Invoices) -> Created[Invoi
 
 
 @invoices.get("/<int:invoice_id>", errors=[InvoiceNotFoundError])
-@inject
 async def get_invoice(invoice_id: int, service: Invoices) -> InvoiceRead:
     """Get an invoice."""
     return await service.get_invoice(invoice_id)
 
 
 @invoices.patch("/<int:invoice_id>", errors=[InvoiceNotFoundError])
-@inject
 async def update_invoice(invoice_id: int, change: InvoiceUpdate, expected: Expected, service: Invoices) -> InvoiceRead:
     """Change an invoice."""
     return await service.update_invoice(invoice_id, change, expected)

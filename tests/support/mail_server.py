@@ -31,6 +31,7 @@ class MailServer:
         replies: By command (``RCPT``, ``DATA``, ...), what it answers in place of yes.
         stalls_at: The command that it never answers.
         drops_at: The command at which it hangs up.
+        loses_receipts: Whether it hangs up once it has a message, before it says so.
         has_stalled: Set when it stalls.
         is_idle: Set while no connection is open.
     """
@@ -41,6 +42,7 @@ class MailServer:
         self.replies: dict[str, str] = {}
         self.stalls_at: str | None = None
         self.drops_at: str | None = None
+        self.loses_receipts = False
         self.has_stalled = asyncio.Event()
         self.logins: list[bytes] = []
         self.is_idle = asyncio.Event()
@@ -76,6 +78,8 @@ class MailServer:
         reply = await self._answer(server, "DATA")
         if reply.startswith("2"):
             self.received.append(envelope)
+        if self.loses_receipts:
+            _hang_up(server)
         return reply
 
     async def handle_QUIT(self, server: SMTP, session: Any, envelope: Received) -> str:  # noqa: N802
@@ -95,8 +99,12 @@ class MailServer:
             self.has_stalled.set()
             await asyncio.Event().wait()
         if command == self.drops_at:
-            cast("asyncio.Transport", server.transport).abort()
+            _hang_up(server)
         return self.replies.get(command, yes)
+
+
+def _hang_up(server: SMTP) -> None:
+    cast("asyncio.Transport", server.transport).abort()
 
 
 @asynccontextmanager

@@ -1,6 +1,6 @@
 from typing import Annotated
 
-from dependency_injector.wiring import Provide, inject
+from dependency_injector.wiring import Provide
 from flask import url_for
 from pydantic import Field
 
@@ -22,7 +22,6 @@ TAKEN = (UsernameTakenError, EmailTakenError)
 
 
 @users.get("")
-@inject
 async def list_users(query: UserQuery, service: Users) -> Page[UserRead]:
     """List users.
 
@@ -33,7 +32,6 @@ async def list_users(query: UserQuery, service: Users) -> Page[UserRead]:
 
 
 @users.post("", errors=TAKEN)
-@inject
 async def create_user(new: UserCreate, service: Users) -> Created[UserRead]:
     """Create a user.
 
@@ -45,7 +43,6 @@ async def create_user(new: UserCreate, service: Users) -> Created[UserRead]:
 
 
 @users.get("/<int:user_id>", errors=[UserNotFoundError])
-@inject
 async def get_user(user_id: UserId, service: Users) -> UserRead:
     """Get a user."""
     return await service.get_user(user_id)
@@ -54,7 +51,6 @@ async def get_user(user_id: UserId, service: Users) -> UserRead:
 # POST is an alias of PATCH for clients that cannot send PATCH.
 @users.post("/<int:user_id>", endpoint="update_user_by_post", errors=[UserNotFoundError, *TAKEN])
 @users.patch("/<int:user_id>", errors=[UserNotFoundError, *TAKEN])
-@inject
 async def update_user(user_id: UserId, change: UserUpdate, expected: Expected, service: Users) -> UserRead:
     """Change a user.
 
@@ -65,7 +61,6 @@ async def update_user(user_id: UserId, change: UserUpdate, expected: Expected, s
 
 
 @users.delete("/<int:user_id>", errors=[UserNotFoundError, InUseError])
-@inject
 async def delete_user(user_id: UserId, expected: Expected, service: Users) -> None:
     """Delete a user.
 

@@ -5,7 +5,6 @@ From it come parsing, validation, the answer, and the OpenAPI document; there is
     users = ApiBlueprint("users", __name__, url_prefix="/api/users", description="Who may use the API.")
 
     @users.patch("/<int:user_id>", errors=[UserNotFoundError])
-    @inject
     async def update_user(user_id: UserId, change: UserUpdate, expected: Expected, service: Users) -> UserRead:
         \"\"\"Change a user.\"\"\"
         return await service.update_user(user_id, change, expected)

@@ -1,12 +1,13 @@
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
+from dependency_injector.wiring import inject
 from flask import Blueprint
 
 from carboy.api import idempotency
 from carboy.api.endpoints import endpoint_of
 from carboy.api.operation import Operation, operation_of
-from carboy.di.checks import FROM_REQUEST, NEEDS
+from carboy.di.checks import FROM_REQUEST, NEEDS, asks_for_injection
 from carboy.errors import CarboyError
 from carboy.web import access, rate_limits
 
@@ -16,6 +17,8 @@ ViewT = TypeVar("ViewT", bound=Callable[..., Any])
 
 class ApiBlueprint(Blueprint):
     """A blueprint whose views declare by their signature what they take and return.
+
+    The container gives a view what its markers ask for, without the decorator `inject`.
 
     Its route decorators take one argument more, ``errors``: what the view may raise, besides what every route may.
 
@@ -47,7 +50,14 @@ class ApiBlueprint(Blueprint):
 
     def route(self, rule: str, **options: Any) -> Callable[[ViewT], ViewT]:
         # Flask types a view's result as a Flask response; these views return what the client gets.
-        return super().route(rule, **options)
+        register: Any = super().route(rule, **options)
+
+        def decorate(view: ViewT) -> ViewT:
+            injected = inject(view) if asks_for_injection(view) else view
+            register(injected)
+            return injected
+
+        return decorate
 
     def add_url_rule(
         self,

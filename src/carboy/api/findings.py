@@ -1,7 +1,7 @@
 """Turns validation errors into messages for the client, of bounded length whatever was sent."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from json import JSONDecoder
 from typing import Any
 from urllib.parse import quote
@@ -17,6 +17,15 @@ MAX_POINTER = 500
 """Characters of a pointer, which has the names of all fields above."""
 MAX_DETAIL = 500
 """Characters of what is wrong: some of the library's messages repeat what was sent."""
+
+UNKNOWN = "There is no {place} of this name."
+DATE = "Must be a date, such as 2026-11-25."
+MOMENT = "Must be a date, a time and a zone, such as 2026-11-25T14:30:00Z."
+PLAIN = {
+    **dict.fromkeys(("date_parsing", "date_from_datetime_parsing", "date_from_datetime_inexact"), DATE),
+    **dict.fromkeys(("datetime_parsing", "datetime_from_date_parsing", "timezone_aware"), MOMENT),
+}
+"""By type of problem, a plainer sentence than the library's, which tells how it parses."""
 
 OF_UNKNOWN_KIND = re.compile(r"Value should have (at (?:most|least) \d+) items? after validation, (not \d+)")
 """What the library says of text whose length it measures after another validator, as if it were a list."""
@@ -51,6 +60,19 @@ def pointer_of(loc: Iterable[int | str]) -> str:
 def parameter_of(loc: Iterable[int | str]) -> str | None:
     # A validator of the whole query blames no single parameter.
     return next((cut(str(part)) for part in loc), None)
+
+
+def detail_of(problem: Mapping[str, Any], *, place: str = "field") -> str:
+    """Return what is wrong, as a sentence.
+
+    Args:
+        problem: One of `first_problems`.
+        place: What the problem's ``loc`` names: a ``field`` of the body or a ``parameter``.
+    """
+    kind = problem["type"]
+    if kind == "extra_forbidden":
+        return UNKNOWN.format(place=place)
+    return PLAIN.get(kind) or sentence(problem["msg"])
 
 
 def sentence(message: str) -> str:

@@ -8,7 +8,16 @@ from flask import current_app
 from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 
-from carboy.api.findings import MAX_PROBLEMS, cut, first_problems, parameter_of, pointer_of, sentence
+from carboy.api.findings import (
+    MAX_PROBLEMS,
+    UNKNOWN,
+    cut,
+    detail_of,
+    first_problems,
+    parameter_of,
+    pointer_of,
+    sentence,
+)
 from carboy.api.limits import has_more_separators, most_separators
 from carboy.errors import (
     BadRequestError,
@@ -60,7 +69,7 @@ def body_reader(model: type[ModelT]) -> Callable[[Request], ModelT]:
             if problems[0]["type"] == "json_invalid":
                 raise _not_json(problems[0]["msg"].removeprefix("Invalid JSON: ")) from None
             raise InvalidInputError(
-                [FieldProblem(pointer=pointer_of(one["loc"]), detail=sentence(one["msg"])) for one in problems]
+                [FieldProblem(pointer=pointer_of(one["loc"]), detail=detail_of(one)) for one in problems]
             ) from None
 
     return read
@@ -90,7 +99,7 @@ def _problems_at_the_start(body: bytes, most: int, names: frozenset[str] | None)
         raise _not_json(str(error)) from None
     unknown = [name for name in start if name not in names] if isinstance(start, dict) and names is not None else []
     return [
-        FieldProblem(pointer=pointer_of((name,)), detail="Extra inputs are not permitted.")
+        FieldProblem(pointer=pointer_of((name,)), detail=UNKNOWN.format(place="field"))
         for name in unknown[:MAX_PROBLEMS]
     ] or [FieldProblem(pointer="#", detail=f"Must not hold more than {most} fields and items.")]
 
@@ -127,7 +136,7 @@ def query_reader(model: type[ModelT], fields: Names | None = None) -> Callable[[
         except ValidationError as error:
             raise InvalidInputError(
                 [
-                    FieldProblem(parameter=parameter_of(one["loc"]), detail=sentence(one["msg"]))
+                    FieldProblem(parameter=parameter_of(one["loc"]), detail=detail_of(one, place="parameter"))
                     for one in first_problems(error)
                 ]
             ) from None

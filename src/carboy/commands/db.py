@@ -1,18 +1,19 @@
-"""`flask db ...`: the history of the schema."""
+"""`flask db ...`: the history of the schema, and backups."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import click
 from flask import current_app
 from flask.cli import AppGroup
 
-from carboy.db import migrate
+from carboy.db import backup, migrate
 from carboy.db.histories import MigrationError
 from carboy.di.wiring import current_container
 
-db = AppGroup("db", help="Bring the database's schema up to date.")
+db = AppGroup("db", help="Bring the database's schema up to date; back it up.")
 of_kit = click.option("--kit", is_flag=True, help="Of the tables that come with Carboy, not of the application's.")
 
 
@@ -81,6 +82,28 @@ def show_sql(revisions: str, dialect: str | None) -> None:
     _without_database(
         migrate.show_sql, revisions, dialect=dialect or current_container().engines().migrator.dialect.name
     )
+
+
+@db.command("backup")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+def back_up(file: Path) -> None:
+    """Copy the database, which may be in use, to a new FILE."""
+    _copy(backup.back_up, file)
+
+
+@db.command("restore")
+@click.argument("file", type=click.Path(dir_okay=False, exists=True, path_type=Path))
+def restore(file: Path) -> None:
+    """Copy a backup from FILE into a database that is empty, or on SQLite not there."""
+    _copy(backup.restore, file)
+
+
+def _copy(copy: Callable[[str, Path, backup.Tell], None], file: Path) -> None:
+    url = current_container().settings().database.url.get_secret_value()
+    try:
+        copy(url, file, lambda progress: click.echo(progress, err=True))
+    except backup.BackupError as error:
+        raise click.ClickException(str(error)) from error
 
 
 def _migrate(command: migrate.Command, *args: str, **attributes: Any) -> None:

@@ -39,12 +39,11 @@ class Children:
         children = [*enumerate(self._placed(identity, index, item) for index, item in enumerate(wanted))]
         found = () if is_new else await database.execute(self._present, {"row_parent": identity})
         present: dict[int, Values] = {row.id: row._asdict() for row in found}
-        kept = {child["id"]: index for index, child in children if "id" in child}
-        unknown = [
-            i for i, child in children if "id" in child and (child["id"] not in present or kept[child["id"]] != i)
-        ]
-        if unknown:
+        kept = {child["id"]: index for index, child in reversed(children) if "id" in child}
+        if unknown := [i for i, child in children if "id" in child and child["id"] not in present]:
             raise self._items.unknown(unknown, "id")
+        if twice := [i for i, child in children if "id" in child and kept[child["id"]] != i]:
+            raise self._items.named_twice(twice)
         if gone := sorted(present.keys() - kept.keys()):
             await database.execute(self._remove, {"row_ids": gone}, writes=True)
         changed = [

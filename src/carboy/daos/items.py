@@ -51,9 +51,14 @@ class Items:
                 raise meaning from error
         return found
 
+    def named_twice(self, indexes: Iterable[int]) -> InvalidInputError:
+        """Return the error that items have the ids of earlier ones."""
+        detail = "The same row is named before."
+        return InvalidInputError([FieldProblem(detail=detail, pointer=self._pointer(i, "id")) for i in indexes])
+
     def unknown(self, indexes: Iterable[int], field: str = "") -> InvalidInputError:
         """Return the error for items that name rows which do not exist."""
-        detail = f"There is no such row of {self._relation.table.name}, or it is named twice."
+        detail = f"There is no such row of {self._relation.table.name}."
         return InvalidInputError([FieldProblem(detail=detail, pointer=self._pointer(i, field)) for i in indexes])
 
     def _require(self, index: int, row: Values) -> None:

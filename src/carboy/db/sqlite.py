@@ -111,12 +111,6 @@ def probe_disk(connection: Connection) -> None:
     await_only(driver.probe_disk())
 
 
-def missing_folder(url: URL) -> Path | None:
-    """Return the folder of the database's file if it does not exist, else None."""
-    folder = Path(url.database or "").parent
-    return None if folder.is_dir() else folder
-
-
 def create_file(url: URL) -> None:
     """Create the database's file and its folder, unless they exist.
 

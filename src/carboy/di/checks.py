@@ -207,6 +207,12 @@ def check_marker(
         yield from check_type(f"argument {name}", parameter.annotation, provider)
 
 
+def asks_for_injection(view: Callable[..., Any]) -> bool:
+    """Tell whether a view has markers that no `inject` has seen."""
+    markers = map(marker_of, inspect.signature(view).parameters.values())
+    return any(marker is not None for marker in markers) and not _is_injected(view)
+
+
 def _is_injected(view: Any) -> bool:
     while view is not None:
         if _is_patched(view):

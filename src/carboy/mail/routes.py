@@ -1,5 +1,6 @@
 """Pages of development that show the mails in files."""
 
+import re
 from email.message import EmailMessage
 from http import HTTPStatus
 from typing import Annotated
@@ -22,6 +23,9 @@ MAIL_POLICY = (
 )
 """A mail's HTML runs no script, loads nothing and has an origin of its own, as in a mail program."""
 
+MOST_MAILS = 100
+"""How many the list shows: each is read for it."""
+
 Folder = Annotated[MailFolder, Provide["mail_folder"]]
 
 
@@ -29,8 +33,8 @@ Folder = Annotated[MailFolder, Provide["mail_folder"]]
 @public
 @inject
 def list_mails(folder: Folder) -> Response:
-    """Show all mails, the newest first."""
-    mails = [(name, folder.read(name)) for name in folder.names()]
+    """Show the newest mails."""
+    mails = [(name, folder.read(name)) for name in folder.names()[:MOST_MAILS]]
     return _page(render_template("dev_mails.html", mails=mails), PAGE_POLICY)
 
 
@@ -50,7 +54,9 @@ def show_mail(name: str, folder: Folder) -> Response:
 @inject
 def show_html(name: str, folder: Folder) -> Response:
     """Answer with the HTML of a mail alone."""
-    return _page(_part(_read(folder, name), "html"), MAIL_POLICY)
+    html = _part(_read(folder, name), "html")
+    # Where a link leads cannot be shown within the frame, as no page of the application may be framed.
+    return _page(re.sub("(?i)(<!doctype[^>]*>)?", r'\1<base target="_blank">', html, count=1), MAIL_POLICY)
 
 
 def _read(folder: MailFolder, name: str) -> EmailMessage:

@@ -7,6 +7,7 @@ from carboy.models.moments import Date, Moment
 from carboy.models.numbers import Amount, BigWhole, Money, Number, Whole
 from carboy.models.references import reference
 from carboy.models.soft_deletion import SoftDeleted, unique_unless_deleted
+from carboy.models.sortable import sortable
 from carboy.models.structured import Json, Tags
 
 __all__ = [
@@ -25,5 +26,6 @@ __all__ = [
     "choice",
     "link_table",
     "reference",
+    "sortable",
     "unique_unless_deleted",
 ]

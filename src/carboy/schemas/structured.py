@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field, JsonValue, StringConstraints
 
 from carboy.schemas.numbers import MAX_BIG_WHOLE
-from carboy.schemas.text import Described, Text
+from carboy.schemas.text import NO_CONTROLS, Described, Text
 
 MAX_DEPTH = 20
 """Objects and arrays within each other. Those that read JSON have limits of their own, the lowest of which is 64."""
@@ -20,8 +20,19 @@ def _each_once(tags: list[str]) -> list[str]:
     return tags
 
 
-Tag = Annotated[Text, StringConstraints(min_length=1, max_length=50)]
-"""A word or two that rows are grouped by."""
+def _without_commas(tag: str) -> str:
+    if "," in tag:
+        raise ValueError("must not contain commas")
+    return tag
+
+
+Tag = Annotated[
+    Text,
+    StringConstraints(min_length=1, max_length=50),
+    AfterValidator(_without_commas),
+    Described(pattern=NO_CONTROLS.replace("[^", "[^,", 1)),
+]
+"""A word or two that rows are grouped by. It has no comma, as commas separate the values of a filter."""
 
 Tags = Annotated[
     list[Tag], Field(max_length=MAX_TAGS), AfterValidator(_each_once), Described(uniqueItems=True, examples=[["red"]])

@@ -5,8 +5,7 @@ from flask import Flask
 
 from carboy.bridge import FlaskASGI
 from carboy.config import Settings, SettingsError
-from carboy.config.database_urls import parse_url
-from carboy.db import sqlite
+from carboy.config.surroundings import unfit_surroundings
 from carboy.server.lifespan import close_connections_at_shutdown, lifespan_of
 
 
@@ -14,12 +13,14 @@ def create_asgi(container: Container, app: Flask) -> FlaskASGI:
     """Make the ASGI application around a Flask application: it opens and closes what the container holds.
 
     Raises:
-        SettingsError: The folder of a SQLite database is not there.
+        SettingsError: A folder is missing or cannot be written to, or debug mode is on where users depend on it.
     """
     settings: Settings = container.settings()
-    # A command may be the one that makes it.
+    # A command may be the one that mends it.
     if os.environ.get("FLASK_RUN_FROM_CLI") != "true":
-        _check_folder(settings)
+        problems = [*unfit_surroundings(settings, os.environ)]
+        if problems:
+            raise SettingsError("\n".join(problems))
     http = settings.http
     if http.drain_seconds:
         close_connections_at_shutdown(app, container.health_service)
@@ -36,11 +37,3 @@ def create_asgi(container: Container, app: Flask) -> FlaskASGI:
     )
     container.request_metrics().count_active = lambda: len(served.requests)
     return served
-
-
-def _check_folder(settings: Settings) -> None:
-    url = parse_url(settings.database.url.get_secret_value()).url
-    folder = sqlite.missing_folder(url) if url.get_backend_name() == "sqlite" else None
-    if folder is not None:
-        source = settings.source_of("database.url")
-        raise SettingsError(f"database.url: there is no folder {folder}; `flask db upgrade` makes it (from {source}).")

@@ -5,6 +5,7 @@
 - `misfits_in` tells where the schemas of a container's domains and their tables do not fit each other.
 - `FakeBreachedPasswords` stands for the range API of breached passwords.
 - `drain` runs the jobs that are due; `RecordedJobs` notes them, `InlineJobs` runs each where it is enqueued.
+- `mailbox` is what a test's mail is handed to.
 - `client_of` talks to an application without a server. It needs httpx.
 - `carboy.testing.fixtures` is a pytest plug-in with the fixtures ``database``, ``app`` and ``client``.
 """
@@ -14,6 +15,7 @@ from carboy.testing.client import client_of
 from carboy.testing.database import MemoryDatabase
 from carboy.testing.fits import misfits_in
 from carboy.testing.jobs import InlineJobs, ManualClock, RecordedJobs, drain
+from carboy.testing.mail import mailbox
 from carboy.testing.overrides import override
 
 __all__ = [
@@ -24,6 +26,7 @@ __all__ = [
     "RecordedJobs",
     "client_of",
     "drain",
+    "mailbox",
     "misfits_in",
     "override",
 ]

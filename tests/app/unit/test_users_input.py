@@ -86,6 +86,15 @@ async def test_an_unknown_field_is_named_by_a_json_pointer(client: httpx.AsyncCl
     assert await pointers(client, RIGHT | {field: 1}) == [pointer]
 
 
+async def test_an_unknown_field_or_parameter_is_called_so(client: httpx.AsyncClient) -> None:
+    body = await client.post("/api/users", json=RIGHT | {"nick": "ada"})
+    assert body.json()["errors"] == [{"pointer": "#/nick", "detail": "There is no field of this name."}]
+    many = await client.post("/api/users", json=RIGHT | {"nick": [1] * 10_000})
+    assert many.json()["errors"] == [{"pointer": "#/nick", "detail": "There is no field of this name."}]
+    query = await client.get("/api/users?nick=ada")
+    assert query.json()["errors"] == [{"parameter": "nick", "detail": "There is no parameter of this name."}]
+
+
 @pytest.mark.parametrize("body", [[], [RIGHT], None, "text", 5, True])
 async def test_json_that_is_no_object_is_named_as_a_whole(client: httpx.AsyncClient, body: Any) -> None:
     answer = await client.post("/api/users", content=httpx.Request("POST", "/", json=body).content, headers=JSON)

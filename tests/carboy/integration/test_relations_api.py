@@ -95,4 +95,14 @@ async def test_a_list_and_the_document_have_what_is_nested(client: httpx.AsyncCl
 async def test_an_unknown_child_is_422_at_its_place(client: httpx.AsyncClient) -> None:
     address = (await client.post("/api/invoices", json=invoice())).headers["Location"]
     answer = await client.patch(address, json={"lines": [{"id": 9, "text": "a"}]})
-    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "#/lines/0/id")
+    assert answer.status_code == 422
+    assert answer.json()["errors"] == [{"pointer": "#/lines/0/id", "detail": "There is no such row of lines."}]
+
+
+async def test_a_child_that_is_named_twice_is_422_where_it_is_named_again(client: httpx.AsyncClient) -> None:
+    made = (await client.post("/api/invoices", json=invoice(lines=[{"text": "a"}]))).json()
+    line = {"id": made["lines"][0]["id"], "text": "b"}
+    answer = await client.patch("/api/invoices/1", json={"lines": [line, line, {"text": "c"}, line]})
+    assert answer.status_code == 422
+    twice = "The same row is named before."
+    assert answer.json()["errors"] == [{"pointer": f"#/lines/{index}/id", "detail": twice} for index in (1, 3)]

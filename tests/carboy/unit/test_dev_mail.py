@@ -40,7 +40,7 @@ async def send(folder: MailFolder, subject: str, *, minute: int = 0) -> None:
         to="ada@example.org",
         subject=subject,
         text=f"See https://app.example.org/reset?token=1&x=2 {SCRIPT}",
-        html=f"<p>Grüße</p>{SCRIPT}",
+        html=f"<!doctype html><p>Grüße</p>{SCRIPT}",
     )
     await FilesTransport(folder).send(message_of(letter, sender_of("Carboy <no-reply@example.org>")))
 
@@ -69,7 +69,7 @@ async def test_a_mail_is_shown_with_its_links_and_its_html_in_a_frame_that_can_d
     assert f'<iframe src="/dev/mail/{name}/html"' in page.text
     assert "script-src" not in page.headers["Content-Security-Policy"]
     html = await client.get(f"/dev/mail/{name}/html")
-    assert html.text.startswith("<p>Grüße</p>")
+    assert html.text.startswith('<!doctype html><base target="_blank"><p>Grüße</p>')
     policy = html.headers["Content-Security-Policy"].split("; ")
     assert policy[0] == "default-src 'none'"
     assert "sandbox allow-popups allow-popups-to-escape-sandbox" in policy

@@ -11,6 +11,7 @@ from sqlalchemy import BigInteger, Numeric
 from sqlalchemy.dialects import postgresql, sqlite
 from support.kinds import Colour
 
+from carboy.api.findings import detail_of, first_problems
 from carboy.models.choices import Choice
 from carboy.models.numbers import Amount as AmountColumn
 from carboy.schemas import Amount, BigWhole, Date, Json, Moment, Money, Number, Reference, Tags, Whole
@@ -123,6 +124,8 @@ REFUSED = [
     ("colour", '"RED"'),
     ("tags", '["a", "a"]'),
     ("tags", '[""]'),
+    # A filter separates its values by commas, so that nobody could ask for it.
+    ("tags", '["red, white"]'),
     ("tags", json.dumps([str(number) for number in range(51)])),
     ("extra", '{"a": [NaN]}'),
     ("extra", "1e999"),
@@ -227,3 +230,25 @@ def test_a_choice_takes_a_member_or_its_value_and_nothing_else() -> None:
     assert [column.process_bind_param(value, lite) for value in (Colour.RED, "red", None)] == ["red", "red", None]
     with pytest.raises(ValueError, match="pink"):
         column.process_bind_param("pink", lite)
+
+
+@pytest.mark.parametrize(
+    ("field", "text", "detail"),
+    [
+        ("day", "2026-02-30", "Must be a date, such as 2026-11-25."),
+        ("day", "2026-2-3", "Must be a date, such as 2026-11-25."),
+        *(
+            ("at", text, "Must be a date, a time and a zone, such as 2026-11-25T14:30:00Z.")
+            for text in (
+                "2026-12-24T10:00:00",
+                "2026-12-24T25:00:00Z",
+                "2026-12-24T10:00:00+99:00",
+                "2026-02-30T10:00Z",
+            )
+        ),
+    ],
+)
+def test_a_wrong_date_or_moment_is_told_what_is_wanted(field: str, text: str, detail: str) -> None:
+    with pytest.raises(ValidationError) as raised:
+        Parcel.model_validate_json(json.dumps({field: text}))
+    assert [detail_of(problem) for problem in first_problems(raised.value)] == [detail]

@@ -7,11 +7,14 @@ from typing import Annotated, Any
 
 import pytest
 from pydantic import TypeAdapter, ValidationError
-from sqlalchemy import Index, Table, UniqueConstraint
+from sqlalchemy import Index, MetaData, Table, UniqueConstraint
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.orm import Mapped
 
 from app.users.schemas import UserQuery, UserRead
 from carboy.daos.base import Dao
+from carboy.models import Amount, Base, Money, sortable
+from carboy.models.base import KeyText, table_of
 from carboy.schemas.base import PageQuery, Record, fields_of, sort_by, sorts_of
 from containers import Container
 
@@ -86,3 +89,21 @@ def test_a_sort_and_fields_are_documented_as_text() -> None:
     assert "reverses" in properties["sort"]["description"]
     assert properties["fields"]["anyOf"] == [{"type": "string"}, {"type": "null"}]
     assert properties["total"]["type"] == "boolean"
+
+
+def test_a_sortable_column_has_an_index_in_which_the_id_follows() -> None:
+    class Apart(Base):
+        __abstract__ = True
+        metadata = MetaData(naming_convention=Base.metadata.naming_convention)
+
+    class Meal(Apart):
+        __tablename__ = "meals"
+
+        price: Mapped[Money] = sortable()
+        name: Mapped[str | None] = sortable(KeyText)
+
+    table = table_of(Meal)
+    found = {str(index.name): [column.name for column in index.columns] for index in table.indexes}
+    assert found == {"ix_meals_price_id": ["price", "id"], "ix_meals_name_id": ["name", "id"]}
+    assert (table.c.price.nullable, table.c.name.nullable) == (False, True)
+    assert (repr(table.c.price.type), table.c.name.type) == (repr(Amount(14, 2)), KeyText)

@@ -1,32 +1,14 @@
 """Mails are written from templates; what is wrong with them fails where the mail is sent."""
 
-import sys
 from pathlib import Path
 
 import pytest
 from jinja2 import TemplateError, TemplateNotFound, UndefinedError
+from support.mails import *  # noqa: F403 - pytest finds fixtures among the names of a module.
+from support.mails import PACKAGE, welcome
 
-from carboy.mail.mails import Mail
+from carboy.mail import Mail
 from carboy.mail.templating import MailTemplates
-
-TEXT = """\
-{% extends "mail/base.txt" %}
-{% block subject %}Welcome, {{ username }}{% endblock %}
-{% block body %}
-Hello {{ username }},
-{{ url("/users/" ~ username, tab="my mail") }}
-{% endblock %}
-"""
-HTML = """\
-{% extends "mail/base.html" %}
-{% block body %}
-<p>Hello {{ username }}: <a href="{{ url("/users", a=1, b=2) }}">here</a></p>
-{% endblock %}
-"""
-
-
-class WarmWelcome(Mail):
-    username: str
 
 
 class Renamed(Mail):
@@ -34,26 +16,8 @@ class Renamed(Mail):
     username: str
 
 
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of an application's mail templates, with those of `WarmWelcome`."""
-    folder = tmp_path / "an_app_with_mails/templates/mail"
-    folder.mkdir(parents=True)
-    (tmp_path / "an_app_with_mails/__init__.py").touch()
-    (folder / "warm_welcome.txt").write_text(TEXT)
-    (folder / "warm_welcome.html").write_text(HTML)
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.delitem(sys.modules, "an_app_with_mails", raising=False)
-    return folder
-
-
-@pytest.fixture
-def templates(folder: Path) -> MailTemplates:
-    return MailTemplates("an_app_with_mails", "https://app.example.org/shop")
-
-
-def test_text_and_html_are_written_with_links_to_the_configured_address(templates: MailTemplates) -> None:
-    letter = templates.render(WarmWelcome(to="ada@example.org", username="Ada & <b>"))
+def test_text_and_html_are_written_with_links_to_the_configured_address(mail_templates: MailTemplates) -> None:
+    letter = mail_templates.render(welcome(username="Ada & <b>"))
     assert (letter.to, letter.subject) == ("ada@example.org", "Welcome, Ada & <b>")
     assert letter.text == ("Hello Ada & <b>,\nhttps://app.example.org/shop/users/Ada%20%26%20%3Cb%3E?tab=my+mail\n")
     assert "<p>Hello Ada &amp; &lt;b&gt;: " in letter.html
@@ -61,20 +25,20 @@ def test_text_and_html_are_written_with_links_to_the_configured_address(template
     assert letter.html.startswith("<!doctype html>")
 
 
-def test_each_letter_has_an_id_of_its_own(templates: MailTemplates) -> None:
-    mail = WarmWelcome(to="ada@example.org", username="ada")
-    assert templates.render(mail).id != templates.render(mail).id
+def test_each_letter_has_an_id_of_its_own(mail_templates: MailTemplates) -> None:
+    mail = welcome()
+    assert mail_templates.render(mail).id != mail_templates.render(mail).id
 
 
-def test_a_mail_may_name_its_templates(templates: MailTemplates) -> None:
-    assert templates.render(Renamed(to="ada@example.org", username="ada")).subject == "Welcome, ada"
+def test_a_mail_may_name_its_templates(mail_templates: MailTemplates) -> None:
+    assert mail_templates.render(Renamed(to="ada@example.org", username="ada")).subject == "Welcome, ada"
 
 
 @pytest.mark.parametrize("name", ["warm_welcome.txt", "warm_welcome.html"])
-def test_a_template_that_is_missing_is_an_error(templates: MailTemplates, folder: Path, name: str) -> None:
-    (folder / name).unlink()
+def test_a_template_that_is_missing_is_an_error(mail_templates: MailTemplates, mail_folder: Path, name: str) -> None:
+    (mail_folder / name).unlink()
     with pytest.raises(TemplateNotFound, match=name):
-        templates.render(WarmWelcome(to="ada@example.org", username="ada"))
+        mail_templates.render(welcome())
 
 
 @pytest.mark.parametrize(
@@ -92,18 +56,18 @@ def test_a_template_that_is_missing_is_an_error(templates: MailTemplates, folder
     ],
 )
 def test_a_template_that_is_wrong_is_an_error(
-    templates: MailTemplates, folder: Path, name: str, content: str, error: type[Exception]
+    mail_templates: MailTemplates, mail_folder: Path, name: str, content: str, error: type[Exception]
 ) -> None:
-    (folder / name).write_text(content)
+    (mail_folder / name).write_text(content)
     with pytest.raises(error):
-        templates.render(WarmWelcome(to="ada@example.org", username="ada"))
+        mail_templates.render(welcome())
 
 
-def test_a_line_break_in_a_subject_is_refused(templates: MailTemplates) -> None:
+def test_a_line_break_in_a_subject_is_refused(mail_templates: MailTemplates) -> None:
     with pytest.raises(ValueError, match="subject"):
-        templates.render(WarmWelcome(to="ada@example.org", username="ada\r\nBcc: eve@example.org"))
+        mail_templates.render(welcome(username="ada\r\nBcc: eve@example.org"))
 
 
-def test_a_link_needs_the_public_address(folder: Path) -> None:
+def test_a_link_needs_the_public_address(mail_folder: Path) -> None:
     with pytest.raises(ValueError, match=r"http\.public_url"):
-        MailTemplates("an_app_with_mails", None).render(WarmWelcome(to="ada@example.org", username="ada"))
+        MailTemplates(PACKAGE, None).render(welcome())
