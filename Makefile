@@ -24,6 +24,7 @@ help: ## List the tasks
 run: $(VENV)/run.stamp ## Migrate the database and serve the API (HOST, PORT and CARBOY_* override)
 	@$(BIN)/python -m carboy --bind "$(HOST):$(PORT)" --check
 	@$(BIN)/flask db upgrade
+	@echo "No account? $(BIN)/flask users create NAME EMAIL --admin; $(BIN)/flask tokens create NAME"
 	@echo "The API:    http://$(HOST):$(PORT)/api/users"
 	@echo "Its page:   http://$(HOST):$(PORT)/api/docs (closed in production)"
 	@echo "Its health: http://$(HOST):$(PORT)/health/ready"
@@ -98,6 +99,14 @@ migration: $(VENV)/dev.stamp ## Write a migration for what changed in the models
 .PHONY: wheel
 wheel: $(VENV)/dev.stamp ## Build a wheel of the kit alone, in dist/
 	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .
+
+.PHONY: image
+image: ## Build the image carboy with docker, podman or buildah (ENGINE chooses)
+	$(or $(ENGINE),docker) build --file deploy/Dockerfile --tag carboy .
+
+.PHONY: manifests
+manifests: $(VENV)/dev.stamp ## Write deploy/kubernetes.yaml anew from the chart
+	$(BIN)/python -c "import helm_python; print('---\n'.join(v.strip() + chr(10) for _, v in sorted(helm_python.Chart.load('deploy/helm/carboy').render(name='carboy').items()) if v.strip()), end='')" > deploy/kubernetes.yaml
 
 .PHONY: openapi
 openapi: $(VENV)/run.stamp ## Write docs/openapi.json anew from the code

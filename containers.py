@@ -5,9 +5,37 @@ from pathlib import Path
 
 from dependency_injector import containers, providers
 
+from app.accounts.daos import (
+    AccountDao,
+    ApiKeyDao,
+    CredentialDao,
+    OneTimeTokenDao,
+    RoleDao,
+    SessionDao,
+    SessionTokenDao,
+)
+from app.accounts.mails import Post
+from app.accounts.services.accounts import AccountService
+from app.accounts.services.authentication import AccountAuthenticator
+from app.accounts.services.emails import EmailService
+from app.accounts.services.factors import FactorService, SecondFactors
+from app.accounts.services.guarding import Guard
+from app.accounts.services.guessing import Guessing
+from app.accounts.services.keys import KeyService
+from app.accounts.services.login import LoginService
+from app.accounts.services.one_time_tokens import OneTimeTokens
+from app.accounts.services.passwords import PasswordService
+from app.accounts.services.people import PeoplesAccounts
+from app.accounts.services.registration import RegistrationService
+from app.accounts.services.roles import RoleService
+from app.accounts.services.seen import LastSeen
+from app.accounts.services.sessions import Sessions, SessionService
+from app.audit.daos import AuditEventDao
+from app.audit.services import Audit, AuditService
 from app.settings import Settings
 from app.users.daos import UserDao
 from app.users.services import UserService
+from carboy.api.event_streams import EventStreams
 from carboy.clients import HttpClient
 from carboy.clients.breached_passwords import create_breached_passwords
 from carboy.config import load_settings
@@ -15,6 +43,7 @@ from carboy.db import Database, Notices, create_engines, create_migrations, crea
 from carboy.health.services import HealthService
 from carboy.idempotency.daos import IdempotencyKeyDao
 from carboy.idempotency.services import IdempotencyService
+from carboy.jobs.collector import JobCollector
 from carboy.jobs.creating import create_performer, create_worker
 from carboy.jobs.daos import JobDao
 from carboy.jobs.kinds import JobKinds, jobs_in
@@ -64,6 +93,12 @@ class Container(containers.DeclarativeContainer):
         HealthService,
         dependencies=providers.Dict(database=database, migrations=migrations),
         optional=providers.Dict(breached_passwords=breached_passwords),
+    )
+    event_streams = providers.Singleton(
+        EventStreams,
+        health=health_service,
+        heartbeat_seconds=settings.provided.http.event_heartbeat_seconds,
+        drain_seconds=settings.provided.http.drain_seconds,
     )
     idempotency_key_dao = providers.Singleton(IdempotencyKeyDao, database=database)
     idempotency_service = providers.Singleton(
@@ -125,10 +160,11 @@ class Container(containers.DeclarativeContainer):
     request_metrics = providers.Singleton(RequestMetrics, settings=settings.provided.metrics)
     database_metrics = providers.Singleton(DatabaseMetrics, settings=settings.provided.metrics, engines=engines)
     loop_metrics = providers.Singleton(LoopMetrics, settings=settings.provided.metrics)
+    job_collector = providers.Singleton(JobCollector, metrics=job_metrics, clock=clock)
     metrics = providers.Singleton(
         Metrics,
         settings=settings.provided.metrics,
-        collectors=providers.List(request_metrics, database_metrics, loop_metrics),
+        collectors=providers.List(request_metrics, database_metrics, loop_metrics, job_collector),
     )
 
     mail_folder = providers.Singleton(MailFolder, path=settings.provided.mail.folder)
@@ -144,5 +180,163 @@ class Container(containers.DeclarativeContainer):
     )
 
     # One paragraph a domain.
+    audit_event_dao = providers.Singleton(AuditEventDao, database=database)
+    audit = providers.Singleton(Audit, events=audit_event_dao)
+    audit_service = providers.Singleton(AuditService, unit_of_work=database, events=audit_event_dao, cursors=cursors)
+
+    account_dao = providers.Singleton(AccountDao, database=database)
+    credential_dao = providers.Singleton(CredentialDao, database=database)
+    api_key_dao = providers.Singleton(ApiKeyDao, database=database)
+    role_dao = providers.Singleton(RoleDao, database=database)
+    session_dao = providers.Singleton(SessionDao, database=database)
+    session_token_dao = providers.Singleton(SessionTokenDao, database=database)
+    one_time_token_dao = providers.Singleton(OneTimeTokenDao, database=database)
+    post = providers.Singleton(Post, mailer=mailer)
+    guard = providers.Singleton(Guard, accounts=account_dao, roles=role_dao)
+    one_time_tokens = providers.Singleton(OneTimeTokens, unit_of_work=database, rows=one_time_token_dao, tokens=tokens)
+    last_seen = providers.Singleton(LastSeen, unit_of_work=database, sessions=session_dao, keys=api_key_dao)
+    authenticator = providers.Singleton(
+        AccountAuthenticator,
+        unit_of_work=database,
+        sessions=session_dao,
+        keys=api_key_dao,
+        tokens=tokens,
+        last_seen=last_seen,
+    )
+    peoples_accounts = providers.Singleton(
+        PeoplesAccounts,
+        accounts=account_dao,
+        sessions=session_dao,
+        one_time_tokens=one_time_tokens,
+        guard=guard,
+        audit=audit,
+    )
+
     user_dao = providers.Singleton(UserDao, database=database)
-    user_service = providers.Singleton(UserService, unit_of_work=database, users=user_dao, cursors=cursors)
+    user_service = providers.Singleton(
+        UserService,
+        unit_of_work=database,
+        users=user_dao,
+        cursors=cursors,
+        accounts=peoples_accounts,
+        audit=audit,
+    )
+
+    second_factors = providers.Singleton(SecondFactors, credentials=credential_dao, cipher=cipher)
+    sessions = providers.Singleton(
+        Sessions,
+        sessions=session_dao,
+        session_tokens=session_token_dao,
+        tokens=tokens,
+        settings=settings.provided.accounts,
+    )
+    session_service = providers.Singleton(
+        SessionService,
+        unit_of_work=database,
+        accounts=account_dao,
+        sessions=session_dao,
+        session_tokens=session_token_dao,
+        starting=sessions,
+        tokens=tokens,
+        cursors=cursors,
+        audit=audit,
+    )
+    guessing = providers.Singleton(
+        Guessing, unit_of_work=database, sessions=session_dao, limiter=rate_limiter, audit=audit
+    )
+    login_service = providers.Singleton(
+        LoginService,
+        unit_of_work=database,
+        accounts=account_dao,
+        credentials=credential_dao,
+        sessions=session_dao,
+        session_tokens=session_token_dao,
+        starting=sessions,
+        second_factors=second_factors,
+        hasher=password_hasher,
+        tokens=tokens,
+        guessing=guessing,
+        audit=audit,
+    )
+    factor_service = providers.Singleton(
+        FactorService,
+        unit_of_work=database,
+        accounts=account_dao,
+        credentials=credential_dao,
+        sessions=session_dao,
+        second_factors=second_factors,
+        audit=audit,
+        mailer=post,
+        settings=settings.provided.accounts,
+    )
+    password_service = providers.Singleton(
+        PasswordService,
+        unit_of_work=database,
+        accounts=account_dao,
+        credentials=credential_dao,
+        sessions=session_dao,
+        keys=api_key_dao,
+        one_time_tokens=one_time_tokens,
+        hasher=password_hasher,
+        policy=password_policy,
+        guessing=guessing,
+        limiter=rate_limiter,
+        audit=audit,
+        mailer=post,
+        settings=settings.provided.accounts,
+    )
+    email_service = providers.Singleton(
+        EmailService,
+        unit_of_work=database,
+        accounts=account_dao,
+        users=user_service,
+        one_time_tokens=one_time_tokens,
+        audit=audit,
+        mailer=post,
+        settings=settings.provided.accounts,
+    )
+    key_service = providers.Singleton(
+        KeyService,
+        unit_of_work=database,
+        accounts=account_dao,
+        keys=api_key_dao,
+        tokens=tokens,
+        guard=guard,
+        cursors=cursors,
+        audit=audit,
+        settings=settings.provided.accounts,
+    )
+    role_service = providers.Singleton(
+        RoleService,
+        unit_of_work=database,
+        roles=role_dao,
+        accounts=account_dao,
+        guard=guard,
+        cursors=cursors,
+        audit=audit,
+    )
+    account_service = providers.Singleton(
+        AccountService,
+        unit_of_work=database,
+        accounts=account_dao,
+        roles=role_dao,
+        sessions=session_dao,
+        users=user_service,
+        guard=guard,
+        cursors=cursors,
+        audit=audit,
+    )
+    registration_service = providers.Singleton(
+        RegistrationService,
+        unit_of_work=database,
+        accounts=account_dao,
+        credentials=credential_dao,
+        roles=role_dao,
+        users=user_service,
+        one_time_tokens=one_time_tokens,
+        hasher=password_hasher,
+        policy=password_policy,
+        audit=audit,
+        mailer=post,
+        settings=settings.provided.accounts,
+    )

@@ -2,16 +2,17 @@
 
 import os
 import shutil
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from pathlib import Path
 
 import pytest
 from flask import Flask
+from support import accounts
 from support.turns import turn
 
 import app
+from app.settings import Settings
 from carboy.config import load_settings
-from carboy.config.settings import Settings
 from carboy.testing import MemoryDatabase, override
 from containers import CONFIG_FILE, Container
 
@@ -53,6 +54,12 @@ def container(settings: Settings, database: MemoryDatabase) -> Iterator[Containe
     container = Container()
     with override(container, settings=settings, database=database):
         yield container
+
+
+@pytest.fixture
+def client_headers() -> Mapping[str, str]:
+    """The key of a service that may do everything: most tests are about something else."""
+    return accounts.HEADERS
 
 
 @pytest.fixture

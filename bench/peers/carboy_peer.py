@@ -1,5 +1,21 @@
-"""Carboy itself, as it is served in production; only the database's address and pool are given."""
+"""Carboy itself, as it is served in production; only the database's address and pool are given.
 
-from asgi import app
+The contenders have no accounts: everybody may do everything there. So that the jobs compare alike, Carboy lets
+everybody in here too, without a look at the database.
+"""
+
+from app.security import COMMAND, Actor
+from asgi import app, container
+from carboy.security.actor import Credentials
+
+
+class Everybody:
+    """Takes every request for one of whoever may do everything."""
+
+    async def authenticate(self, credentials: Credentials) -> Actor:  # noqa: ARG002 - whoever it is.
+        return COMMAND
+
+
+container.authenticator.override(Everybody())
 
 __all__ = ["app"]

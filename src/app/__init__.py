@@ -3,6 +3,9 @@
 from dependency_injector.containers import Container
 from flask import Flask
 
+from app.accounts import commands as account_commands
+from app.accounts.routes import blueprints as accounts_routes
+from app.audit.routes import audit as audit_routes
 from app.settings import Settings
 from app.users.routes import users as users_routes
 from carboy import commands
@@ -47,6 +50,7 @@ def create_app(container: Container) -> Flask:
     cors.init_app(app, settings.http)
     compression.init_app(app, settings.http)
     commands.init_app(app)
+    account_commands.init_app(app)
 
     app.register_blueprint(home)
     app.register_blueprint(health)
@@ -55,6 +59,9 @@ def create_app(container: Container) -> Flask:
     if settings.environment is Environment.DEVELOPMENT:
         app.register_blueprint(dev_mail)
     app.register_blueprint(users_routes)
+    for blueprint in accounts_routes:
+        app.register_blueprint(blueprint)
+    app.register_blueprint(audit_routes)
 
     wire(container, app)
     return app

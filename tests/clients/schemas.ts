@@ -17,12 +17,13 @@ for (const username of ["a\u2027b", "a\u202ab"]) {
 }
 
 const url = process.env["CARBOY_URL"];
+const headers = { Authorization: `Bearer ${process.env["CARBOY_TOKEN"]}` };
 const created = await fetch(`${url}/api/users`, {
   method: "POST",
-  headers: { "Content-Type": "application/json" },
+  headers: { ...headers, "Content-Type": "application/json" },
   body: JSON.stringify(zUserCreate.parse(ada)),
 });
 assert.equal(created.status, 201);
-const page = zUserPage.parse(await (await fetch(`${url}/api/users`)).json());
+const page = zUserPage.parse(await (await fetch(`${url}/api/users`, { headers })).json());
 assert.deepEqual(page.items.map((user) => user.username), ["ada"]);
-assert.equal(zProblem.parse(await (await fetch(`${url}/api/users/0`)).json()).status, 404);
+assert.equal(zProblem.parse(await (await fetch(`${url}/api/users/0`, { headers })).json()).status, 404);

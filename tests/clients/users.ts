@@ -12,6 +12,7 @@ type UserUpdate = components["schemas"]["UserUpdate"];
 
 const client = createClient<paths>({
   baseUrl: process.env["CARBOY_URL"] ?? "http://127.0.0.1:8000",
+  headers: { Authorization: `Bearer ${process.env["CARBOY_TOKEN"]}` },
 });
 
 const mergePatch = { "Content-Type": "application/merge-patch+json" };
@@ -56,6 +57,16 @@ function assertProblem(answer: { error?: Problem; response: Response }, status: 
   assert.equal(error.request_id, response.headers.get("X-Request-ID"));
   return error;
 }
+
+test("a person logs in and sees themselves", async () => {
+  const { data } = await client.POST("/api/auth/login", {
+    body: { login: "pat", password: process.env["CARBOY_PASSWORD"] ?? "" },
+  });
+  assert(data?.access_token);
+  const headers = { Authorization: `Bearer ${data.access_token}` };
+  const me = await client.GET("/api/me", { headers });
+  assert.equal(me.data?.name, "pat");
+});
 
 test("a user is created, read and deleted", async () => {
   const { user, response, etag } = await createUser();

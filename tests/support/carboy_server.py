@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import httpx
+from support.accounts import HEADERS, add_services
 from support.server import NO_TLS, PATIENCE, read_to_end
 
 PROJECT = Path(__file__).parent.parent.parent
@@ -49,6 +50,7 @@ class CarboyServer:
         return f"http://{HOST}:{self.port}"
 
     def client(self, **options: Any) -> httpx.Client:
+        options.setdefault("headers", HEADERS)
         # A proxy of the developer's environment has no business here.
         return httpx.Client(base_url=self.url, timeout=PATIENCE, trust_env=False, verify=NO_TLS, **options)
 
@@ -213,9 +215,10 @@ def database_in(folder: Path) -> dict[str, str]:
 
 
 def migrated_copy(original: Path, folder: Path) -> dict[str, str]:
-    """Copy a database that has been migrated, which is faster than to migrate another."""
+    """Copy a database that has been migrated, which is faster than to migrate another, and add the tests' services."""
     environment = database_in(folder)
     shutil.copy(original, database_file(environment))
+    add_services(database_file(environment))
     return environment
 
 

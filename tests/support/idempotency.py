@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from pydantic import SecretStr
+from support.accounts import ADMIN, audit_of, people_of
 from support.databases import database_settings
 from support.users import registration
 
@@ -19,6 +20,7 @@ from carboy.idempotency.schemas import StoredAnswer
 from carboy.idempotency.services import IdempotencyService
 from carboy.services import Cursors
 
+CURSORS = Cursors(SecretStr("k" * 32))
 CLIENTS = 10
 Answer = tuple[StoredAnswer, bool]
 
@@ -28,12 +30,12 @@ class Process:
 
     def __init__(self, database: Database) -> None:
         self.database = database
-        self.users = UserService(database, UserDao(database), Cursors(SecretStr("k" * 32)))
+        self.users = UserService(database, UserDao(database), CURSORS, people_of(database), audit_of(database))
         self.idempotency = IdempotencyService(database, IdempotencyKeyDao(database), lifetime_hours=24)
 
     async def create_user(self, key: str, username: str) -> Answer:
         async def create() -> StoredAnswer:
-            user = await self.users.create_user(UserCreate(**registration(username)))
+            user = await self.users.create_user(ADMIN, UserCreate(**registration(username)))
             return StoredAnswer(status=201, body=user.model_dump_json(), headers={"Location": f"/api/users/{user.id}"})
 
         return await self.idempotency.answer_once("create_user", key, "fingerprint", create)

@@ -9,6 +9,7 @@ from typing import Any
 import aiosqlite
 import pytest
 import pytest_asyncio
+from support.accounts import add_services
 from support.counting import CountingService
 from support.databases import (
     Trips,
@@ -36,6 +37,7 @@ REQUIRED_VARIABLE = "CARBOY_TEST_REQUIRE_POSTGRESQL"
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("template") / "carboy.db"
     migrated(f"sqlite+aiosqlite:///{path}")
+    add_services(path)
     return path
 
 

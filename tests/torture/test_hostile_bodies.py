@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import httpx
 import pytest
+from support.accounts import HEADERS
 from support.carboy_server import HYPERCORN, PRODUCTION, serve
 from support.hostile import HOSTILE
 
@@ -47,8 +48,8 @@ async def test_the_health_of_a_server_is_answered_while_a_megabyte_of_anything_i
 ) -> None:
     with serve(HYPERCORN, {"CARBOY_DATABASE__URL": database_url} | PRODUCTION) as server:
         async with (
-            httpx.AsyncClient(base_url=server.url, timeout=60, trust_env=False) as hostile,
-            httpx.AsyncClient(base_url=server.url, timeout=60, trust_env=False) as healthy,
+            httpx.AsyncClient(base_url=server.url, timeout=60, trust_env=False, headers=HEADERS) as hostile,
+            httpx.AsyncClient(base_url=server.url, timeout=60, trust_env=False, headers=HEADERS) as healthy,
         ):
             p99s = {}
             for name, body in {"nothing": None, **HOSTILE}.items():

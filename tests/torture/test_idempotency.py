@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import httpx
 import pytest
+from support.accounts import HEADERS
 from support.carboy_server import HYPERCORN_WORKERS, PRODUCTION, serve
 from support.users import registration
 
@@ -54,7 +55,9 @@ async def test_a_thousand_requests_sent_ten_times_each_make_a_thousand_users(
     began = time.perf_counter()
     limits = httpx.Limits(max_connections=KEYS_AT_ONCE * CLIENTS)
     with serve(HYPERCORN_WORKERS, {"CARBOY_DATABASE__URL": database_url} | PRODUCTION) as server:
-        async with httpx.AsyncClient(base_url=server.url, limits=limits, timeout=60, trust_env=False) as client:
+        async with httpx.AsyncClient(
+            base_url=server.url, limits=limits, timeout=60, trust_env=False, headers=HEADERS
+        ) as client:
             for start in range(0, KEYS, KEYS_AT_ONCE):
                 keys = range(start, start + KEYS_AT_ONCE)
                 await asyncio.gather(*(assert_created_once(client, f"key{key}", told) for key in keys))

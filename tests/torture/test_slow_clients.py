@@ -7,11 +7,15 @@ from contextlib import asynccontextmanager, suppress
 
 import httpx
 import pytest
+from support.accounts import HEADER_LINE, HEADERS
 from support.carboy_server import HOST, HYPERCORN, PRODUCTION, CarboyServer, serve
 from support.server import NO_TLS, memory_of
 
 MEGABYTE = 1_000_000
-HEAD = "POST /api/users HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n"
+HEAD = (
+    f"POST /api/users HTTP/1.1\r\nhost: a\r\n{HEADER_LINE.decode()}content-type: application/json\r\n"
+    "content-length: {}\r\n\r\n"
+)
 
 Client = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -41,7 +45,9 @@ async def send(client: Client, body: bytes) -> None:
 async def p99(server: CarboyServer, requests: int = 2000) -> float:
     """Return what a client that is not slow waits at most for 99 of 100 answers, in milliseconds."""
     times = []
-    async with httpx.AsyncClient(base_url=server.url, trust_env=False, verify=NO_TLS, timeout=20) as client:
+    async with httpx.AsyncClient(
+        base_url=server.url, trust_env=False, verify=NO_TLS, timeout=20, headers=HEADERS
+    ) as client:
         for _ in range(requests):
             begun = time.perf_counter()
             assert (await client.get("/api/users?limit=1")).status_code == 200

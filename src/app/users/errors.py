@@ -1,4 +1,5 @@
 from carboy.errors import ConflictError, NotFoundError
+from carboy.security.errors import ForbiddenError
 
 
 class UserNotFoundError(NotFoundError):
@@ -14,3 +15,8 @@ class EmailTakenError(ConflictError):
 class UsernameTakenError(ConflictError):
     code = "username_taken"
     message = "Another user has this username."
+
+
+class ForeignFieldError(ForbiddenError):
+    code = "foreign_field"
+    message = "You may change your own username and full name here; the email address at /api/me/email."

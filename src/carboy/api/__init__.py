@@ -10,11 +10,24 @@ From it come parsing, validation, the answer, and the OpenAPI document; there is
         return await service.update_user(user_id, change, expected)
 """
 
-from carboy.api.answers import Created
+from carboy.api.answers import Created, Issued
 from carboy.api.blueprint import ApiBlueprint
 from carboy.api.deprecation import deprecated
-from carboy.api.operation import DeclarationError, Expected
+from carboy.api.event_streams import EventStream
+from carboy.api.operation import DeclarationError, Expected, LastEventId
 from carboy.web.access import public, requires
 from carboy.web.rate_limits import limited
 
-__all__ = ["ApiBlueprint", "Created", "DeclarationError", "Expected", "deprecated", "limited", "public", "requires"]
+__all__ = [
+    "ApiBlueprint",
+    "Created",
+    "DeclarationError",
+    "EventStream",
+    "Expected",
+    "Issued",
+    "LastEventId",
+    "deprecated",
+    "limited",
+    "public",
+    "requires",
+]

@@ -37,6 +37,19 @@ class Created(Generic[ModelT]):
     location: str
 
 
+@dataclass(frozen=True, slots=True)
+class Issued(Generic[ModelT]):
+    """The return value of a view that gives out a secret: 201, kept by no cache.
+
+    It knows no `Idempotency-Key`, as the stored answer would keep the secret.
+
+    Attributes:
+        resource: What holds the secret.
+    """
+
+    resource: ModelT
+
+
 Writer = Callable[[Any, Request, dict[str, Any]], Response]
 """Makes an answer of what the view returned, the request, and what the view was given."""
 
@@ -50,6 +63,18 @@ def model_writer(model: Any) -> Writer:
         if version is None:
             return JsonResponse(to_json(result), 200, content_type=JSON)
         return json_answer(to_json(result), str(version), request)
+
+    return write
+
+
+def issued_writer(model: Any) -> Writer:
+    """Return a writer that answers 201 with what is shown this once."""
+    to_json = TypeAdapter(model).serializer.to_json
+
+    def write(result: Issued[Any], _request: Request, _arguments: dict[str, Any]) -> Response:
+        response = JsonResponse(to_json(result.resource), 201, content_type=JSON)
+        response.cache_control.no_store = True
+        return response
 
     return write
 

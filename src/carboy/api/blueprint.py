@@ -4,7 +4,7 @@ from typing import Any, TypeVar
 from dependency_injector.wiring import inject
 from flask import Blueprint
 
-from carboy.api import idempotency
+from carboy.api import event_streams, idempotency
 from carboy.api.endpoints import endpoint_of
 from carboy.api.operation import Operation, operation_of
 from carboy.di.checks import FROM_REQUEST, NEEDS, asks_for_injection
@@ -89,6 +89,7 @@ def _needed(operation: Operation) -> dict[str, Any]:
         (operation.creates, idempotency.NEEDED),
         (operation.asks_who, access.NEEDED),
         (operation.limits, rate_limits.NEEDED),
+        (operation.streams, event_streams.NEEDED),
     ):
         if is_needed:
             needed |= of

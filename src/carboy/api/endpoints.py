@@ -60,7 +60,7 @@ def _owner_of(request: Request) -> str:
 
 def _preparation(operation: Operation) -> Callable[[Request, dict[str, Any]], Awaitable[None]]:
     """Return a function that adds to the arguments of the URL those that the view needs besides."""
-    deprecation, readers, gives_json = operation.deprecation, operation.readers(), operation.result is not None
+    deprecation, readers, media_type = operation.deprecation, operation.readers(), operation.media_type
     # Before anything else is read: whoever may not use a route learns nothing from what is wrong with the request.
     access = operation.access if operation.asks_who else None
     by_account = [limit for limit in operation.limits if limit.by is By.ACCOUNT]
@@ -77,8 +77,8 @@ def _preparation(operation: Operation) -> Callable[[Request, dict[str, Any]], Aw
                 arguments[operation.actor] = actor
         if by_account:
             await count(by_account, request)
-        if gives_json:
-            require_acceptable(request)
+        if media_type is not None:
+            require_acceptable(request, media_type)
         for name, read in readers:
             arguments[name] = read(request)
 

@@ -10,10 +10,19 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
-from carboy.api.answers import Created, Writer, model_writer, nothing_writer, page_writer
+from carboy.api.answers import (
+    Created,
+    Issued,
+    Writer,
+    issued_writer,
+    model_writer,
+    nothing_writer,
+    page_writer,
+)
 from carboy.api.conditions import read_expected
 from carboy.api.deprecation import Deprecation, deprecation_of
-from carboy.api.requests import Reader, body_reader, query_reader
+from carboy.api.event_streams import EVENT_STREAM, EventStream, read_last_event_id, stream_writer
+from carboy.api.requests import JSON, Reader, body_reader, query_reader
 from carboy.di.provider_types import marker_of
 from carboy.errors import CarboyError
 from carboy.limits.schemas import Limit
@@ -34,6 +43,14 @@ Expected = Annotated[Versions, _IfMatch()]
 """The versions that a client has seen: one of them must be the resource's when it is changed."""
 
 
+class _LastEventId:
+    """Marks the argument that takes what the header Last-Event-ID says."""
+
+
+LastEventId = Annotated[str | None, _LastEventId()]
+"""The id of the last event that a client of a stream has seen; None if it comes for the first time."""
+
+
 class DeclarationError(TypeError):
     """A view's signature does not say what it must."""
 
@@ -47,11 +64,14 @@ class Operation:
         query: The name and type of the argument that is the query string.
         body: The same for the JSON body.
         expected: The name of the argument that is If-Match.
+        last_event_id: The name of the argument that is Last-Event-ID.
         actor: The name of the argument that is who acts.
         access: Who may use it; None if the view does not say.
         limits: How often it may be used.
         result: The type of what the view returns; None if that is nothing.
         creates: Whether the view returns a `Created`.
+        issues: Whether it returns an `Issued`.
+        streams: Whether the view returns an `EventStream`; `result` is then the type of its events' data.
         errors: What the view may raise, besides what every route may.
         deprecation: Whether the route will go.
     """
@@ -60,11 +80,14 @@ class Operation:
     query: tuple[str, type[Query]] | None
     body: tuple[str, type[BaseModel]] | None
     expected: str | None
+    last_event_id: str | None
     actor: str | None
     access: Access | None
     limits: tuple[Limit, ...]
     result: Any
     creates: bool
+    issues: bool
+    streams: bool
     errors: tuple[type[CarboyError], ...]
     deprecation: Deprecation | None
 
@@ -72,7 +95,9 @@ class Operation:
     def arguments(self) -> frozenset[str]:
         """The names of the arguments that are read from the query, body and headers."""
         named = (pair[0] for pair in (self.query, self.body) if pair is not None)
-        return frozenset([*named, *(name for name in (self.expected, self.actor) if name is not None)])
+        return frozenset(
+            [*named, *(name for name in (self.expected, self.last_event_id, self.actor) if name is not None)]
+        )
 
     @property
     def asks_who(self) -> bool:
@@ -84,7 +109,14 @@ class Operation:
         """The status of a success."""
         if self.result is None:
             return HTTPStatus.NO_CONTENT
-        return HTTPStatus.CREATED if self.creates else HTTPStatus.OK
+        return HTTPStatus.CREATED if self.creates or self.issues else HTTPStatus.OK
+
+    @property
+    def media_type(self) -> str | None:
+        """The media type of a success; None if that says nothing."""
+        if self.result is None:
+            return None
+        return EVENT_STREAM if self.streams else JSON
 
     @property
     def is_list(self) -> bool:
@@ -109,7 +141,9 @@ class Operation:
     @property
     def has_etag(self) -> bool:
         """Whether the response has an ETag: the version of a resource, the digest of a list."""
-        return self.is_list or (self.result is not None and "version" in self.result.model_fields)
+        return not self.streams and (
+            self.is_list or (self.result is not None and "version" in self.result.model_fields)
+        )
 
     @property
     def is_injected(self) -> bool:
@@ -124,11 +158,17 @@ class Operation:
             readers.append((self.body[0], body_reader(self.body[1])))
         if self.expected is not None:
             readers.append((self.expected, read_expected))
+        if self.last_event_id is not None:
+            readers.append((self.last_event_id, read_last_event_id))
         return readers
 
     def writer(self) -> Writer:
         if self.result is None:
             return nothing_writer
+        if self.issues:
+            return issued_writer(self.result)
+        if self.streams:
+            return stream_writer(self.result)
         if self.is_list:
             return page_writer(self.result, self.query[0] if self.query is not None else None)
         return model_writer(self.result)
@@ -148,8 +188,15 @@ def operation_of(view: View, errors: tuple[type[CarboyError], ...]) -> Operation
     queries = [(name, model) for name, model in models if issubclass(model, Query)]
     bodies = [(name, model) for name, model in models if not issubclass(model, Query)]
     expected = [name for name, one in signature.parameters.items() if _is_if_match(one.annotation)]
-    actors = [name for name, one in signature.parameters.items() if one.annotation is Actor]
-    for kind, found in (("query", queries), ("body", bodies), ("If-Match", expected), ("actor", actors)):
+    last_ids = [name for name, one in signature.parameters.items() if _is_last_event_id(one.annotation)]
+    actors = [name for name, one in signature.parameters.items() if _is_actor(one.annotation)]
+    for kind, found in (
+        ("query", queries),
+        ("body", bodies),
+        ("If-Match", expected),
+        ("Last-Event-ID", last_ids),
+        ("actor", actors),
+    ):
         if len(found) > 1:
             raise DeclarationError(f"{view.__qualname__}: only one argument can be the {kind}.")
     lists = [name for _, query in queries for name in _lists_in(query)]
@@ -162,29 +209,37 @@ def operation_of(view: View, errors: tuple[type[CarboyError], ...]) -> Operation
         raise DeclarationError(f"{view.__qualname__}: it takes an actor, so mark it with @requires(...) or @public.")
     if access is not None and access.own is not None and access.own not in signature.parameters:
         raise DeclarationError(f"{view.__qualname__}: own={access.own!r} is no argument of it.")
-    result, creates = _result_of(view, signature.return_annotation)
+    result, kind = _result_of(view, signature.return_annotation)
+    if last_ids and kind is not EventStream:
+        raise DeclarationError(f"{view.__qualname__}: only a stream has events whose id a client has seen.")
     return Operation(
         view=view,
         query=queries[0] if queries else None,
         body=bodies[0] if bodies else None,
         expected=expected[0] if expected else None,
+        last_event_id=last_ids[0] if last_ids else None,
         actor=actors[0] if actors else None,
         access=access,
         limits=limits_of(view),
         result=result,
-        creates=creates,
+        creates=kind is Created,
+        issues=kind is Issued,
+        streams=kind is EventStream,
         errors=errors,
         deprecation=deprecation_of(view),
     )
 
 
-def _result_of(view: View, annotation: Any) -> tuple[Any, bool]:
-    if get_origin(annotation) is Created:
-        return get_args(annotation)[0], True
+def _result_of(view: View, annotation: Any) -> tuple[Any, Any]:
+    """Return the type of what a view returns, and what it is wrapped in, if it is."""
+    kind = get_origin(annotation)
+    if kind in {Created, Issued, EventStream}:
+        return get_args(annotation)[0], kind
     if annotation is None or _is_model(annotation):
-        return annotation, False
+        return annotation, None
     raise DeclarationError(
-        f"{view.__qualname__}: it must return a pydantic model, Created[...] or None, not {annotation!r}."
+        f"{view.__qualname__}: it must return a pydantic model, Created[...], Issued[...], EventStream[...] or"
+        f" None, not {annotation!r}."
     )
 
 
@@ -218,5 +273,16 @@ def _is_model(annotation: Any) -> bool:
     return isinstance(annotation, type) and issubclass(annotation, BaseModel)
 
 
+def _is_actor(annotation: Any) -> bool:
+    # An application may know more of an actor than the kit does.
+    return isinstance(annotation, type) and issubclass(annotation, Actor)
+
+
 def _is_if_match(annotation: Any) -> bool:
     return get_origin(annotation) is Annotated and any(isinstance(one, _IfMatch) for one in get_args(annotation)[1:])
+
+
+def _is_last_event_id(annotation: Any) -> bool:
+    return get_origin(annotation) is Annotated and any(
+        isinstance(one, _LastEventId) for one in get_args(annotation)[1:]
+    )

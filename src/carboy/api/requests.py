@@ -144,17 +144,19 @@ def query_reader(model: type[ModelT], fields: Names | None = None) -> Callable[[
     return read
 
 
-def require_acceptable(request: Request) -> None:
-    """Refuse a client that does not accept JSON (RFC 9110 section 12.5.1).
+def require_acceptable(request: Request, media_type: str = JSON) -> None:
+    """Refuse a client that does not accept what the route answers with (RFC 9110 section 12.5.1).
 
     Raises:
         NotAcceptableError: It does not.
     """
     header = request.environ.get("HTTP_ACCEPT")
     # A server may answer as if there were no Accept (section 12.4.1).
-    if not header or header in {"*/*", JSON} or len(header) > MAX_HEADER:
+    if not header or header in {"*/*", media_type} or len(header) > MAX_HEADER:
         return
     accepted = request.accept_mimetypes
     # JSON has no parameters, but clients that ask for a charset accept it all the same.
-    if not accepted.quality(JSON) and not any(name.startswith(f"{JSON};") and quality for name, quality in accepted):
-        raise NotAcceptableError
+    if not accepted.quality(media_type) and not any(
+        name.startswith(f"{media_type};") and quality for name, quality in accepted
+    ):
+        raise NotAcceptableError(f"This endpoint returns {media_type} only, which Accept does not allow.")

@@ -78,6 +78,7 @@ class HttpSettings(Section):
     cors_origins: tuple[str, ...]
     trusted_hops: int = Field(ge=0)
     public_url: str | None
+    event_heartbeat_seconds: Seconds
     drain_seconds: SecondsOrNone
     stop_seconds: SecondsOrNone
 

@@ -1,6 +1,6 @@
 import asyncio
 import logging
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Protocol
 
 from carboy.health.schemas import Health
@@ -35,11 +35,18 @@ class HealthService:
         self._needed = frozenset(dependencies)
         self.is_shutting_down = False
         """Whether requests should no longer be sent here, although they are still served."""
+        self._callbacks: list[Callable[[], None]] = []
         self._pings: dict[str, asyncio.Task[str | None]] = {}
 
     def begin_shutdown(self) -> None:
         """Report from now on that no more requests should be sent here."""
         self.is_shutting_down = True
+        for callback in self._callbacks:
+            callback()
+
+    def on_shutdown(self, callback: Callable[[], None]) -> None:
+        """Have something called when shutdown begins, from any thread and perhaps more than once."""
+        self._callbacks.append(callback)
 
     async def check(self) -> Health:
         """Ping all dependencies at once, each for a second at most. What is wrong is logged, not reported."""

@@ -49,6 +49,14 @@ class Actor:
         """Tell whether an account is the actor's own."""
         return self.account_id is not None and self.account_id == account_id
 
+    def owns(self, argument: str, identity: int) -> bool:  # noqa: ARG002 - an application may tell arguments apart.
+        """Tell whether what an argument of a URL names is the actor's own.
+
+        Here it is the id of an account, whatever the argument is called. An application whose URLs have other ids of
+        its accounts, such as those of users or teams, overrides this.
+        """
+        return self.is_account(identity)
+
     def has_scope(self, permission: str) -> bool:
         """Tell whether the token or key may be used for this, whoever owns what it is done to."""
         return self.scopes is None or permission in self.scopes

@@ -1,7 +1,7 @@
 """Talks to an application without a server, on the test's own event loop."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
@@ -13,15 +13,19 @@ BASE_URL = "http://testserver"
 
 
 @asynccontextmanager
-async def client_of(asgi: FlaskASGI) -> AsyncIterator[httpx.AsyncClient]:
+async def client_of(asgi: FlaskASGI, headers: Mapping[str, str] | None = None) -> AsyncIterator[httpx.AsyncClient]:
     """Start an application as a server would, and yield a client of it.
+
+    Args:
+        asgi: The application.
+        headers: What each request is to have, such as a token.
 
     Raises:
         RuntimeError: The application failed to start or to stop.
     """
     # httpx types messages as any mapping, where asgiref names each.
     transport = httpx.ASGITransport(cast("Any", asgi))
-    async with _lifespan(asgi), httpx.AsyncClient(transport=transport, base_url=BASE_URL) as client:
+    async with _lifespan(asgi), httpx.AsyncClient(transport=transport, base_url=BASE_URL, headers=headers) as client:
         yield client
 
 

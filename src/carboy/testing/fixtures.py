@@ -11,7 +11,7 @@ its application factory; the container is given the fixture ``database``::
 """
 
 import gc
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 
 import httpx
 import pytest
@@ -44,8 +44,16 @@ def app(container: Container, create_app: Callable[[Container], Flask]) -> Itera
     unwire(container)
 
 
+@pytest.fixture
+def client_headers() -> Mapping[str, str]:
+    """What each request of the fixture ``client`` has; a project that guards its API names a token here."""
+    return {}
+
+
 @pytest_asyncio.fixture
-async def client(container: Container, app: Flask) -> AsyncIterator[httpx.AsyncClient]:
+async def client(
+    container: Container, app: Flask, client_headers: Mapping[str, str]
+) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the fixture ``app``, started and stopped as under a server."""
-    async with client_of(create_asgi(container, app)) as client:
+    async with client_of(create_asgi(container, app), client_headers) as client:
         yield client

@@ -35,7 +35,7 @@ class Access:
     Attributes:
         is_public: Whether everybody may.
         permission: What the actor must be permitted; None if any account will do.
-        own: The argument of the URL that is an account's id: its owner needs no permission.
+        own: The argument of the URL that names whose it is, as `Actor.owns` knows it: its owner needs no permission.
     """
 
     is_public: bool = False
@@ -54,7 +54,8 @@ class Access:
         if actor.is_anonymous:
             raise UnauthenticatedError
         if self.permission is not None:
-            actor.require(self.permission, owner_id=arguments[self.own] if self.own is not None else None)
+            is_own = self.own is not None and actor.owns(self.own, arguments[self.own])
+            actor.require(self.permission, owner_id=actor.account_id if is_own else None)
 
 
 def requires(permission: str | None = None, *, own: str | None = None) -> Callable[[ViewT], ViewT]:
@@ -62,8 +63,8 @@ def requires(permission: str | None = None, *, own: str | None = None) -> Callab
 
     Args:
         permission: Such as ``users:write``. None lets in every account.
-        own: The argument of the URL that is an account's id. The account itself needs no permission for it, but the
-            scopes of its token must include it.
+        own: The argument of the URL that is an account's id, or another that the application's `Actor.owns` knows. The
+            owner needs no permission, but the scopes of the token must include it.
 
     Raises:
         ValueError: ``own`` stands without a permission, which would mean nothing.

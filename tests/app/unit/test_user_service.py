@@ -4,6 +4,7 @@ import unicodedata
 
 import pytest
 from pydantic import MISSING, ValidationError
+from support.accounts import ADMIN
 from support.databases import rows_of
 from support.users import registration
 
@@ -35,16 +36,16 @@ def new(username: str, email: str = "", **more: object) -> UserCreate:
     ],
 )
 async def test_an_address_is_stored_in_lower_case_and_composed(service: UserService, email: str, stored: str) -> None:
-    assert (await service.create_user(new("ada", email))).email == stored
-    changed = await service.update_user(1, UserUpdate(email=f"x{email}"))
+    assert (await service.create_user(ADMIN, new("ada", email))).email == stored
+    changed = await service.update_user(ADMIN, 1, UserUpdate(email=f"x{email}"))
     assert changed.email == f"x{stored}"
 
 
 @pytest.mark.parametrize(("given", "stored"), [("ﬁsh", "fish"), ("\uff21da", "Ada"), ("A\u030a", "Å"), ("x²", "x2")])
 async def test_names_are_stored_normalised(service: UserService, given: str, stored: str) -> None:
-    user = await service.create_user(new(given, "a@example.org", full_name=given))
+    user = await service.create_user(ADMIN, new(given, "a@example.org", full_name=given))
     assert (user.username, user.full_name) == (stored, stored)
-    user = await service.update_user(1, UserUpdate(username=f"2{given}", full_name=f"2{given}"))
+    user = await service.update_user(ADMIN, 1, UserUpdate(username=f"2{given}", full_name=f"2{given}"))
     assert (user.username, user.full_name) == (f"2{stored}", f"2{stored}")
 
 
@@ -62,32 +63,32 @@ async def test_names_are_stored_normalised(service: UserService, given: str, sto
     ],
 )
 async def test_names_are_unique_without_regard_to_case(service: UserService, one: str, other: str) -> None:
-    await service.create_user(new(one, "one@example.org"))
+    await service.create_user(ADMIN, new(one, "one@example.org"))
     with pytest.raises(UsernameTakenError):
-        await service.create_user(new(other, "other@example.org"))
-    await service.create_user(new("another", "other@example.org"))
+        await service.create_user(ADMIN, new(other, "other@example.org"))
+    await service.create_user(ADMIN, new("another", "other@example.org"))
     another = (await service.list_users(UserQuery(username="another"))).items[0]
     with pytest.raises(UsernameTakenError):
-        await service.update_user(another.id, UserUpdate(username=other))
+        await service.update_user(ADMIN, another.id, UserUpdate(username=other))
     assert (await service.list_users(UserQuery(username=other))).items[0].username == unicodedata.normalize("NFKC", one)
 
 
 @pytest.mark.parametrize(("one", "other"), [("ada", "ADA"), ("straße", "STRASSE"), ("åda", "A\u030aDA")])
 async def test_addresses_are_unique_without_regard_to_case(service: UserService, one: str, other: str) -> None:
-    await service.create_user(new("one", f"{one}@example.org"))
+    await service.create_user(ADMIN, new("one", f"{one}@example.org"))
     with pytest.raises(EmailTakenError):
-        await service.create_user(new("other", f"{other}@EXAMPLE.org"))
+        await service.create_user(ADMIN, new("other", f"{other}@EXAMPLE.org"))
     found = await service.list_users(UserQuery(email=f"{other}@EXAMPLE.org"))
     assert [user.username for user in found.items] == ["one"]
 
 
 async def test_addresses_at_domains_that_idna_tells_apart_are_two(service: UserService) -> None:
     for number, email in enumerate(("ada@straße.de", "ada@strasse.de")):
-        await service.create_user(new(f"user{number}", email))
+        await service.create_user(ADMIN, new(f"user{number}", email))
         found = await service.list_users(UserQuery(email=email.upper() if number else "ada@xn--strae-oqa.de"))
         assert [user.email for user in found.items] == [email]
     with pytest.raises(EmailTakenError):
-        await service.create_user(new("other", "ADA@Straße.de"))
+        await service.create_user(ADMIN, new("other", "ADA@Straße.de"))
 
 
 def test_folding_does_not_care_for_case_and_folds_no_further_a_second_time() -> None:
@@ -98,22 +99,22 @@ def test_folding_does_not_care_for_case_and_folds_no_further_a_second_time() -> 
 
 
 async def test_a_user_may_keep_its_names_or_change_their_case(service: UserService) -> None:
-    await service.create_user(new("ada"))
-    changed = await service.update_user(1, UserUpdate(username="ADA", email="ADA@example.org"))
+    await service.create_user(ADMIN, new("ada"))
+    changed = await service.update_user(ADMIN, 1, UserUpdate(username="ADA", email="ADA@example.org"))
     assert (changed.username, changed.email) == ("ADA", "ada@example.org")
 
 
 async def test_a_name_is_free_again_after_its_user_is_deleted_or_renamed(service: UserService) -> None:
-    await service.create_user(new("ada"))
-    await service.delete_user(1)
-    await service.create_user(new("ada"))
-    await service.update_user(2, UserUpdate(username="bob", email="bob@example.org"))
-    assert (await service.create_user(new("ada"))).id == 3
+    await service.create_user(ADMIN, new("ada"))
+    await service.delete_user(ADMIN, 1)
+    await service.create_user(ADMIN, new("ada"))
+    await service.update_user(ADMIN, 2, UserUpdate(username="bob", email="bob@example.org"))
+    assert (await service.create_user(ADMIN, new("ada"))).id == 3
 
 
 async def test_a_change_keeps_the_fields_that_it_omits(service: UserService) -> None:
-    before = await service.create_user(new("ada", full_name="Ada", active=False))
-    after = await service.update_user(1, UserUpdate(username="Ada2"))
+    before = await service.create_user(ADMIN, new("ada", full_name="Ada", active=False))
+    after = await service.update_user(ADMIN, 1, UserUpdate(username="Ada2"))
     assert after.model_dump() == before.model_dump() | {
         "username": "Ada2",
         "version": 2,
@@ -122,22 +123,26 @@ async def test_a_change_keeps_the_fields_that_it_omits(service: UserService) -> 
 
 
 async def test_null_removes_a_full_name_and_may_stand_nowhere_else(service: UserService) -> None:
-    await service.create_user(new("ada", full_name="Ada"))
-    assert (await service.update_user(1, UserUpdate(full_name=None))).full_name is None
+    await service.create_user(ADMIN, new("ada", full_name="Ada"))
+    assert (await service.update_user(ADMIN, 1, UserUpdate(full_name=None))).full_name is None
     for field in ("username", "email", "active"):
         with pytest.raises(ValidationError, match=field):
             UserUpdate.model_validate({field: None})
 
 
 async def test_an_empty_change_changes_nothing_and_needs_a_user(service: UserService) -> None:
-    before = await service.create_user(new("ada"))
-    assert await service.update_user(1, UserUpdate()) == before
+    before = await service.create_user(ADMIN, new("ada"))
+    assert await service.update_user(ADMIN, 1, UserUpdate()) == before
     with pytest.raises(UserNotFoundError):
-        await service.update_user(2, UserUpdate())
+        await service.update_user(ADMIN, 2, UserUpdate())
 
 
 async def test_an_unknown_user_is_404(service: UserService) -> None:
-    for work in (service.get_user(1), service.delete_user(1), service.update_user(1, UserUpdate(active=False))):
+    for work in (
+        service.get_user(1),
+        service.delete_user(ADMIN, 1),
+        service.update_user(ADMIN, 1, UserUpdate(active=False)),
+    ):
         with pytest.raises(UserNotFoundError):
             await work
 
@@ -149,11 +154,11 @@ def test_a_change_distinguishes_omitted_fields_from_null() -> None:
 
 
 async def test_a_refused_change_leaves_no_trace(service: UserService, database: MemoryDatabase) -> None:
-    await service.create_user(new("ada"))
-    await service.create_user(new("bob"))
+    await service.create_user(ADMIN, new("ada"))
+    await service.create_user(ADMIN, new("bob"))
     before = await rows_of(database, "users")
     with pytest.raises(ConflictError):
-        await service.update_user(2, UserUpdate(username="Bobby", email="ADA@example.org"))
+        await service.update_user(ADMIN, 2, UserUpdate(username="Bobby", email="ADA@example.org"))
     with pytest.raises(ConflictError):
-        await service.create_user(new("carol", "ada@example.org"))
+        await service.create_user(ADMIN, new("carol", "ada@example.org"))
     assert await rows_of(database, "users") == before

@@ -6,8 +6,8 @@ import httpx
 import pytest
 from support.users import registration
 
+from app.settings import Settings
 from carboy.config import load_settings
-from carboy.config.settings import Settings
 from containers import CONFIG_FILE
 
 DEPLOYED = {

@@ -11,7 +11,8 @@ from typing import Any
 
 import httpx
 import pytest
-from support.carboy_server import HYPERCORN, PRODUCTION, PROJECT, SCRIPTS, migrated_copy, serve
+from support.accounts import HEADERS, add_person
+from support.carboy_server import HYPERCORN, PRODUCTION, PROJECT, SCRIPTS, database_file, migrated_copy, serve
 from support.server import PATIENCE
 from support.users import registration
 
@@ -19,6 +20,7 @@ IF_MATCH = {"CARBOY_HTTP__REQUIRE_IF_MATCH": "true"}
 DOCUMENT = PROJECT / "docs" / "openapi.json"
 CONFIG = PROJECT / "tests" / "clients" / "openapi-python-client.yaml"
 PACKAGE = "carboy_client"
+PASSWORD = "seven grey herons over the weir"
 
 
 class Api:
@@ -32,7 +34,7 @@ class Api:
     def new_client(self, **headers: str) -> Any:
         return importlib.import_module(PACKAGE).Client(
             base_url=self._url,
-            headers=headers,
+            headers={**HEADERS, **headers},
             timeout=httpx.Timeout(PATIENCE),
             raise_on_unexpected_status=True,
             # A proxy of the developer's environment has no business here.
@@ -42,6 +44,10 @@ class Api:
     def call(self, operation: str, *arguments: Any, client: Any = None, **options: Any) -> Any:
         module = importlib.import_module(f"{PACKAGE}.api.users.{operation}")
         return module.sync_detailed(*arguments, client=client or self.client, **options)
+
+    def log_in(self, password: str) -> Any:
+        module = importlib.import_module(f"{PACKAGE}.api.auth.log_in")
+        return module.sync_detailed(client=self.client, body=self.models.Login(login="pat", password=password))
 
     def registration(self, **changes: Any) -> Any:
         name = f"py-{uuid.uuid4()}"
@@ -56,6 +62,11 @@ class Api:
         return self.call("update_user", user.id, body=self.models.UserUpdate(**fields), if_match=etag)
 
 
+def _with_pat(environment: dict[str, str]) -> dict[str, str]:
+    add_person(database_file(environment), "pat", PASSWORD)
+    return environment
+
+
 @pytest.fixture(scope="module")
 def api(migrated_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     folder = tmp_path_factory.mktemp("python")
@@ -65,7 +76,7 @@ def api(migrated_database: Path, tmp_path_factory: pytest.TempPathFactory) -> It
     assert result.returncode == 0, result.stdout + result.stderr
     with (
         pytest.MonkeyPatch.context() as patch,
-        serve(HYPERCORN, migrated_copy(migrated_database, folder) | PRODUCTION | IF_MATCH) as server,
+        serve(HYPERCORN, _with_pat(migrated_copy(migrated_database, folder)) | PRODUCTION | IF_MATCH) as server,
     ):
         patch.syspath_prepend(folder)
         api = Api(server.url)
@@ -92,6 +103,15 @@ def test_a_user_is_created_read_and_deleted(api: Api) -> None:
     assert api.call("get_user", user.id).parsed == user
     assert api.call("get_user", user.id, if_none_match=etag).status_code == HTTPStatus.NOT_MODIFIED
     assert api.call("delete_user", user.id, if_match=etag).status_code == HTTPStatus.NO_CONTENT
+
+
+def test_a_person_logs_in_and_sees_themselves(api: Api) -> None:
+    wrong = api.log_in("wrong")
+    assert_problem(api, wrong, 401, "wrong_credentials")
+    tokens = api.log_in(PASSWORD).parsed
+    module = importlib.import_module(f"{PACKAGE}.api.me.get_me")
+    client = api.new_client(Authorization=f"Bearer {tokens.access_token}")
+    assert module.sync_detailed(client=client).parsed.name == "pat"
 
 
 def test_pages_lead_forward_to_the_end_and_back_to_the_beginning(api: Api) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 
 import httpx
+from support.accounts import HEADERS
 from support.carboy_server import HYPERCORN, serve
 from support.server import NO_TLS
 from support.users import registration
@@ -13,7 +14,7 @@ PATIENT = {"CARBOY_DATABASE__ACQUIRE_TIMEOUT": "20"}
 
 
 def new_client(url: str) -> httpx.AsyncClient:
-    return httpx.AsyncClient(base_url=url, timeout=20, trust_env=False, verify=NO_TLS)
+    return httpx.AsyncClient(base_url=url, timeout=20, trust_env=False, verify=NO_TLS, headers=HEADERS)
 
 
 async def live(url: str, number: int) -> list[int]:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from support.accounts import HEADER_LINE
 from support.carboy_server import (
     GRANIAN,
     HYPERCORN,
@@ -32,7 +33,7 @@ pytestmark = pytest.mark.alone
 STALL_SECONDS = 1.0
 KEEP_ALIVE_TIMEOUT = 1.2
 LINGER_SECONDS = 2.0
-HEADERS = b"host: a\r\ncontent-type: application/json\r\n"
+HEADERS = b"host: a\r\ncontent-type: application/json\r\n" + HEADER_LINE
 
 
 @pytest.fixture(scope="module")

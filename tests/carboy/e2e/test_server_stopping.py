@@ -10,6 +10,7 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import pytest
+from support.accounts import HEADER_LINE
 from support.carboy_server import (
     GRANIAN,
     HOST,
@@ -100,7 +101,11 @@ def test_an_unfinished_request_holds_up_the_end_only_until_graceful_timeout(
 ) -> None:
     command = altered_settings(tmp_path, graceful_timeout=0.5)
     with serve(command, environment) as server, server.connect() as connection:
-        connection.sendall(b"POST /api/users HTTP/1.1\r\nhost: a\r\nexpect: 100-continue\r\ncontent-length: 9\r\n\r\n")
+        connection.sendall(
+            b"POST /api/users HTTP/1.1\r\nhost: a\r\n"
+            + HEADER_LINE
+            + b"expect: 100-continue\r\ncontent-length: 9\r\n\r\n"
+        )
         assert connection.recv(4096).startswith(b"HTTP/1.1 100")
         assert server.stop() == 0
 

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.carboy_server import HYPERCORN, PRODUCTION, PROJECT, CarboyServer, migrated_copy, serve
+from support.accounts import KEY, add_person
+from support.carboy_server import HYPERCORN, PRODUCTION, PROJECT, CarboyServer, database_file, migrated_copy, serve
 
 IF_MATCH = {"CARBOY_HTTP__REQUIRE_IF_MATCH": "true"}
 DOCUMENT = PROJECT / "docs" / "openapi.json"
@@ -30,6 +31,8 @@ for (const pattern of JSON.parse(process.env.PATTERNS)) {
   }
 }
 """
+
+PASSWORD = "seven grey herons over the weir"
 
 # Packages may have to be downloaded, and the compiler takes its time.
 pytestmark = pytest.mark.timeout(300)
@@ -58,8 +61,11 @@ def programs(node: Path) -> Path:
 
 
 @pytest.fixture
-def server(migrated_database: Path, tmp_path: Path) -> Iterator[CarboyServer]:
-    with serve(HYPERCORN, migrated_copy(migrated_database, tmp_path) | PRODUCTION | IF_MATCH) as server:
+def server(migrated_database: Path, tmp_path: Path, program: str) -> Iterator[CarboyServer]:
+    environment = migrated_copy(migrated_database, tmp_path)
+    if program == "users.js":
+        add_person(database_file(environment), "pat", PASSWORD)
+    with serve(HYPERCORN, environment | PRODUCTION | IF_MATCH) as server:
         yield server
 
 
@@ -87,4 +93,4 @@ def test_patterns_can_stand_in_a_program_with_their_characters_spelt_out(node: P
 
 @pytest.mark.parametrize("program", ["users.js", "schemas.js"])
 def test_a_program_works_with_what_is_generated(programs: Path, server: CarboyServer, program: str) -> None:
-    run(programs, "node", program, CARBOY_URL=server.url)
+    run(programs, "node", program, CARBOY_URL=server.url, CARBOY_TOKEN=KEY, CARBOY_PASSWORD=PASSWORD)

@@ -4,6 +4,7 @@ from typing import Any
 
 import httpx
 import pytest
+from dependency_injector.containers import DeclarativeContainer
 from flask import Blueprint, Flask
 from support.guarded import TokensOfTests, bearer
 
@@ -12,7 +13,6 @@ from carboy.api.openapi.document import describe
 from carboy.di.wiring import WiringError, wire
 from carboy.security.actor import Actor
 from carboy.web.access import undeclared_routes
-from containers import Container
 
 
 async def test_a_public_route_asks_nobody(caller: httpx.AsyncClient, tokens: TokensOfTests) -> None:
@@ -191,4 +191,4 @@ def test_without_an_authenticator_an_application_does_not_start() -> None:
     app = Flask("any", static_folder=None)
     app.register_blueprint(blueprint)
     with pytest.raises(WiringError, match=r"view any\.get_any .*: the container has no provider 'authenticator'"):
-        wire(Container(), app)
+        wire(DeclarativeContainer(), app)

@@ -60,8 +60,14 @@ def things() -> ApiBlueprint:
 @pytest.mark.parametrize(
     ("view", "problem"),
     [
-        (says_nothing_of_what_it_returns, "it must return a pydantic model, Created[...] or None, not "),
-        (returns_a_response, "it must return a pydantic model, Created[...] or None, not "),
+        (
+            says_nothing_of_what_it_returns,
+            "it must return a pydantic model, Created[...], Issued[...], EventStream[...] or None, not ",
+        ),
+        (
+            returns_a_response,
+            "it must return a pydantic model, Created[...], Issued[...], EventStream[...] or None, not ",
+        ),
         (takes_two_bodies, "only one argument can be the body."),
         (takes_two_queries, "only one argument can be the query."),
         (takes_a_list_in_its_query, "tags is a list, but a parameter stands once: AnyOf takes values with commas."),

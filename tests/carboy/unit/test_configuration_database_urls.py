@@ -7,7 +7,8 @@ from typing import Any
 import certifi
 import pytest
 
-from carboy.config import Settings, load_settings
+from app.settings import Settings
+from carboy.config import load_settings
 from carboy.config.database_urls import parse_url
 from carboy.db import create_engines
 from containers import CONFIG_FILE

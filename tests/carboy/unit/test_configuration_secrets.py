@@ -217,6 +217,7 @@ def test_config_show_prints_each_setting_with_its_source(
         ["http.cors_origins", "https://a.org,https://b.org", "# CARBOY_HTTP__CORS_ORIGINS in carboy.env"],
         ["http.trusted_hops", "0", "# config.yaml, defaults"],
         ["http.public_url", "null", "# config.yaml, defaults"],
+        ["http.event_heartbeat_seconds", "15.0", "# config.yaml, defaults"],
         ["http.drain_seconds", "0.0", "# config.yaml, defaults"],
         ["http.stop_seconds", "0.0", "# config.yaml, defaults"],
         ["database.url", "postgresql+asyncpg://u:********@h/d", f"# {URL}"],

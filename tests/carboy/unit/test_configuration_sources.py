@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from support.configuration import CLIENTS, HTTP, JOBS, LIMITS, MAIL, METRICS, PASSWORDS
 
+from app.settings import Settings as AppSettings
 from carboy.config import load_settings, walk
 from carboy.config.settings import Environment, Settings
 from containers import CONFIG_FILE
@@ -156,7 +157,7 @@ def test_each_profile_of_the_shipped_configuration_loads(
     config_file = tmp_path / "config.yaml"
     config_file.write_text(CONFIG_FILE.read_text())
     needed = production if environment.is_deployed else {}
-    settings = load_settings(Settings, config_file, needed | {"CARBOY_ENV": environment})
+    settings = load_settings(AppSettings, config_file, needed | {"CARBOY_ENV": environment})
     assert settings.environment is environment
     assert {settings.source_of(key) for key, _ in walk(settings)} <= {
         "config.yaml, defaults",

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import update
+from support.accounts import ADMIN
 from support.databases import rows_of
 from support.users import registration
 
@@ -44,7 +45,7 @@ class Creation:
     async def __call__(self) -> StoredAnswer:
         self.times += 1
         name = f"user{self.times}"
-        user = await self.users.create_user(UserCreate(**registration(name)))
+        user = await self.users.create_user(ADMIN, UserCreate(**registration(name)))
         return StoredAnswer(status=201, body=user.model_dump_json(), headers={"Location": f"/api/users/{user.id}"})
 
 

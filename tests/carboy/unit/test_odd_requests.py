@@ -6,6 +6,7 @@ from collections import Counter
 from typing import Any
 
 from flask import Flask
+from support.accounts import RAW_HEADERS
 from support.asgi import Conversation, http_scope, within
 
 from carboy.server import create_asgi
@@ -86,7 +87,9 @@ def odd_scope(chance: random.Random) -> Any:
     if chance.random() < 0.3:
         # Often nearly right, so that there are users to find, to change and to delete.
         path = chance.choice(["/api/users", "/api/users", f"/api/users/{chance.randrange(1, 9)}"])
-        return http_scope(path, chance.choice(["POST", "DELETE"]), [(b"content-type", b"application/json")])
+        return http_scope(
+            path, chance.choice(["POST", "DELETE"]), [*RAW_HEADERS, (b"content-type", b"application/json")]
+        )
     path += (
         chance.choice(SEGMENTS) if path.endswith("/") else chance.choice(["", "", "/1", "/" + chance.choice(SEGMENTS)])
     )
@@ -96,7 +99,7 @@ def odd_scope(chance: random.Random) -> Any:
     query = "&".join(pairs).encode("utf-8", "surrogatepass")
     if query and chance.random() < 0.3:
         query = query.replace(b"=", b"%", 1)
-    headers = [] if chance.random() < 0.3 else [(b"content-type", b"application/json")]
+    headers = RAW_HEADERS + ([] if chance.random() < 0.3 else [(b"content-type", b"application/json")])
     headers += [(chance.choice(HEADERS).encode(), chance.choice(VALUES)) for _ in range(chance.randrange(4))]
     method = chance.choice(METHODS if chance.random() < 0.3 else METHODS[:4])
     return http_scope(path, method, headers, query_string=query)

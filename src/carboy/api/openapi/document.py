@@ -190,6 +190,9 @@ def _headers(operation: Operation, method: str) -> Iterator[Json]:
         schema = {"type": "string", "examples": ['"1"'], "description": IF_MATCH}
         # Optional even where the configuration requires it: the document is the same for all, and 428 tells the rest.
         yield _parameter("header", "If-Match", schema, required=False)
+    if operation.last_event_id is not None:
+        schema = {"type": "string", "description": "The id of the last event that the client has seen."}
+        yield _parameter("header", "Last-Event-ID", schema, required=False)
     if operation.has_etag and method == "GET":
         schema = {"type": "string", "examples": ['"1"'], "description": IF_NONE_MATCH}
         yield _parameter("header", "If-None-Match", schema, required=False)

@@ -115,7 +115,28 @@ def _success(operation: Operation, models: Models, shared: Components) -> Json:
     return {
         "description": operation.status.phrase,
         "headers": _headers(shared, *headers),
-        "content": {JSON: {"schema": schema}},
+        "content": {operation.media_type: {"schema": _event(schema) if operation.streams else schema}},
+    }
+
+
+def _event(data: Json) -> Json:
+    """Return the schema of each event of a stream.
+
+    OpenAPI 3.1 has no word for what a stream is made of (3.2 has itemSchema); its tools take ``schema`` for that.
+    """
+    return {
+        "type": "object",
+        "description": "Each event of the stream.",
+        "required": ["data"],
+        "properties": {
+            "data": {"type": "string", "contentMediaType": JSON, "contentSchema": data},
+            "id": {
+                "type": "string",
+                "description": "To be sent back as Last-Event-ID, which clients do by themselves.",
+            },
+            "event": {"type": "string", "description": "The kind of event."},
+            "retry": {"type": "integer", "description": "Milliseconds to wait before coming again."},
+        },
     }
 
 

@@ -1,0 +1,75 @@
+from datetime import UTC, datetime
+
+from app.accounts.daos import AccountDao, SessionDao
+from app.accounts.errors import AccountNotFoundError
+from app.accounts.schemas.accounts import AccountRead
+from app.accounts.schemas.kinds import AccountKind, Purpose
+from app.accounts.services.guarding import Guard
+from app.accounts.services.one_time_tokens import OneTimeTokens
+from app.audit.schemas import Event
+from app.audit.services import Audit
+from app.security import MEMBER, Actor
+from app.users.schemas import UserRead
+
+BOUND_TO_EMAIL = (Purpose.RESET, Purpose.VERIFY, Purpose.CHANGE_EMAIL)
+
+
+class PeoplesAccounts:
+    """Keeps the accounts of people as their users are, within the unit of work of each change of a user."""
+
+    def __init__(
+        self, accounts: AccountDao, sessions: SessionDao, one_time_tokens: OneTimeTokens, guard: Guard, audit: Audit
+    ) -> None:
+        self._accounts = accounts
+        self._sessions = sessions
+        self._one_time_tokens = one_time_tokens
+        self._guard = guard
+        self._audit = audit
+
+    async def created(self, actor: Actor, user: UserRead) -> None:
+        disabled_at = None if user.active else datetime.now(UTC)
+        values = {"kind": AccountKind.PERSON, "user_id": user.id, "disabled_at": disabled_at, "roles": [MEMBER]}
+        account = await self._accounts.add(values)
+        await self._audit.record(Event.ACCOUNT_REGISTERED, actor, subject_id=account.id)
+
+    async def changed(self, actor: Actor, before: UserRead, user: UserRead) -> None:
+        """Follow a change of a user.
+
+        Raises:
+            ForbiddenError: The actor would get hold of an account that may do more than theirs.
+            LastAdministratorError: Nobody would be an administrator any more.
+        """
+        if (before.active, before.email) == (user.active, user.email):
+            return
+        account = await self._of(user)
+        await self._guard.require_no_less(actor, account.id)
+        if before.email != user.email:
+            await self._accounts.update(account.id, {"email_verified_at": None})
+            await self._one_time_tokens.drop(account.id, *BOUND_TO_EMAIL)
+            await self._audit.record(Event.EMAIL_CHANGED, actor, subject_id=account.id)
+        if before.active and not user.active:
+            await self._guard.keep_an_administrator(account.id)
+            await self._accounts.update(account.id, {"disabled_at": datetime.now(UTC)})
+            await self._sessions.end_all(account.id)
+            await self._audit.record(Event.ACCOUNT_DISABLED, actor, subject_id=account.id)
+        elif user.active and not before.active:
+            await self._accounts.update(account.id, {"disabled_at": None})
+            await self._audit.record(Event.ACCOUNT_ENABLED, actor, subject_id=account.id)
+
+    async def deleting(self, actor: Actor, user: UserRead) -> None:
+        """Check that a user's account may go; it goes with the user.
+
+        Raises:
+            ForbiddenError: It may do more than the actor's.
+            LastAdministratorError: Nobody would be an administrator any more.
+        """
+        account = await self._of(user)
+        await self._guard.require_no_less(actor, account.id)
+        await self._guard.keep_an_administrator(account.id)
+        await self._audit.record(Event.ACCOUNT_DELETED, actor, subject_id=account.id)
+
+    async def _of(self, user: UserRead) -> AccountRead:
+        found = await self._accounts.find_by_user(user.id)
+        if found is None:
+            raise AccountNotFoundError
+        return found

@@ -1,0 +1,227 @@
+from datetime import UTC, datetime, timedelta
+
+from app.accounts.daos import AccountDao, CredentialDao, RoleDao
+from app.accounts.errors import (
+    AlreadySetUpError,
+    InvalidOneTimeTokenError,
+    InvitationRequiredError,
+    RegistrationClosedError,
+    UnknownRoleError,
+)
+from app.accounts.mails import AlreadyRegistered, Invitation, Post, VerifyEmail
+from app.accounts.schemas.auth import FirstAdministrator, InvitationCreate, InvitationRead, Registration
+from app.accounts.schemas.internal import LoginRow, OneTimeTokenRow
+from app.accounts.schemas.kinds import CredentialKind, Purpose
+from app.accounts.services.one_time_tokens import OneTimeTokens
+from app.audit.schemas import Event
+from app.audit.services import Audit, audited
+from app.security import ADMINISTRATOR, MEMBER, Actor, Permission
+from app.settings import AccountSettings
+from app.users.errors import EmailTakenError
+from app.users.schemas import UserCreate
+from app.users.services import UserService
+from carboy.schemas.emails import fold_email
+from carboy.security.errors import ForbiddenError
+from carboy.security.passwords import PasswordHasher
+from carboy.security.strength import PasswordPolicy
+from carboy.security.tokens import Token
+from carboy.services import Service, UnitOfWork, read_only
+
+
+class RegistrationService(Service):
+    """Makes accounts for people who come by themselves, by invitation, or first of all.
+
+    Whether an email address is registered already is told to its owner alone, by mail. Usernames are public.
+    """
+
+    def __init__(
+        self,
+        unit_of_work: UnitOfWork,
+        accounts: AccountDao,
+        credentials: CredentialDao,
+        roles: RoleDao,
+        users: UserService,
+        one_time_tokens: OneTimeTokens,
+        hasher: PasswordHasher,
+        policy: PasswordPolicy,
+        audit: Audit,
+        mailer: Post,
+        settings: AccountSettings,
+    ) -> None:
+        super().__init__(unit_of_work)
+        self._accounts = accounts
+        self._credentials = credentials
+        self._roles = roles
+        self._users = users
+        self._one_time_tokens = one_time_tokens
+        self._hasher = hasher
+        self._policy = policy
+        self._audit = audit
+        self._mailer = mailer
+        self._settings = settings
+
+    async def register(self, actor: Actor, given: Registration) -> None:
+        """Make an account, as far as `accounts.registration` allows. A known address gets a mail instead.
+
+        Raises:
+            RegistrationClosedError, InvitationRequiredError: The configuration does not allow it.
+            InvalidOneTimeTokenError: The invitation is not valid, or is for another address.
+            InvalidInputError: The password is not good enough.
+            UsernameTakenError: Another user has it, ignoring case.
+        """
+        await self._require_allowed(given)
+        await self._check(given)
+        encoded = await self._hasher.hash(given.password)
+        if await self._has_owner(given.email):
+            await self._tell_owner(actor, given)
+            return
+        try:
+            await self._register(actor, given, encoded)
+        except EmailTakenError:
+            # It was registered in this very moment.
+            await self._tell_owner(actor, given)
+
+    @audited
+    async def invite(self, actor: Actor, new: InvitationCreate) -> InvitationRead:
+        """Send somebody an invitation, with a role if the actor may give roles.
+
+        Raises:
+            ForbiddenError: The actor may not give roles.
+            UnknownRoleError: There is no such role.
+        """
+        if new.role is not None:
+            if not actor.may(Permission.ROLES_MANAGE):
+                raise ForbiddenError
+            if await self._roles.missing([new.role]):
+                raise UnknownRoleError([new.role])
+        days = self._settings.invitation_days
+        valid = timedelta(days=days)
+        token = await self._one_time_tokens.make(Purpose.INVITE, valid, email=new.email, role=new.role)
+        await self._mailer.send(Invitation(to=new.email, token=token.reveal(), days=days))
+        await self._audit.record(Event.ACCOUNT_INVITED, actor, email=new.email, role=new.role)
+        return InvitationRead(email=new.email, expires_at=datetime.now(UTC) + valid)
+
+    @audited
+    async def offer_first_administrator(self, actor: Actor) -> Token | None:
+        """Return the token of a link that makes the first administrator; None if there is one already.
+
+        An earlier one works no longer.
+        """
+        await self._roles.get_by_name(ADMINISTRATOR)
+        await self._one_time_tokens.drop_all(Purpose.FIRST_ADMINISTRATOR)
+        if await self._accounts.count_other_administrators(None):
+            await self._audit.record(Event.FIRST_ADMINISTRATOR_OFFERED, actor, offered=False)
+            return None
+        valid = timedelta(hours=self._settings.first_administrator_hours)
+        token = await self._one_time_tokens.make(Purpose.FIRST_ADMINISTRATOR, valid, role=ADMINISTRATOR)
+        await self._audit.record(Event.FIRST_ADMINISTRATOR_OFFERED, actor, offered=True)
+        return token
+
+    async def claim(self, actor: Actor, given: FirstAdministrator) -> None:
+        """Make the first administrator, by the token that the server's operator was shown.
+
+        Raises:
+            InvalidOneTimeTokenError: The token has expired or was used.
+            AlreadySetUpError: There is an administrator already.
+            InvalidInputError: The password is not good enough.
+            UsernameTakenError, EmailTakenError: Another user has it, ignoring case.
+        """
+        await self._one_time_tokens.look(Purpose.FIRST_ADMINISTRATOR, given.token)
+        await self._check(given)
+        await self._claim(actor, given, await self._hasher.hash(given.password))
+
+    @audited
+    async def create_person(
+        self, actor: Actor, new: UserCreate, *, password: str | None = None, is_administrator: bool = False
+    ) -> int:
+        """Make an account whose address counts as proved, for whoever runs a command; return its id.
+
+        Args:
+            actor: Who acts.
+            new: The user.
+            password: Its encoded hash; None if there is none yet.
+            is_administrator: Whether it gets that role.
+        """
+        roles = [MEMBER, ADMINISTRATOR] if is_administrator else [MEMBER]
+        return (await self._create(actor, new, password, roles, is_verified=True)).account_id
+
+    async def _require_allowed(self, given: Registration) -> None:
+        mode = self._settings.registration
+        if mode == "closed":
+            raise RegistrationClosedError
+        if given.invitation is not None:
+            invitation = await self._one_time_tokens.look(Purpose.INVITE, given.invitation)
+            _require_for(invitation, given)
+        elif mode == "invitation":
+            raise InvitationRequiredError
+
+    async def _check(self, given: Registration | FirstAdministrator) -> None:
+        await self._policy.check(given.password, words=(given.username, given.email, given.full_name))
+
+    @read_only
+    async def _has_owner(self, email: str) -> bool:
+        found = await self._accounts.find_login(email)
+        return found is not None and fold_email(found.email) == fold_email(email)
+
+    @audited
+    async def _tell_owner(self, actor: Actor, given: Registration) -> None:
+        found = await self._accounts.find_login(given.email)
+        if found is not None:
+            await self._mailer.send(AlreadyRegistered(to=found.email, username=found.username))
+        subject = None if found is None else found.account_id
+        await self._audit.record(Event.REGISTERED_AGAIN, actor, subject_id=subject)
+
+    @audited
+    async def _register(self, actor: Actor, given: Registration, encoded: str) -> None:
+        roles, is_verified = [MEMBER], False
+        if given.invitation is not None:
+            invitation = await self._one_time_tokens.take(Purpose.INVITE, given.invitation)
+            _require_for(invitation, given)
+            roles += [invitation.role] if invitation.role not in {None, MEMBER} else []
+            is_verified = True
+        new = UserCreate.model_construct(
+            username=given.username, email=given.email, full_name=given.full_name, active=True
+        )
+        person = await self._create(actor, new, encoded, roles, is_verified=is_verified)
+        if not is_verified:
+            token = await self._one_time_tokens.make(
+                Purpose.VERIFY,
+                timedelta(hours=self._settings.verification_hours),
+                account_id=person.account_id,
+                email=person.email,
+            )
+            await self._mailer.send(VerifyEmail(to=person.email, username=person.username, token=token.reveal()))
+
+    @audited
+    async def _claim(self, actor: Actor, given: FirstAdministrator, encoded: str) -> None:
+        await self._roles.get_by_name(ADMINISTRATOR)
+        await self._one_time_tokens.take(Purpose.FIRST_ADMINISTRATOR, given.token)
+        if await self._accounts.count_other_administrators(None):
+            raise AlreadySetUpError
+        new = UserCreate.model_construct(
+            username=given.username, email=given.email, full_name=given.full_name, active=True
+        )
+        await self._create(actor, new, encoded, [MEMBER, ADMINISTRATOR], is_verified=True)
+
+    async def _create(
+        self, actor: Actor, new: UserCreate, encoded: str | None, roles: list[str], *, is_verified: bool
+    ) -> LoginRow:
+        user = await self._users.create_user(actor, new)
+        account = await self._accounts.find_by_user(user.id)
+        if account is None:
+            raise RuntimeError("A user was created without an account.")
+        now = datetime.now(UTC)
+        await self._accounts.update(account.id, {"email_verified_at": now if is_verified else None, "roles": roles})
+        if encoded is not None:
+            await self._credentials.of(account.id).put(CredentialKind.PASSWORD, encoded, confirmed_at=now)
+        await self._audit.record(Event.ROLES_ASSIGNED, actor, subject_id=account.id, roles=roles)
+        person = await self._accounts.find_login_of(account.id)
+        if person is None:
+            raise RuntimeError("An account was created without a person.")
+        return person
+
+
+def _require_for(invitation: OneTimeTokenRow, given: Registration) -> None:
+    """Raise an `InvalidOneTimeTokenError` unless an invitation was sent to the address that registers."""
+    if invitation.email is None or fold_email(invitation.email) != fold_email(given.email):
+        raise InvalidOneTimeTokenError

@@ -1,0 +1,58 @@
+"""No change without its audit event."""
+
+import inspect
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from support.accounts import ADMIN
+
+from app.audit.services import MARK, UnauditedChangeError, audited
+from app.security import Actor
+from app.users.daos import UserDao
+from carboy.services import Service, transactional
+from carboy.testing import MemoryDatabase
+from containers import Container
+
+WITHOUT = {"LastSeen._write"}
+"""What is written beside the requests: when a session was last seen. It changes nothing that anybody has."""
+
+
+def services() -> Iterator[type[Any]]:
+    for provider in Container.providers.values():
+        made = getattr(provider, "provides", None)
+        if isinstance(made, type) and made.__module__.startswith("app.") and issubclass(made, Service):
+            yield made
+
+
+def writing_methods() -> list[Any]:
+    wrappers = {transactional.__name__, audited.__name__}
+    return [
+        method
+        for service in services()
+        for _, method in inspect.getmembers(service, inspect.isfunction)
+        if method.__code__.co_qualname.partition(".")[0] in wrappers
+    ]
+
+
+def test_each_method_that_changes_something_must_write_an_event() -> None:
+    methods = writing_methods()
+    assert len(methods) > 30
+    silent = {method.__qualname__ for method in methods if not hasattr(method, MARK)}
+    assert silent == WITHOUT
+
+
+class Forgetful(Service):
+    def __init__(self, database: MemoryDatabase) -> None:
+        super().__init__(database)
+        self._users = UserDao(database)
+
+    @audited
+    async def add(self, actor: Actor) -> None:
+        await self._users.add({"username": "ada", "email": "ada@example.org"})
+
+
+async def test_a_change_that_writes_no_event_is_rolled_back(database: MemoryDatabase) -> None:
+    with pytest.raises(UnauditedChangeError, match=r"Forgetful\.add"):
+        await Forgetful(database).add(ADMIN)
+    assert await database.read(UserDao(database).count) == 0
