@@ -139,7 +139,10 @@ class Container(containers.DeclarativeContainer):
         PasswordHasher, settings=settings.provided.passwords, threads=password_threads
     )
     password_policy = providers.Singleton(
-        PasswordPolicy, settings=settings.provided.passwords, threads=password_threads
+        PasswordPolicy,
+        settings=settings.provided.passwords,
+        threads=password_threads,
+        breaches=breached_passwords,
     )
     tokens = providers.Singleton(Tokens, prefix="carboy")
     rate_limit_count_dao = providers.Singleton(RateLimitCountDao, database=database)
