@@ -11,6 +11,8 @@ ROOT = Path(__file__).resolve().parents[1]
 GUIDES = {
     "notes": ROOT / "docs" / "adding-a-domain.md",
     "invoices": ROOT / "docs" / "a-larger-domain.md",
+    "letters": ROOT / "docs" / "how-to" / "add-a-job.md",
+    "digests": ROOT / "docs" / "how-to" / "add-a-schedule.md",
     "rates": ROOT / "docs" / "how-to" / "call-an-api.md",
 }
 """The guides, by the domain that each leads to."""

@@ -3,7 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from dependency_injector import providers
@@ -18,19 +18,6 @@ from carboy.jobs.worker import Worker
 from containers import Container
 
 BEGIN = datetime(2026, 11, 27, 12, tzinfo=UTC)
-
-
-class ManualClock:
-    """A clock that stands still until a test sets it forward."""
-
-    def __init__(self) -> None:
-        self.now = BEGIN
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def forward(self, seconds: float) -> None:
-        self.now += timedelta(seconds=seconds)
 
 
 class Script:
@@ -138,7 +125,7 @@ async def greet(label: str, script: Scripted = INJECTED, run: JobRun = INJECTED)
 
 @job(schedule=Cron("*/10 * * * *"))
 async def tick(script: Scripted = INJECTED, run: JobRun = INJECTED) -> None:
-    await script.run(f"tick {run.due_at:%H:%M}", run)
+    await script.run(f"tick {run.scheduled_at:%H:%M}", run)
 
 
 JOBS: list[Job[...]] = [act, send, hurry, expire, once, refresh, welcome, call, greet, tick]

@@ -65,10 +65,16 @@ def show_queues() -> None:
 
 
 @jobs.command("list")
-@click.option("--state", "states", multiple=True, type=click.Choice([*State]), help="Only in this state; repeatable.")
+@click.option(
+    "--state",
+    "states",
+    multiple=True,
+    type=click.Choice([one.value for one in State]),
+    help="Only in this state; repeatable.",
+)
 @click.option("--kind", help="Only of this kind, such as users.send_welcome.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="The most to print.")
-def show_list(states: tuple[State, ...], kind: str | None, limit: int) -> None:
+def show_list(states: tuple[str, ...], kind: str | None, limit: int) -> None:
     """Print jobs, those enqueued last first."""
     found = _asked(lambda service: service.newest(states=[State(one) for one in states], kind=kind, limit=limit))
     rows = [("ID", "STATE", "KIND", "ATTEMPT", "DUE", "PROGRESS OR ERROR")]

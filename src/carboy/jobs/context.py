@@ -1,24 +1,10 @@
-"""What goes with a job from the request that it comes from, into the log of its run."""
+"""What goes with a job from the request that it comes from, into the log of its run and the calls that it makes."""
 
-import re
+from carboy.telemetry.propagation import outgoing_headers
 
-from flask import has_request_context
-from structlog.contextvars import get_contextvars
-
-from carboy.web.application import current_request
-
-TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
-"""W3C Trace Context, level 1, section 3.2; anything else is not passed on."""
+NAMES = {"X-Request-ID": "request_id", "traceparent": "traceparent", "tracestate": "tracestate"}
 
 
 def current_context() -> dict[str, str]:
-    """Return the id of the current request and its ``traceparent``: of a request, or of a job that is running."""
-    bound = get_contextvars()
-    context = {name: str(bound[name]) for name in ("request_id", "traceparent") if name in bound}
-    if has_request_context():
-        request = current_request()
-        context["request_id"] = getattr(request, "id", "") or context.get("request_id", "")
-        traceparent = request.headers.get("traceparent", "")
-        if TRACEPARENT.fullmatch(traceparent):
-            context["traceparent"] = traceparent
-    return {name: value for name, value in context.items() if value}
+    """Return the id and the trace of the current request: of one that is served, or of one that a job comes from."""
+    return {NAMES[header]: value for header, value in outgoing_headers().items()}

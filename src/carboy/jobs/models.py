@@ -33,6 +33,8 @@ class StoredJob(Base):
     payload_version: Mapped[Whole]
     state: Mapped[State] = choice(State)
     priority: Mapped[Whole]
+    scheduled_at: Mapped[datetime]
+    """When it was to run first; of a scheduled job the tick."""
     due_at: Mapped[datetime]
     rank_at: Mapped[datetime]
     """What due jobs are ordered by: the moment it is due, minus what its priority is worth. So whoever waits long

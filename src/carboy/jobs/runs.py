@@ -36,9 +36,9 @@ class JobRun:
         return self._job.attempt
 
     @property
-    def due_at(self) -> datetime:
-        """When this run was due; of a scheduled job's first one, the tick."""
-        return self._job.due_at
+    def scheduled_at(self) -> datetime:
+        """When the job was to run first, in retries too; of a scheduled job it is the tick."""
+        return self._job.scheduled_at
 
     async def progress(self, fraction: float, text: str | None = None) -> None:
         """Tell whoever follows the job how far it has come.

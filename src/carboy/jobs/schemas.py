@@ -59,6 +59,7 @@ class JobRead(Record):
     progress: float | None
     progress_text: str | None
     created_at: datetime
+    scheduled_at: datetime
     due_at: datetime
     started_at: datetime | None
     ended_at: datetime | None
@@ -100,6 +101,7 @@ class ClaimedJob:
     claims: int
     lapses: int
     created_at: datetime
+    scheduled_at: datetime
     due_at: datetime
     deadline_at: datetime | None
     idempotency_key: str

@@ -82,6 +82,7 @@ class Jobs(Service):
             "payload_version": declared.version,
             "state": State.WAITING,
             "priority": priority,
+            "scheduled_at": due_at,
             "due_at": due_at,
             "rank_at": rank_of(due_at, priority),
             "deadline_at": None if deadline is None else due_at + timedelta(seconds=deadline),

@@ -14,13 +14,14 @@ from carboy.testing.breached_passwords import FakeBreachedPasswords
 from carboy.testing.client import client_of
 from carboy.testing.database import MemoryDatabase
 from carboy.testing.fits import misfits_in
-from carboy.testing.jobs import InlineJobs, RecordedJobs, drain
+from carboy.testing.jobs import InlineJobs, ManualClock, RecordedJobs, drain
 from carboy.testing.mail import mailbox
 from carboy.testing.overrides import override
 
 __all__ = [
     "FakeBreachedPasswords",
     "InlineJobs",
+    "ManualClock",
     "MemoryDatabase",
     "RecordedJobs",
     "client_of",

@@ -1,6 +1,7 @@
 """Jobs in tests: recorded, run at once, or drained."""
 
 import uuid
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple, ParamSpec
 
 from dependency_injector.containers import Container
@@ -64,6 +65,7 @@ class InlineJobs(Jobs):
             claims=1,
             lapses=0,
             created_at=now,
+            scheduled_at=now,
             due_at=now,
             deadline_at=None,
             idempotency_key=uuid.uuid4().hex,
@@ -77,12 +79,30 @@ async def _report(_fraction: float, _text: str | None) -> None:
     """Tell nobody."""
 
 
+class ManualClock:
+    """A clock that stands still until a test sets it: ``override(container, clock=ManualClock(...))``.
+
+    Args:
+        now: Where it stands; any moment of the past will do.
+    """
+
+    def __init__(self, now: datetime) -> None:
+        self.now = now
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def forward(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+
 async def drain(container: Container) -> int:
-    """Run all jobs that are due, and those that they enqueue, and return how many runs that were.
+    """Run all jobs that are due, by schedule too, and those that they enqueue, and return how many runs that were.
 
     A retry after a delay is not due yet: set the container's ``clock`` forward for it.
     """
     worker: Worker = container.job_worker()
+    await worker.fire()
     runs = 0
     while number := await worker.claim():
         runs += number

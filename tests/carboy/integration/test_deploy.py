@@ -13,8 +13,8 @@ import pytest
 import yaml
 from support.carboy_server import PROJECT, SCRIPTS
 
+from app.settings import Settings
 from carboy.config import load_settings
-from carboy.config.settings import Settings
 from containers import CONFIG_FILE, Container
 
 DEPLOY = PROJECT / "deploy"

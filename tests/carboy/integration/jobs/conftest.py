@@ -3,21 +3,21 @@
 from collections.abc import Iterator
 
 import pytest
-from support.jobs import JOBS, JobContainer, ManualClock, Script, another_worker
+from support.jobs import BEGIN, JOBS, JobContainer, Script, another_worker
 
 from carboy.config.settings import Settings
 from carboy.db import Database
 from carboy.jobs import Jobs
 from carboy.jobs.kinds import JobKinds
 from carboy.jobs.worker import Worker
-from carboy.testing import override
+from carboy.testing import ManualClock, override
 
 QUEUES = ("default:4", "mail:1")
 
 
 @pytest.fixture
 def clock() -> ManualClock:
-    return ManualClock()
+    return ManualClock(BEGIN)
 
 
 @pytest.fixture

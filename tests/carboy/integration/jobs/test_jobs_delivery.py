@@ -2,11 +2,12 @@
 
 import pytest
 from support.databases import rows_of
-from support.jobs import JobContainer, ManualClock, Script, act, another_worker, work_off
+from support.jobs import JobContainer, Script, act, another_worker, work_off
 
 from carboy.db import Database
 from carboy.jobs import Jobs, State
 from carboy.jobs.worker import Worker
+from carboy.testing import ManualClock
 
 LEASE, HEARTBEAT = 60.0, 15.0
 

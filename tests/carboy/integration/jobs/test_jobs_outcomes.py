@@ -8,7 +8,6 @@ from support.databases import rows_of
 from support.jobs import (
     BEGIN,
     JobContainer,
-    ManualClock,
     RefusedError,
     Script,
     act,
@@ -25,6 +24,7 @@ from carboy.jobs import GiveUp, Jobs, Snooze, State
 from carboy.jobs.errors import JobNotFoundError, JobStateError
 from carboy.jobs.policies import Backoff
 from carboy.jobs.worker import Worker
+from carboy.testing import ManualClock
 
 
 async def test_a_failed_job_is_retried_later_and_later_and_then_is_a_dead_letter(

@@ -8,7 +8,6 @@ from support.databases import rows_of
 from support.jobs import (
     BEGIN,
     JobContainer,
-    ManualClock,
     Script,
     act,
     another_worker,
@@ -23,6 +22,7 @@ from support.jobs import (
 from carboy.db import Database
 from carboy.jobs import Cron, Jobs, Missed, State
 from carboy.jobs.worker import Worker
+from carboy.testing import ManualClock
 
 
 async def test_a_unique_job_is_enqueued_once_until_it_has_ended(jobs: Jobs, worker: Worker, script: Script) -> None:
