@@ -74,7 +74,8 @@ class Names:
         twice = f"(?:.*,)?{self.sign}([^,-]+),(?:.*,)?{self.sign}\\1(?:,|$)"
         return {
             "description": self.description,
-            "examples": [f"{self.sign.rstrip('?')}{self.allowed[-1]},{self.allowed[0]}"],
+            # Of one name alone there is no list.
+            "examples": [self.sign.rstrip("?") + ",".join(dict.fromkeys((self.allowed[-1], self.allowed[0])))],
             "pattern": f"^(?!{twice}){name}(?:,{name})*$",
             "type": "string",
         }
