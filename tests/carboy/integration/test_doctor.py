@@ -10,11 +10,11 @@ from flask import Flask
 from pydantic import SecretStr
 from sqlalchemy import make_url
 from support.databases import database_settings
+from support.migrating import flask_db
 
 from carboy.commands import diagnosis
 from carboy.config.settings import Environment, Settings
 from carboy.config.surroundings import unfit_surroundings
-from carboy.db import migrate
 from carboy.testing import override
 from containers import Container
 
@@ -47,13 +47,13 @@ def test_each_check_has_a_line(app: Flask) -> None:
     ]
 
 
-async def _behind(container: Container) -> None:
-    await migrate.run(container.engines(), "app", migrate.downgrade, "-1")
-
-
-def test_migrations_that_are_behind_fail_it(app: Flask, container: Container) -> None:
-    app.async_to_sync(_behind)(container)
-    assert findings_of(app, exit_code=1)["migrations"] == (False, "behind: flask db upgrade")
+def test_migrations_that_are_behind_fail_it(app: Flask) -> None:
+    flask_db(app, "downgrade", "-1")
+    try:
+        assert findings_of(app, exit_code=1)["migrations"] == (False, "behind: flask db upgrade")
+    finally:
+        # The tests of PostgreSQL share the database.
+        flask_db(app, "upgrade")
 
 
 @pytest.fixture

@@ -67,7 +67,7 @@ async def test_requests_statements_and_pools_are_measured(
     assert requests("GET", "", 404) == 1
     assert requests("_OTHER", "", 405) == 1
     assert series["http_server_active_requests"] == 0
-    assert series['db_client_operation_duration_seconds_count{operation="INSERT"}'] == 3
+    assert series['db_client_operation_duration_seconds_count{operation="INSERT"}'] >= 3
     assert series['db_client_operation_duration_seconds_count{operation="COMMIT"}'] >= 3
     assert series['db_client_operation_duration_seconds_count{operation="SELECT"}'] >= 2
     pool = "write" if database_url.startswith("sqlite") else "all"
