@@ -89,7 +89,8 @@ def _needs(provider: Provider[Any]) -> Iterable[Provider[Any]]:
 def reset_dependents(container: containers.Container, replaced: Iterable[Provider[Any]]) -> None:
     """Let the singletons that depend on these be made anew, also those that stand within others or override others."""
     gone = set(replaced)
-    for provider in providers_of(container).values():
-        for part in (provider, *provider.traverse()):
-            if isinstance(part, BaseSingleton) and not gone.isdisjoint(part.traverse()):
-                part.reset()
+    # Each once: many are needed by most of the others.
+    parts = {part for provider in providers_of(container).values() for part in (provider, *provider.traverse())}
+    for part in parts:
+        if isinstance(part, BaseSingleton) and not gone.isdisjoint(part.traverse()):
+            part.reset()

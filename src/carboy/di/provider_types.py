@@ -1,7 +1,8 @@
 """Works out what type of object a provider gives, without calling it, and whether that fits its destination."""
 
 import inspect
-from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Hashable, Iterator
+from functools import lru_cache
 from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints, is_typeddict
 
 from dependency_injector.providers import (
@@ -32,6 +33,10 @@ class UnknownAttributeError(Exception):
 
 def signature_of(function: Any) -> inspect.Signature:
     """Return the signature of a class or function, its annotations evaluated where they can be."""
+    return _remembered_signature(function) if isinstance(function, Hashable) else _signature(function)
+
+
+def _signature(function: Any) -> inspect.Signature:
     try:
         return inspect.signature(function, eval_str=True)
     except ValueError:
@@ -40,6 +45,10 @@ def signature_of(function: Any) -> inspect.Signature:
     except (NameError, AttributeError, TypeError, SyntaxError):
         # An import stands under TYPE_CHECKING, for one.
         return inspect.signature(function)
+
+
+# Each test makes a container of the same classes, and their annotations are evaluated for a tenth of its time.
+_remembered_signature = lru_cache(maxsize=4096)(_signature)
 
 
 def marker_of(parameter: inspect.Parameter) -> Any:
