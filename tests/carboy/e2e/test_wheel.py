@@ -106,6 +106,8 @@ def test_the_wheel_holds_the_kit_alone(project: Path) -> None:
 
 def test_an_application_on_the_wheel_migrates_and_serves(project: Path) -> None:
     python(project, "-m", "flask", "db", "upgrade")
+    python(project, "-m", "flask", "users", "create", "root", "root@example.org", "--admin")
+    key = python(project, "-m", "flask", "tokens", "create", "root").split()[-1]
     with free_port() as port:
         server = subprocess.Popen(  # noqa: S603 - likewise.
             [project / "venv/bin/python", "-m", "hypercorn", "--bind", f"127.0.0.1:{port}", "asgi:app"],
@@ -117,7 +119,8 @@ def test_an_application_on_the_wheel_migrates_and_serves(project: Path) -> None:
             url = f"http://127.0.0.1:{port}"
             wait_for(lambda: answers(url), "The server does not answer.")
             user = {"username": "ada", "email": "ada@example.org"}
-            assert httpx.post(f"{url}/api/users", json=user).status_code == 201
+            headers = {"Authorization": f"Bearer {key}"}
+            assert httpx.post(f"{url}/api/users", json=user, headers=headers).status_code == 201
             # What the kit brings besides code: the page's files.
             assert "swagger" in httpx.get(f"{url}/api/docs").text
             assert httpx.get(f"{url}/api/docs/docs.js").status_code == 200
