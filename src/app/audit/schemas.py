@@ -2,8 +2,6 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import StringConstraints
-
 from carboy.schemas import Moment, Reference
 from carboy.schemas.base import PageQuery, Record, sort_by
 from carboy.schemas.filters import After, AnyOf, Before
@@ -78,14 +76,11 @@ class AuditEventRead(Record):
     created_at: datetime
 
 
-EventName = Annotated[str, StringConstraints(max_length=60, pattern=r"^[a-z_.]+$")]
-
-
 class AuditEventQuery(PageQuery):
     """Which events a list shows."""
 
     sort: Annotated[str, sort_by(created="created_at")] = "id"
-    event: AnyOf[EventName] | None = None
+    event: AnyOf[Event] | None = None
     """Only these kinds of events, such as `login.failed`."""
     actor_id: Reference | None = None
     """Only what this account did."""

@@ -12,6 +12,7 @@ A field without one of them asks for equality with the column of its name::
 None knows a database: `carboy.daos.filters` makes conditions of them.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -99,7 +100,7 @@ class Separated:
         described = {"type": "string", "description": f"One or more, with commas between them, {MAX_VALUES} at most."}
         if choices is None:
             return described
-        name = f"(?:{'|'.join(map(str, choices))})"
+        name = f"(?:{'|'.join(re.escape(str(one)) for one in choices)})"
         pattern = f"^{name}(?:,{name}){{0,{MAX_VALUES - 1}}}$"
         return described | {"pattern": pattern, "examples": [",".join(map(str, choices[:2]))]}
 

@@ -15,6 +15,7 @@ from carboy.schemas.filters import AnyOf, Before, Equal, IsSet, Related, filters
 class Size(StrEnum):
     SMALL = "small"
     LARGE = "large"
+    HUGE = "x.large"
 
 
 SIZES: TypeAdapter[tuple[Size, ...]] = TypeAdapter(AnyOf[Size])
@@ -44,7 +45,9 @@ def test_two_parameters_of_one_filter_are_a_mistake() -> None:
         filters_of(TwiceQuery)
 
 
-@pytest.mark.parametrize("text", ["small", "small,large", "small,small", "", "small,", ",", "huge", "small large"])
+@pytest.mark.parametrize(
+    "text", ["small", "small,large", "small,small", "", "small,", ",", "huge", "small large", "x.large", "xxlarge"]
+)
 def test_the_documented_values_are_those_that_are_taken(text: str) -> None:
     try:
         SIZES.validate_python(text)

@@ -1,6 +1,7 @@
 """`flask openapi` prints the document, or says what in it would break clients of another."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,12 @@ def released(app: Flask, tmp_path: Path) -> Any:
 def test_the_document_is_printed_as_it_is_kept(app: Flask) -> None:
     result = app.test_cli_runner().invoke(args=["openapi"])
     assert (result.exit_code, result.output) == (0, spell(describe(app)))
+
+
+def test_each_schema_of_the_document_is_used(app: Flask) -> None:
+    text = spell(describe(app))
+    used = re.findall(r'"#/components/schemas/([^"]+)"', text)
+    assert set(json.loads(text)["components"]["schemas"]) == set(used)
 
 
 def test_a_document_that_breaks_no_client_is_said_to_be_so(app: Flask, released: Any) -> None:

@@ -1,7 +1,9 @@
 """The schemas of a document: what pydantic says of the models, under names that generated clients can use."""
 
+import json
 import re
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from pydantic import BaseModel
@@ -129,8 +131,18 @@ class Models:
         self.components: Json = {_renamed(name): _tidied(schema) for name, schema in schemas.items()} | PROBLEMS
         # The parameters of a query stand one by one in its operations; what they refer to stays.
         self._queries = {query: self.components.pop(_target(self.reference(query))) for query in queries}
+        self._drop_unused({self._target_of(*key) for key in wanted if key[0] not in queries} | PROBLEMS.keys())
         for page in pages:
-            self._add_sparse(_target(self.reference(page, "serialization")))
+            self._add_sparse(self._target_of(page, "serialization"))
+
+    def _drop_unused(self, named: AbstractSet[str]) -> None:
+        """Drop what neither an operation names nor another schema: an enum whose values became a pattern, for one."""
+        text = json.dumps([self.components, list(self._queries.values())])
+        used = named | set(re.findall(f'"{PREFIX}([^"]+)"', text))
+        self.components = {name: schema for name, schema in self.components.items() if name in used}
+
+    def _target_of(self, model: type[BaseModel], mode: JsonSchemaMode) -> str:
+        return _target(self.reference(model, mode))
 
     def reference(self, model: type[BaseModel], mode: JsonSchemaMode = "validation") -> Json:
         """Return the reference to the schema of what is taken (``validation``), or given (``serialization``)."""
