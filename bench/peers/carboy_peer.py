@@ -12,7 +12,7 @@ from carboy.security.actor import Credentials
 class Everybody:
     """Takes every request for one of whoever may do everything."""
 
-    async def authenticate(self, credentials: Credentials) -> Actor:  # noqa: ARG002 - whoever it is.
+    async def authenticate(self, _credentials: Credentials) -> Actor:
         return COMMAND
 
 

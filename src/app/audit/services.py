@@ -24,7 +24,6 @@ T = TypeVar("T")
 ServiceT = TypeVar("ServiceT", bound=Service)
 Method = Callable[Concatenate[ServiceT, P], Coroutine[Any, Any, T]]
 
-RECENT = 20
 MARK = "__audited__"
 _recorded: ContextVar[list[Event] | None] = ContextVar("carboy_audit_events", default=None)
 
@@ -91,12 +90,6 @@ class AuditService(Service):
             InvalidCursorError: The cursor is forged, or belongs to another list or sort.
         """
         return await self._cursors.page(self._events, query)
-
-    @read_only
-    async def recent_of(self, account_id: int) -> list[AuditEventRead]:
-        """Return the latest events of an account, newest first."""
-        found = await self._events.page(limit=RECENT, sort="-id", where={"subject_id": account_id})
-        return found.records
 
 
 def audited(method: Method[ServiceT, P, T]) -> Method[ServiceT, P, T]:

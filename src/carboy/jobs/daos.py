@@ -47,7 +47,6 @@ class JobDao(Dao[JobRead]):
     """What services and operators do with jobs; what their workers do is in `carboy.jobs.leases`."""
 
     model, record, not_found = StoredJob, JobRead, JobNotFoundError
-    sorts = {"ended": "ended_at"}
 
     async def enqueue(self, values: Mapping[str, object]) -> Enqueued:
         """Insert a job, unless another one of its kind has its unique key: then that one is the answer."""

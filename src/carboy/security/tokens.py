@@ -7,7 +7,6 @@ import re
 import secrets
 from dataclasses import dataclass, field
 from hashlib import sha256
-from hmac import compare_digest
 from zlib import crc32
 
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -85,11 +84,6 @@ class Tokens:
 def digest_of(secret: str) -> str:
     """Return the SHA-256 of a secret of at least 112 random bits, in hexadecimal: what is stored of it."""
     return sha256(secret.encode(errors="surrogatepass")).hexdigest()
-
-
-def matches(secret: str, digest: str) -> bool:
-    """Tell whether a secret is that of a stored digest, in a time that does not depend on where they differ."""
-    return compare_digest(digest_of(secret), digest)
 
 
 def _checksum(body: str) -> str:

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from carboy.security.tokens import Token, Tokens, matches
+from carboy.security.tokens import Token, Tokens
 
 TOKENS = Tokens("carboy")
 
@@ -60,8 +60,6 @@ def test_a_token_is_shown_by_nothing_but_reveal() -> None:
 def test_the_digest_is_that_of_the_whole_text() -> None:
     token = TOKENS.new("access")
     assert token.digest == hashlib.sha256(token.reveal().encode()).hexdigest()
-    assert matches(token.reveal(), token.digest)
-    assert not matches(TOKENS.new("access").reveal(), token.digest)
 
 
 @pytest.mark.parametrize("kind", ["", "Access", "a_b", "a b"])

@@ -11,6 +11,7 @@ from app.accounts.schemas.internal import ActorRow, CredentialRow
 from app.accounts.schemas.keys import ApiKeyQuery, ApiKeyRead
 from app.accounts.schemas.kinds import CredentialKind
 from carboy.daos.owned import OwnedDao
+from carboy.models.base import table_of
 
 
 class CredentialDao(OwnedDao[CredentialRow]):
@@ -113,4 +114,5 @@ def _revoke_all() -> Executable:
 
 def _touch() -> Executable:
     seen: dict[str, Any] = {"last_used_at": bindparam("seen_at"), "last_address": bindparam("seen_address")}
-    return update(ApiKey.__table__).where(ApiKey.__table__.c.id == bindparam("row")).values(seen)  # type: ignore[arg-type]
+    table = table_of(ApiKey)
+    return update(table).where(table.c.id == bindparam("row")).values(seen)

@@ -12,6 +12,7 @@ from app.accounts.schemas.kinds import SessionState, TokenKind
 from app.accounts.schemas.sessions import SessionQuery, SessionRead
 from carboy.daos.base import Dao
 from carboy.daos.owned import OwnedDao
+from carboy.models.base import table_of
 
 
 class SessionDao(OwnedDao[SessionRead]):
@@ -154,13 +155,13 @@ def _addresses_of() -> Executable:
 
 
 def _touch() -> Executable:
-    table = Session.__table__
+    table = table_of(Session)
     seen: dict[str, Any] = {
         "last_seen_at": bindparam("seen_at"),
         "idle_expires_at": bindparam("seen_until"),
         "address": bindparam("seen_address"),
     }
-    return update(table).where(table.c.id == bindparam("row")).values(seen)  # type: ignore[arg-type]
+    return update(table).where(table.c.id == bindparam("row")).values(seen)
 
 
 def _end_all() -> Executable:
@@ -188,7 +189,7 @@ def _consume() -> Executable:
         .where(Session.id == SessionToken.session_id, Session.expires_at > now, Session.account_id == Account.id)
         .where(Account.disabled_at.is_(None))
     )
-    table = SessionToken.__table__
+    table = table_of(SessionToken)
     return (
         update(SessionToken)
         .where(

@@ -3,6 +3,8 @@ from datetime import UTC, datetime
 from app.accounts.daos import AccountDao, CredentialDao, SessionDao
 from app.accounts.errors import SecondFactorError, WrongCodeError
 from app.accounts.mails import Post, SecondFactorChanged
+from app.accounts.schemas.accounts import AccountRead
+from app.accounts.schemas.internal import CredentialRow
 from app.accounts.schemas.kinds import CredentialKind
 from app.accounts.schemas.me import RecoveryCodes, TotpPrepared
 from app.audit.schemas import Event
@@ -77,14 +79,12 @@ class FactorService(Service):
             FreshLoginRequiredError: The login was too long ago.
             SecondFactorError: A second factor is on already: turn it off first.
         """
-        actor.require_fresh(self._settings.fresh)
-        account = await self._accounts.get(actor.own_account)
-        own = self._credentials.of(account.id)
-        present = await own.find_kind(CredentialKind.TOTP)
+        account, present = await self._look_up(actor)
         if account.user is None or (present is not None and present.confirmed_at is not None):
             raise SecondFactorError
         seed = totp.new_seed()
-        await own.put(CredentialKind.TOTP, self._second_factors.seal(account.id, seed), confirmed_at=None)
+        sealed = self._second_factors.seal(account.id, seed)
+        await self._credentials.of(account.id).put(CredentialKind.TOTP, sealed, confirmed_at=None)
         await self._audit.record(Event.FACTOR_PREPARED, actor, subject_id=account.id)
         return TotpPrepared(seed=seed, uri=totp.provisioning_uri(seed, account=account.user.username, issuer=ISSUER))
 
@@ -97,15 +97,12 @@ class FactorService(Service):
             SecondFactorError: None is prepared.
             WrongCodeError: The code is wrong.
         """
-        actor.require_fresh(self._settings.fresh)
-        account = await self._accounts.get(actor.own_account)
-        own = self._credentials.of(account.id)
-        present = await own.find_kind(CredentialKind.TOTP)
+        account, present = await self._look_up(actor)
         if account.user is None or present is None or present.confirmed_at is not None:
             raise SecondFactorError
         if not await self._second_factors.advance(account.id, present.id, present.secret, present.last_step, code):
             raise WrongCodeError
-        await own.update(present.id, {"confirmed_at": datetime.now(UTC)})
+        await self._credentials.of(account.id).update(present.id, {"confirmed_at": datetime.now(UTC)})
         codes = await self._new_codes(account.id)
         await self._sessions.end_all(account.id, but=actor.session_id)
         if actor.session_id is not None:
@@ -122,9 +119,7 @@ class FactorService(Service):
             FreshLoginRequiredError: The login was too long ago.
             SecondFactorError: There is no second factor.
         """
-        actor.require_fresh(self._settings.fresh)
-        account = await self._accounts.get(actor.own_account)
-        present = await self._credentials.of(account.id).find_kind(CredentialKind.TOTP)
+        account, present = await self._look_up(actor)
         if present is None or present.confirmed_at is None:
             raise SecondFactorError
         codes = await self._new_codes(account.id)
@@ -139,9 +134,7 @@ class FactorService(Service):
             FreshLoginRequiredError: The login was too long ago.
             SecondFactorError: There is none, or the session was begun without it.
         """
-        actor.require_fresh(self._settings.fresh)
-        account = await self._accounts.get(actor.own_account)
-        present = await self._credentials.of(account.id).find_kind(CredentialKind.TOTP)
+        account, present = await self._look_up(actor)
         is_shown = present is not None and (present.confirmed_at is None or actor.has_second_factor)
         if account.user is None or not is_shown:
             raise SecondFactorError
@@ -149,6 +142,12 @@ class FactorService(Service):
         await self._sessions.end_all(account.id, but=actor.session_id)
         await self._audit.record(Event.FACTOR_DISABLED, actor, subject_id=account.id)
         await self._mailer.send(SecondFactorChanged(to=account.user.email, username=account.user.username, is_on=False))
+
+    async def _look_up(self, actor: Actor) -> tuple[AccountRead, CredentialRow | None]:
+        """Return the actor's account and its second factor, after a fresh login."""
+        actor.require_fresh(self._settings.fresh)
+        account = await self._accounts.get(actor.own_account)
+        return account, await self._credentials.of(account.id).find_kind(CredentialKind.TOTP)
 
     async def _new_codes(self, account_id: int) -> RecoveryCodes:
         await self._credentials.delete_kinds(account_id, [CredentialKind.RECOVERY])

@@ -1,4 +1,5 @@
 from collections.abc import AsyncIterator, Mapping
+from functools import partial
 
 from carboy.daos.base import NOTHING, Dao, RecordT
 from carboy.daos.keyset import Place
@@ -13,8 +14,7 @@ async def every(
     place: Place | None = None
     more = True
     while more:
-        start = place
-        found = await unit_of_work.read(lambda: rows.page(limit=MAX_PAGE_SIZE, place=start, where=where))  # noqa: B023 - it is run at once.
+        found = await unit_of_work.read(partial(rows.page, limit=MAX_PAGE_SIZE, place=place, where=where))
         for record in found.records:
             yield record
         more, place = found.more, Place(found.last) if found.records else None
