@@ -13,7 +13,6 @@ from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import aiosmtplib
 from dependency_injector.containers import Container
 from sqlalchemy import text
 
@@ -24,6 +23,8 @@ from carboy.db import Database
 from carboy.db.migrations import Migrations
 from carboy.errors import CarboyError
 from carboy.jobs.services import Jobs
+from carboy.mail.errors import MailError
+from carboy.mail.transports import SmtpTransport, Transport
 
 TIMEOUT_SECONDS = 10.0
 """For each check."""
@@ -66,7 +67,7 @@ async def diagnose(container: Container, package: str, root: Path) -> AsyncItera
         "migrations": partial(_look_at_migrations, Migrations(database, package)),
         "clock": partial(_look_at_clock, database, container.engines().reader.dialect.name),
         "jobs": partial(_look_at_jobs, container.jobs()),
-        "mail": partial(_look_at_mail, settings.mail),
+        "mail": partial(_look_at_mail, settings.mail, container.mail_transport()),
         "disk": partial(_look_at_disk, settings),
         "versions": partial(_look_at_versions, root / "requirements" / "run.txt"),
     }
@@ -76,9 +77,9 @@ async def diagnose(container: Container, package: str, root: Path) -> AsyncItera
                 yield Finding(name, is_ok=True, detail=await check())
         except TimeoutError:
             yield Finding(name, is_ok=False, detail=f"no answer within {TIMEOUT_SECONDS:g} seconds")
-        except UnfitError as error:
+        except (UnfitError, MailError) as error:
             yield Finding(name, is_ok=False, detail=str(error))
-        except (CarboyError, OSError, aiosmtplib.SMTPException) as error:
+        except (CarboyError, OSError) as error:
             yield Finding(name, is_ok=False, detail=" ".join(f"{error.__cause__ or error}".split()))
 
 
@@ -124,20 +125,11 @@ async def _look_at_jobs(jobs: Jobs) -> str:
     return f"{sum(queue.due for queue in queues)} due, {sum(queue.running for queue in queues)} running"
 
 
-async def _look_at_mail(mail: MailSettings) -> str:
-    if mail.transport != "smtp":
+async def _look_at_mail(mail: MailSettings, transport: Transport | None) -> str:
+    if not isinstance(transport, SmtpTransport):
         return f"transport: {mail.transport or 'none'}"
-    client = aiosmtplib.SMTP(
-        hostname=mail.host,
-        port=mail.port,
-        username=mail.user,
-        password=None if mail.password is None else mail.password.get_secret_value(),
-        timeout=mail.connect_seconds,
-        use_tls=mail.security == "tls",
-        start_tls=mail.security == "starttls",
-    )
-    async with client:
-        return f"{mail.host}:{mail.port} lets us in"
+    await transport.check()
+    return f"{mail.host}:{mail.port} lets us in"
 
 
 async def _look_at_disk(settings: Settings) -> str:

@@ -33,7 +33,7 @@ Lease = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """Who takes jobs, when, and until when they are his without a sign of life."""
+    """Who takes jobs, when, and until when they are theirs without a sign of life."""
 
     worker: str
     now: datetime

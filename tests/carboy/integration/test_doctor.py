@@ -13,7 +13,7 @@ from support.databases import database_settings
 from support.migrating import flask_db
 
 from carboy.commands import diagnosis
-from carboy.config.settings import Environment, Settings
+from carboy.config.settings import Environment, MailSettings, Settings
 from carboy.config.surroundings import unfit_surroundings
 from carboy.testing import override
 from containers import Container
@@ -83,6 +83,14 @@ def test_a_package_that_is_not_as_locked_fails_it(app: Flask, monkeypatch: pytes
 def test_a_disk_that_is_almost_full_fails_it(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(diagnosis, "LEAST_FREE_BYTES", 2**60)
     assert "MiB are free in" in findings_of(app, exit_code=1)["disk"][1]
+
+
+def test_a_mail_server_that_is_not_there_fails_it(app: Flask, container: Container) -> None:
+    settings = container.settings()
+    mail = {"transport": "smtp", "host": "127.0.0.1", "port": 1, "sender": "no-reply@example.org"}
+    away = MailSettings.model_validate(settings.mail.model_dump() | mail)
+    with override(container, settings=settings.model_copy(update={"mail": away})):
+        assert findings_of(app, exit_code=1)["mail"][1].startswith("The mail server cannot be used: ")
 
 
 def test_all_that_is_unfit_is_named_at_once(settings: Settings) -> None:

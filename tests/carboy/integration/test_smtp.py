@@ -151,6 +151,13 @@ async def test_the_login_is_over_tls(server: MailServer, transport_to: Transport
     assert (server.logins, len(server.received)) == ([PASSWORD.encode()], 1)
 
 
+async def test_a_check_logs_in_and_sends_nothing(server: MailServer, transport_to: Transports) -> None:
+    await transport_to(server, user=USER, password=SecretStr(PASSWORD)).check()
+    assert (server.logins, server.received) == ([PASSWORD.encode()], [])
+    with pytest.raises(MailUnavailableError, match="535"):
+        await transport_to(server, user=USER, password=SecretStr("Zq7-wrong")).check()
+
+
 async def test_a_wrong_login_is_tried_again_as_the_next_mail_would_meet_it_too(
     server: MailServer, transport_to: Transports
 ) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from email.message import EmailMessage
 
@@ -58,12 +59,25 @@ class SmtpTransport:
         """
         envelope = envelope_of(message)
         content = bytes_of(message, envelope)
+        options = [] if envelope.is_ascii else ["SMTPUTF8"]
+        await self._connected(
+            lambda client: client.sendmail(envelope.sender, envelope.recipient, content, mail_options=options)
+        )
+
+    async def check(self) -> None:
+        """Connect and log in, as for a message.
+
+        Raises:
+            MailUnavailableError: The mail server cannot be used.
+        """
+        await self._connected(lambda client: client.noop())
+
+    async def _connected(self, speak: Callable[[SMTP], Awaitable[object]]) -> None:
         client = self._client()
         try:
             async with asyncio.timeout(self._settings.total_seconds):
                 await client.connect(timeout=self._settings.connect_seconds)
-                options = [] if envelope.is_ascii else ["SMTPUTF8"]
-                await client.sendmail(envelope.sender, envelope.recipient, content, mail_options=options)
+                await speak(client)
             await _leave(client)
         except (SMTPException, OSError) as error:
             raise self._meaning(error) from error
