@@ -16,9 +16,12 @@ DOMAIN = Path("src", "app", "users")
 COPIED = ("asgi.py", "containers.py", "config.yaml")
 NUMBERS = (1, 10, 50, 200)
 ROUNDS = 3
+OF_USERS = "ForeignFieldError|LastAdministratorError"
 PROVIDERS = """\
     {one}_dao = providers.Singleton({One}Dao, database=database)
-    {one}_service = providers.Singleton({One}Service, unit_of_work=database, {one}s={one}_dao, cursors=cursors)
+    {one}_service = providers.Singleton(
+        {One}Service, unit_of_work=database, {one}s={one}_dao, cursors=cursors, accounts=peoples_accounts, audit=audit
+    )
 """
 
 
@@ -58,6 +61,9 @@ def _write_domain(folder: Path, name: str) -> None:
         # Neither part of `username` nor of another word.
         for old, new in (("user", name), ("User", name.title())):
             text = re.sub(rf"(?<![a-zA-Z]){old}(?!name)", new, text)
+        # What only users have: errors that come of their accounts, and POST as an alias of PATCH.
+        text = re.sub(f"({OF_USERS}), |, ({OF_USERS})", "", text)
+        text = re.sub(r"# POST is an alias.*\n@.*_by_post.*\n", "", text)
         text = re.sub('code = "(email|username)_', rf'code = "{name}_\1_', text)
         (target / source.name).write_text(text, encoding="utf-8")
 

@@ -10,6 +10,7 @@ import warnings
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import is_dataclass
 from types import ModuleType
 from typing import Any
 
@@ -46,7 +47,7 @@ def wire(container: Container, app: Flask) -> None:
         owner = getattr(module, OWNER, lambda: None)()
         if owner is not None and owner is not container:
             raise WiringError(f"Another container is wired to {module.__name__}: call unwire() on that one first.")
-    with warnings.catch_warnings(), _passing_over_models():
+    with warnings.catch_warnings(), _passing_over_values():
         warnings.simplefilter("error", wiring.UnresolvedMarkerWarning)
         try:
             container.wire(modules=modules, warn_unresolved=True, keep_cache=True)
@@ -68,21 +69,21 @@ def current_container() -> Container:
 
 
 @contextmanager
-def _passing_over_models() -> Iterator[None]:
-    """Keep the library from going through the methods of the models and errors that a module imports.
+def _passing_over_values() -> Iterator[None]:
+    """Keep the library from going through the methods of the models, values and errors that a module imports.
 
     They are dozens each, nothing is ever injected into them, and each domain brings its own.
     """
     is_excluded = wiring.is_excluded_from_inspect
-    wiring.is_excluded_from_inspect = lambda obj: _is_model_or_error(obj) or is_excluded(obj)
+    wiring.is_excluded_from_inspect = lambda obj: _is_value_or_error(obj) or is_excluded(obj)
     try:
         yield
     finally:
         wiring.is_excluded_from_inspect = is_excluded
 
 
-def _is_model_or_error(member: Any) -> bool:
-    return isinstance(member, type) and issubclass(member, (BaseModel, BaseException))
+def _is_value_or_error(member: Any) -> bool:
+    return isinstance(member, type) and (issubclass(member, (BaseModel, BaseException)) or is_dataclass(member))
 
 
 def unwire(container: Container) -> None:
