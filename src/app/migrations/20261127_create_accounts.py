@@ -7,6 +7,7 @@ Revises: 3b9e5a0c74f1
 """
 
 from datetime import UTC, datetime
+from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
@@ -255,14 +256,15 @@ def _add_roles() -> None:
     now = datetime.now(UTC)
     common = {"created_at": now, "updated_at": now, "version": 1}
     names = [{"id": number, "name": name, **common} for number, name in enumerate(ROLES["administrator"], 1)]
-    op.bulk_insert(_table("permissions", "id", "name"), names)
+    op.bulk_insert(_table("permissions", id=ID, name=sa.Text), names)
     roles = [
         {"id": number, "name": name, "description": DESCRIPTIONS[name], "requires_second_factor": False, **common}
         for number, name in enumerate(ROLES, 1)
     ]
-    op.bulk_insert(_table("roles", "id", "name", "description", "requires_second_factor"), roles)
+    columns = {"id": ID, "name": sa.Text, "description": sa.Text, "requires_second_factor": sa.Boolean}
+    op.bulk_insert(_table("roles", **columns), roles)
     links = [{"roles_id": 2, "permissions_id": row["id"]} for row in names]
-    op.bulk_insert(sa.table("role_permissions", sa.column("roles_id"), sa.column("permissions_id")), links)
+    op.bulk_insert(sa.table("role_permissions", sa.column("roles_id", ID), sa.column("permissions_id", ID)), links)
     if op.get_bind().dialect.name == "postgresql":
         # Ids that were given by hand do not count the sequences on.
         op.execute("SELECT setval('permissions_id_seq', (SELECT max(id) FROM permissions))")
@@ -278,9 +280,10 @@ def _add_accounts_of_users() -> None:
     op.execute("INSERT INTO account_roles (accounts_id, roles_id) SELECT id, 1 FROM accounts")
 
 
-def _table(name: str, *columns: str) -> sa.TableClause:
-    moments = [sa.column(one, UtcDateTime) for one in ("created_at", "updated_at")]
-    return sa.table(name, *map(sa.column, columns), *moments, sa.column("version"))
+def _table(table: str, /, **columns: Any) -> sa.TableClause:
+    # The types are for `flask db sql`, which writes the values into the text.
+    columns |= {"created_at": UtcDateTime, "updated_at": UtcDateTime, "version": sa.Integer}
+    return sa.table(table, *(sa.column(one, kind) for one, kind in columns.items()))
 
 
 def downgrade() -> None:

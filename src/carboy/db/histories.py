@@ -7,6 +7,7 @@ import sys
 import warnings
 from collections.abc import Iterable
 from importlib import import_module
+from itertools import chain
 from pathlib import Path
 from pkgutil import walk_packages
 from typing import Any, NamedTuple
@@ -84,9 +85,12 @@ def folder_of(package: str) -> Path:
 
 
 def tables_of(package: str) -> list[Table]:
-    """Return the tables that the models of a package have declared."""
+    """Return the tables that the models of a package have declared, those of their links among them."""
     mappers = [mapper for mapper in Base.registry.mappers if mapper.class_.__module__.partition(".")[0] == package]
-    return [table for mapper in mappers for table in mapper.tables if isinstance(table, Table)]
+    declared = chain.from_iterable(
+        (*mapper.tables, *(link.secondary for link in mapper.relationships)) for mapper in mappers
+    )
+    return [*dict.fromkeys(table for table in declared if isinstance(table, Table))]
 
 
 def _import_models(package: str) -> None:

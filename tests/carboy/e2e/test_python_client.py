@@ -110,8 +110,8 @@ def test_a_person_logs_in_and_sees_themselves(api: Api) -> None:
     assert_problem(api, wrong, 401, "wrong_credentials")
     tokens = api.log_in(PASSWORD).parsed
     module = importlib.import_module(f"{PACKAGE}.api.me.get_me")
-    client = api.new_client(Authorization=f"Bearer {tokens.access_token}")
-    assert module.sync_detailed(client=client).parsed.name == "pat"
+    with api.new_client(Authorization=f"Bearer {tokens.access_token}") as client:
+        assert module.sync_detailed(client=client).parsed.name == "pat"
 
 
 def test_pages_lead_forward_to_the_end_and_back_to_the_beginning(api: Api) -> None:
