@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from hashlib import sha256
 from typing import Any, NamedTuple
 
 from carboy.schemas.base import Record
@@ -79,6 +80,25 @@ class JobRead(Record):
     @property
     def has_ended(self) -> bool:
         return self.state in ENDED
+
+
+class JobProgress(Record):
+    """How far a job has come, for clients: neither what it was given nor what went wrong in it."""
+
+    state: State
+    progress: float | None
+    """From 0 to 1, if the job tells."""
+    progress_text: str | None
+    """What is being done, if the job tells."""
+
+    @property
+    def has_ended(self) -> bool:
+        return self.state in ENDED
+
+    @property
+    def event_id(self) -> str:
+        """Names what is said, so that a client which has seen it need not be told again."""
+        return sha256(self.model_dump_json().encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)

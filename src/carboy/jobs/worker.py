@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from carboy.config import SettingsError
+from carboy.db.signals import Signal
 from carboy.errors import UnavailableError
 from carboy.jobs.holding import Holding
 from carboy.jobs.leases import Leases, Term
@@ -19,7 +20,7 @@ from carboy.jobs.policies import Rate
 from carboy.jobs.scheduling import Scheduler
 from carboy.jobs.schemas import ClaimedJob
 from carboy.jobs.services import Clock
-from carboy.jobs.signals import JobSignals, Signal
+from carboy.jobs.signals import JobSignals
 from carboy.jobs.sweeping import Sweeper
 
 HEARTBEATS_PER_LEASE = 4
