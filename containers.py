@@ -25,6 +25,7 @@ from app.accounts.services.guessing import Guessing
 from app.accounts.services.keys import KeyService
 from app.accounts.services.login import LoginService
 from app.accounts.services.one_time_tokens import OneTimeTokens
+from app.accounts.services.page_sessions import AccountPageSessions
 from app.accounts.services.passwords import PasswordService
 from app.accounts.services.people import PeoplesAccounts
 from app.accounts.services.registration import RegistrationService
@@ -206,6 +207,16 @@ class Container(containers.DeclarativeContainer):
         keys=api_key_dao,
         tokens=tokens,
         last_seen=last_seen,
+    )
+    page_sessions = providers.Singleton(
+        AccountPageSessions,
+        unit_of_work=database,
+        sessions=session_dao,
+        session_tokens=session_token_dao,
+        tokens=tokens,
+        last_seen=last_seen,
+        limiter=rate_limiter,
+        settings=settings.provided.accounts,
     )
     peoples_accounts = providers.Singleton(
         PeoplesAccounts,

@@ -12,7 +12,7 @@ from app.accounts.jobs import send_invitation
 from app.accounts.limits import INVITATION_OF_ADDRESS
 from app.accounts.mails import AlreadyRegistered, Invitation, Post
 from app.accounts.schemas.auth import FirstAdministrator, InvitationCreate, InvitationRead, Registration
-from app.accounts.schemas.internal import LoginRow, OneTimeTokenRow
+from app.accounts.schemas.internal import LoginRow
 from app.accounts.schemas.kinds import CredentialKind, Purpose
 from app.accounts.services.one_time_tokens import OneTimeTokens
 from app.audit.schemas import Event
@@ -28,7 +28,7 @@ from carboy.security.errors import ForbiddenError
 from carboy.security.passwords import PasswordHasher
 from carboy.security.strength import PasswordPolicy
 from carboy.security.tokens import Token
-from carboy.services import Service, UnitOfWork
+from carboy.services import Service, UnitOfWork, read_only
 
 
 class RegistrationService(Service):
@@ -77,7 +77,7 @@ class RegistrationService(Service):
             RegistrationClosedError: The configuration does not allow it.
             RateLimitedError: There were too many requests for this address, whether anybody has it or not.
         """
-        if self._settings.registration != "open":
+        if not self.is_open:
             raise RegistrationClosedError
         await self._limiter.hit(INVITATION_OF_ADDRESS, fold_email(email))
         await self._jobs.enqueue(send_invitation, email=email, asker=actor.without_permissions)
@@ -102,13 +102,27 @@ class RegistrationService(Service):
             InvalidInputError: The password is not good enough.
             UsernameTakenError, EmailTakenError: Another user has it, ignoring case.
         """
+        _require_for(await self.invited(given.invitation), given)
+        await self._check(given)
+        await self._register(actor, given, await self._hasher.hash(given.password))
+
+    @property
+    def is_open(self) -> bool:
+        """Whether everybody may register."""
+        return self._settings.registration == "open"
+
+    async def invited(self, invitation: str | None) -> str | None:
+        """Return the address that an invitation was sent to, before a form is shown.
+
+        Raises:
+            RegistrationClosedError, InvitationRequiredError: The configuration does not allow it.
+            InvalidOneTimeTokenError: The invitation is not valid.
+        """
         if self._settings.registration == "closed":
             raise RegistrationClosedError
-        if given.invitation is None:
+        if invitation is None:
             raise InvitationRequiredError
-        _require_for(await self._one_time_tokens.look(Purpose.INVITE, given.invitation), given)
-        await self._check(given)
-        await self._register(actor, given, given.invitation, await self._hasher.hash(given.password))
+        return (await self._one_time_tokens.look(Purpose.INVITE, invitation)).email
 
     @audited
     async def invite(self, actor: Actor, new: InvitationCreate) -> InvitationRead:
@@ -149,6 +163,18 @@ class RegistrationService(Service):
         await self._audit.record(Event.FIRST_ADMINISTRATOR_OFFERED, actor, offered=True)
         return token
 
+    @read_only
+    async def check_offer(self, text: str) -> None:
+        """See whether the token of a link can still make the first administrator, before a form is shown.
+
+        Raises:
+            InvalidOneTimeTokenError: The token has expired or was used.
+            AlreadySetUpError: There is an administrator already.
+        """
+        await self._one_time_tokens.look(Purpose.FIRST_ADMINISTRATOR, text)
+        if await self._accounts.count_other_administrators(None):
+            raise AlreadySetUpError
+
     async def claim(self, actor: Actor, given: FirstAdministrator) -> None:
         """Make the first administrator, by the token that the server's operator was shown.
 
@@ -158,7 +184,7 @@ class RegistrationService(Service):
             InvalidInputError: The password is not good enough.
             UsernameTakenError, EmailTakenError: Another user has it, ignoring case.
         """
-        await self._one_time_tokens.look(Purpose.FIRST_ADMINISTRATOR, given.token)
+        await self.check_offer(given.token)
         await self._check(given)
         await self._claim(actor, given, await self._hasher.hash(given.password))
 
@@ -181,9 +207,9 @@ class RegistrationService(Service):
         await self._policy.check(given.password, words=(given.username, given.email, given.full_name))
 
     @audited
-    async def _register(self, actor: Actor, given: Registration, invited: str, encoded: str) -> None:
-        invitation = await self._one_time_tokens.take(Purpose.INVITE, invited)
-        _require_for(invitation, given)
+    async def _register(self, actor: Actor, given: Registration, encoded: str) -> None:
+        invitation = await self._one_time_tokens.take(Purpose.INVITE, given.invitation or "")
+        _require_for(invitation.email, given)
         roles = [MEMBER, invitation.role] if invitation.role not in {None, MEMBER} else [MEMBER]
         new = UserCreate.model_construct(
             username=given.username, email=given.email, full_name=given.full_name, active=True
@@ -217,7 +243,7 @@ class RegistrationService(Service):
         return person
 
 
-def _require_for(invitation: OneTimeTokenRow, given: Registration) -> None:
+def _require_for(email: str | None, given: Registration) -> None:
     """Raise an `InvalidOneTimeTokenError` unless an invitation was sent to the address that registers."""
-    if invitation.email is None or fold_email(invitation.email) != fold_email(given.email):
+    if email is None or fold_email(email) != fold_email(given.email):
         raise InvalidOneTimeTokenError
