@@ -5,6 +5,7 @@ from pathlib import Path
 
 from dependency_injector import containers, providers
 
+from app.accounts import jobs as account_jobs
 from app.accounts.daos import (
     AccountDao,
     ApiKeyDao,
@@ -24,6 +25,7 @@ from app.accounts.services.guessing import Guessing
 from app.accounts.services.keys import KeyService
 from app.accounts.services.login import LoginService
 from app.accounts.services.one_time_tokens import OneTimeTokens
+from app.accounts.services.page_sessions import AccountPageSessions
 from app.accounts.services.passwords import PasswordService
 from app.accounts.services.people import PeoplesAccounts
 from app.accounts.services.registration import RegistrationService
@@ -112,7 +114,7 @@ class Container(containers.DeclarativeContainer):
         lifetime_hours=settings.provided.http.idempotency_hours,
     )
     # A domain with jobs adds them: job_kinds.add_args(*jobs_in(its_jobs)).
-    job_kinds = providers.Singleton(JobKinds, *jobs_in(mail_jobs))
+    job_kinds = providers.Singleton(JobKinds, *jobs_in(mail_jobs), *jobs_in(account_jobs))
     job_signals = providers.Singleton(JobSignals, notices=notices)
     job_dao = providers.Singleton(JobDao, database=database)
     jobs = providers.Singleton(
@@ -214,6 +216,16 @@ class Container(containers.DeclarativeContainer):
         tokens=tokens,
         last_seen=last_seen,
     )
+    page_sessions = providers.Singleton(
+        AccountPageSessions,
+        unit_of_work=database,
+        sessions=session_dao,
+        session_tokens=session_token_dao,
+        tokens=tokens,
+        last_seen=last_seen,
+        limiter=rate_limiter,
+        settings=settings.provided.accounts,
+    )
     peoples_accounts = providers.Singleton(
         PeoplesAccounts,
         accounts=account_dao,
@@ -294,6 +306,7 @@ class Container(containers.DeclarativeContainer):
         limiter=rate_limiter,
         audit=audit,
         mailer=post,
+        jobs=jobs,
         settings=settings.provided.accounts,
     )
     email_service = providers.Singleton(
@@ -304,6 +317,7 @@ class Container(containers.DeclarativeContainer):
         one_time_tokens=one_time_tokens,
         audit=audit,
         mailer=post,
+        jobs=jobs,
         settings=settings.provided.accounts,
     )
     key_service = providers.Singleton(
@@ -347,7 +361,9 @@ class Container(containers.DeclarativeContainer):
         one_time_tokens=one_time_tokens,
         hasher=password_hasher,
         policy=password_policy,
+        limiter=rate_limiter,
         audit=audit,
         mailer=post,
+        jobs=jobs,
         settings=settings.provided.accounts,
     )
