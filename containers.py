@@ -24,6 +24,7 @@ from app.accounts.services.guessing import Guessing
 from app.accounts.services.keys import KeyService
 from app.accounts.services.login import LoginService
 from app.accounts.services.one_time_tokens import OneTimeTokens
+from app.accounts.services.page_sessions import AccountPageSessions
 from app.accounts.services.passwords import PasswordService
 from app.accounts.services.people import PeoplesAccounts
 from app.accounts.services.registration import RegistrationService
@@ -224,11 +225,11 @@ class Container(containers.DeclarativeContainer):
     session_token_dao = providers.Singleton(SessionTokenDao, database=database)
     one_time_token_dao = providers.Singleton(OneTimeTokenDao, database=database)
     sweeper.add_args(
-        # A session and a key are shown to their owner for some time after their end; a token is of no use to anybody.
-        providers.Singleton(Kept, session_dao, since="idle_expires_at", age=settings.provided.accounts.keep_expired),
-        providers.Singleton(Kept, api_key_dao, since="expires_at", age=settings.provided.accounts.keep_expired),
+        providers.Singleton(Kept, session_dao, since="idle_expires_at"),
         providers.Singleton(Kept, session_token_dao, since="expires_at"),
         providers.Singleton(Kept, one_time_token_dao, since="expires_at"),
+        # A key is shown to its owner for some time after it has expired.
+        providers.Singleton(Kept, api_key_dao, since="expires_at", age=settings.provided.accounts.keep_expired_keys),
     )
     post = providers.Singleton(Post, mailer=mailer)
     guard = providers.Singleton(Guard, accounts=account_dao, roles=role_dao)
@@ -241,6 +242,16 @@ class Container(containers.DeclarativeContainer):
         keys=api_key_dao,
         tokens=tokens,
         last_seen=last_seen,
+    )
+    page_sessions = providers.Singleton(
+        AccountPageSessions,
+        unit_of_work=database,
+        sessions=session_dao,
+        session_tokens=session_token_dao,
+        tokens=tokens,
+        last_seen=last_seen,
+        limiter=rate_limiter,
+        settings=settings.provided.accounts,
     )
     peoples_accounts = providers.Singleton(
         PeoplesAccounts,

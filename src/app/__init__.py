@@ -4,6 +4,7 @@ from dependency_injector.containers import Container
 from flask import Flask
 
 from app.accounts import commands as account_commands
+from app.accounts.pages import blueprints as accounts_pages
 from app.accounts.routes import blueprints as accounts_routes
 from app.audit.routes import audit as audit_routes
 from app.settings import Settings
@@ -31,8 +32,7 @@ def create_app(container: Container) -> Flask:
     settings: Settings = container.settings()
     logs.configure_logging(settings.logging)
 
-    # The page at /api/docs sends its own files; Flask's static route would stay open where that page is closed.
-    app = Application(__name__, static_folder=None)
+    app = Application(__name__)
     app.config["MAX_CONTENT_LENGTH"] = settings.http.max_body_bytes
     app.config["MAX_FORM_MEMORY_SIZE"] = settings.http.max_body_bytes
     app.config["PUBLIC_URL"] = settings.http.public_url
@@ -59,7 +59,7 @@ def create_app(container: Container) -> Flask:
     if settings.environment is Environment.DEVELOPMENT:
         app.register_blueprint(dev_mail)
     app.register_blueprint(users_routes)
-    for blueprint in accounts_routes:
+    for blueprint in (*accounts_routes, *accounts_pages):
         app.register_blueprint(blueprint)
     app.register_blueprint(audit_routes)
 

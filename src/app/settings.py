@@ -24,7 +24,7 @@ class AccountSettings(Section):
     first_administrator_hours: int = Field(gt=0)
     max_sessions: int = Field(gt=0)
     max_api_keys: int = Field(gt=0)
-    keep_expired_days: int = Field(ge=0)
+    keep_expired_keys_days: int = Field(ge=0)
 
     @property
     def fresh(self) -> timedelta:
@@ -32,9 +32,9 @@ class AccountSettings(Section):
         return timedelta(minutes=self.fresh_minutes)
 
     @property
-    def keep_expired(self) -> timedelta:
-        """How long what has expired is kept."""
-        return timedelta(days=self.keep_expired_days)
+    def keep_expired_keys(self) -> timedelta:
+        """How long API keys that have expired are kept."""
+        return timedelta(days=self.keep_expired_keys_days)
 
 
 class AuditSettings(Section):

@@ -114,15 +114,6 @@ class CarboyServer:
                     found.append(int(status.parent.name))
         return found
 
-    def descriptors_of(self, file: Path) -> int:
-        """Count how often the server's processes have a file open."""
-        count = 0
-        for process in self.processes():
-            for descriptor in Path(f"/proc/{process}/fd").iterdir():
-                with suppress(FileNotFoundError):
-                    count += descriptor.readlink() == file
-        return count
-
     def _group_lives(self) -> bool:
         try:
             os.killpg(self.process.pid, 0)

@@ -86,12 +86,24 @@ async def show_often() -> str:
     return "often"
 
 
+def session_of(cookie: str, actor: Actor, flashes: str | None) -> PageSession:
+    return PageSession(actor=actor, csrf_secret=f"secret of {cookie}", flashes=flashes)
+
+
 class SessionsOfTests:
-    """Knows the cookies ``visitor``, ``person`` and ``admin``."""
+    """Knows the cookies ``visitor``, ``person`` and ``admin``. All of them share their messages."""
+
+    flashes: str | None = None
 
     async def resume(self, credentials: Credentials) -> PageSession | None:
         actor = {"visitor": ANONYMOUS, "person": PERSON, "admin": ADMIN}.get(str(credentials.cookie))
-        return None if actor is None else PageSession(actor=actor, csrf_secret=f"secret of {credentials.cookie}")
+        return None if actor is None else session_of(str(credentials.cookie), actor, self.flashes)
+
+    async def begin(self, credentials: Credentials) -> tuple[PageSession, str]:
+        return session_of("visitor", ANONYMOUS, None), "visitor"
+
+    async def keep_flashes(self, session: PageSession, flashes: str | None) -> None:
+        self.flashes = flashes
 
 
 class Container(containers.DeclarativeContainer):

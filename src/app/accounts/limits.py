@@ -17,3 +17,5 @@ RESET_OF_ADDRESS = Limit(name="reset_of_address", rate="5/1 hour", is_strict=Tru
 """Mails to one address."""
 REGISTER = Limit(name="register", rate="20/1 hour", is_strict=True)
 """New accounts from one address."""
+VISITORS = Limit(name="visitors", rate="300/5 minutes")
+"""New sessions of browsers from one address: each form that a visitor is shown has one."""

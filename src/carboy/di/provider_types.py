@@ -1,7 +1,7 @@
 """Works out what type of object a provider gives, without calling it, and whether that fits its destination."""
 
 import inspect
-from collections.abc import AsyncGenerator, AsyncIterator, Generator, Hashable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Hashable, Iterator, Mapping
 from functools import lru_cache
 from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints, is_typeddict
 
@@ -127,10 +127,7 @@ def _kept_by(resource: Any) -> Any:
 def _attribute_of(owner: Any, name: str) -> Any:
     if not isinstance(owner, type) or owner is Any:
         return Any
-    try:
-        hints = get_type_hints(owner)
-    except (NameError, AttributeError, TypeError, SyntaxError):
-        hints = dict.fromkeys((key for base in owner.__mro__ for key in vars(base).get("__annotations__", {})), Any)
+    hints = _hints_of(owner)
     if name in hints:
         return hints[name]
     if hasattr(owner, name):
@@ -139,6 +136,14 @@ def _attribute_of(owner: Any, name: str) -> Any:
     if _is_set_at_start(owner, name):
         return Any
     raise UnknownAttributeError(f"{owner.__qualname__} has no attribute {name!r}")
+
+
+@lru_cache(maxsize=256)
+def _hints_of(owner: type) -> Mapping[str, Any]:
+    try:
+        return get_type_hints(owner)
+    except (NameError, AttributeError, TypeError, SyntaxError):
+        return dict.fromkeys((key for base in owner.__mro__ for key in vars(base).get("__annotations__", {})), Any)
 
 
 def _is_set_at_start(owner: type, name: str) -> bool:
@@ -172,6 +177,7 @@ def _accepts(annotation: Any, product: Any) -> bool:
     return issubclass(given, wanted)
 
 
+@lru_cache(maxsize=256)
 def _methods(protocol: type) -> set[str]:
     """Return the methods that a protocol asks for. Whether __init__ sets its other members, the class cannot tell."""
     return {

@@ -74,12 +74,16 @@ def _passing_over_values() -> Iterator[None]:
 
     They are dozens each, nothing is ever injected into them, and each domain brings its own.
     """
-    is_excluded = wiring.is_excluded_from_inspect
-    wiring.is_excluded_from_inspect = lambda obj: _is_value_or_error(obj) or is_excluded(obj)
+    library = vars(wiring)
+    library["getmembers"] = _members_of
     try:
         yield
     finally:
-        wiring.is_excluded_from_inspect = is_excluded
+        library["getmembers"] = inspect.getmembers
+
+
+def _members_of(owner: Any, predicate: Callable[[Any], bool] | None = None) -> list[tuple[str, Any]]:
+    return [] if _is_value_or_error(owner) else inspect.getmembers(owner, predicate)
 
 
 def _is_value_or_error(member: Any) -> bool:
@@ -89,7 +93,8 @@ def _is_value_or_error(member: Any) -> bool:
 def unwire(container: Container) -> None:
     """Undo `wire`, so that another container may be wired."""
     modules = list(container.wired_to_modules)  # type: ignore[call-overload]  # the stub takes it for a provider.
-    container.unwire()
+    with _passing_over_values():
+        container.unwire()
     for module in modules:
         if getattr(module, OWNER, lambda: None)() is container:
             delattr(module, OWNER)

@@ -17,6 +17,11 @@ class Described:
     def __init__(self, **schema: Any) -> None:
         self._schema = schema
 
+    @property
+    def format(self) -> str | None:
+        found: str | None = self._schema.get("format")
+        return found
+
     def __get_pydantic_json_schema__(self, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         return {**handler(core_schema), **self._schema}
 

@@ -1,7 +1,8 @@
 """Refuses forms that another site makes a browser send (ASVS 5.0 3.5.1).
 
-Each session row, also that of a visitor who has not logged in, has a secret. A form repeats a token that is made of it
-and differs each time (BREACH). Besides, a browser says itself where a request comes from.
+Each session, also that of a visitor who has not logged in, has a secret, which follows from the token in its cookie:
+the database holds neither. A form repeats a token that is made of the secret and differs each time (BREACH). Besides,
+a browser says itself where a request comes from.
 """
 
 import base64
@@ -29,9 +30,9 @@ class CrossSiteError(CarboyError):
     message = "This form was sent from another site, or is too old. Open the page again and send it anew."
 
 
-def new_secret() -> str:
-    """Return a new secret of a session row: 256 random bits."""
-    return secrets.token_urlsafe(MASK_BYTES)
+def secret_of(session_token: str) -> str:
+    """Return the secret of a session's forms, from which its token cannot be found."""
+    return hmac.digest(session_token.encode(), b"carboy csrf secret", sha256).hex()
 
 
 def token_of(secret: str) -> str:

@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Protocol
 
+from dependency_injector.wiring import inject
 from flask import Blueprint, Response, current_app, redirect, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from carboy.di.checks import NEEDS
+from carboy.di.checks import NEEDS, asks_for_injection
 from carboy.di.wiring import current_container
 from carboy.limits.schemas import By
 from carboy.security.actor import ANONYMOUS, Actor, Credentials
@@ -34,12 +35,14 @@ class PageSession:
 
     Attributes:
         actor: Who has logged in; `ANONYMOUS` before that.
-        csrf_secret: The row's secret of forms.
+        csrf_secret: The secret of its forms: `carboy.web.csrf.secret_of` its token.
+        flashes: The messages that wait in its row, as `carboy.web.flashes` stores them.
         row: The row as the application knows it.
     """
 
     actor: Actor
     csrf_secret: str = field(repr=False)
+    flashes: str | None = None
     row: Any = None
 
 
@@ -49,6 +52,12 @@ class PageSessions(Protocol):
     async def resume(self, credentials: Credentials) -> PageSession | None:
         """Return the session of a cookie; None if there is none, or it has ended."""
 
+    async def begin(self, credentials: Credentials) -> tuple[PageSession, str]:
+        """Begin the session of a browser that has none, and return it with the token for its cookie."""
+
+    async def keep_flashes(self, session: PageSession, flashes: str | None) -> None:
+        """Store the messages that the next page is to show; None once they were shown."""
+
 
 NEEDED = {"page_sessions": PageSessions, "session_cookie": SessionCookie}
 """What a page asks the container for."""
@@ -56,6 +65,8 @@ NEEDED = {"page_sessions": PageSessions, "session_cookie": SessionCookie}
 
 class PageBlueprint(Blueprint):
     """A blueprint of pages. Before a view: its limits, its session, who may see it, and where its form comes from.
+
+    The container gives a view what its markers ask for, without the decorator `inject`.
 
     Args:
         name: The blueprint's name.
@@ -82,6 +93,7 @@ class PageBlueprint(Blueprint):
         **options: Any,
     ) -> None:
         if view_func is not None:
+            view_func = inject(view_func) if asks_for_injection(view_func) else view_func
             needed = NEEDED | (rate_limits.NEEDED if rate_limits.limits_of(view_func) else {})
             setattr(view_func, NEEDS, needed)
         super().add_url_rule(rule, endpoint, view_func, *args, **options)

@@ -21,13 +21,15 @@ class SessionCookie:
 
     Attributes:
         is_secure: Whether it is for TLS alone: everywhere but in development and tests over plain HTTP.
+        purpose: Its name without the prefix; another token than the session's has a cookie of its own.
     """
 
     is_secure: bool
+    purpose: str = NAME
 
     @property
     def name(self) -> str:
-        return f"{SECURE_PREFIX}{NAME}" if self.is_secure else NAME
+        return f"{SECURE_PREFIX}{self.purpose}" if self.is_secure else self.purpose
 
     def read(self, request: Request) -> str | None:
         """Return what the cookie holds; None if there is none."""
@@ -46,11 +48,15 @@ class SessionCookie:
         )
         response.cache_control.no_store = True
 
+    def take_away(self, response: Response) -> None:
+        """Take the cookie away."""
+        response.delete_cookie(self.name, path="/", secure=self.is_secure, httponly=True, samesite="Lax")
+        response.cache_control.no_store = True
+
     def delete(self, response: Response) -> None:
         """Take the cookie away, and tell the browser to forget what else it has of this site."""
-        response.delete_cookie(self.name, path="/", secure=self.is_secure, httponly=True, samesite="Lax")
+        self.take_away(response)
         response.headers["Clear-Site-Data"] = CLEARED
-        response.cache_control.no_store = True
 
 
 def create_session_cookie(environment: Environment) -> SessionCookie:

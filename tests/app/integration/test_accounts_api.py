@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import text
 from support.databases import rows_of
 from support.people import OTHER, PASSWORD, RecordedMails, add_person, bearer, headers_of, tokens_of
+from support.visitor import Visitor
 
 from carboy.db import Database
 from carboy.testing import override
@@ -34,6 +35,17 @@ async def test_a_login_is_refreshed_and_a_replayed_token_ends_it(
         assert (await client.get("/api/me", headers=bearer(tokens))).status_code == 401
     events = await rows_of(container.database(), "audit_events")
     assert [row["event"] for row in events].count("session.refresh_token_replayed") == 1, "It is kept, though refused."
+
+
+async def test_somebody_logs_in_and_out_by_pages(client: httpx.AsyncClient, container: Container) -> None:
+    await add_person(container)
+    visitor = Visitor(client)
+    await visitor.log_in(next="/logout")
+    assert visitor.path == "/logout"
+    await container.last_seen().flush()
+    await visitor.send("/logout")
+    assert visitor.path == "/logged-out"
+    assert await rows_of(container.database(), "sessions") == []
 
 
 async def test_two_administrators_cannot_remove_each_other_at_once(

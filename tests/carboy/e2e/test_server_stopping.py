@@ -13,7 +13,6 @@ import pytest
 from support.accounts import HEADER_LINE
 from support.carboy_server import (
     GRANIAN,
-    HOST,
     HYPERCORN,
     HYPERCORN_WORKERS,
     PROJECT,
@@ -28,17 +27,20 @@ from support.server import PATIENCE, read_to_end
 from support.sqlite_lock import write_lock
 from support.users import registration
 
-from carboy.config import Settings, load_settings
+from app.settings import Settings
+from carboy.config import load_settings
 
 
 @contextmanager
-def registering(server: CarboyServer, database: Path, name: str) -> Iterator[http.client.HTTPConnection]:
-    """Send a registration, and go on once its view is at work."""
-    before = server.descriptors_of(database)
-    with closing(http.client.HTTPConnection(HOST, server.port, timeout=PATIENCE)) as connection:
-        connection.request("POST", "/api/users", json.dumps(registration(name)), {"Content-Type": "application/json"})
-        wait_for(lambda: server.descriptors_of(database) > before, "The view does not open the database")
-        yield connection
+def registering(server: CarboyServer, name: str) -> Iterator[http.client.HTTPResponse]:
+    """Send a registration, and go on once its view reads it; what is given is the response that will come."""
+    body = json.dumps(registration(name)).encode()
+    head = b"POST /api/users HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\nexpect: 100-continue\r\n"
+    with server.connect() as connection:
+        connection.sendall(head + HEADER_LINE + b"content-length: %d\r\n\r\n" % len(body))
+        assert connection.recv(4096).startswith(b"HTTP/1.1 100")
+        connection.sendall(body)
+        yield http.client.HTTPResponse(connection, method="POST")
 
 
 @pytest.mark.parametrize(
@@ -62,7 +64,7 @@ def test_a_request_in_flight_is_answered_before_the_server_ends(
         if command is HYPERCORN_WORKERS:
             wait_for(lambda: server.output().count("Running on") == 2, "One of the workers does not start")
         with write_lock(database):
-            connection = held.enter_context(registering(server, database, "ada"))
+            answer = held.enter_context(registering(server, "ada"))
             processes = len(server.processes())
             server.signal(number, group=group)
             if command is HYPERCORN_WORKERS:
@@ -71,7 +73,7 @@ def test_a_request_in_flight_is_answered_before_the_server_ends(
             else:
                 wait_for(lambda: not server.accepts(), "The port stays open")
             assert server.process.poll() is None
-        answer = connection.getresponse()
+        answer.begin()
         assert (answer.status, json.load(answer)["username"]) == (201, "ada")
         assert server.wait() == status
     with closing(sqlite3.connect(database)) as stored:

@@ -8,7 +8,7 @@ from werkzeug.test import EnvironBuilder
 
 from carboy.config.settings import Environment
 from carboy.web.application import Request
-from carboy.web.csrf import is_token_of, new_secret, token_of
+from carboy.web.csrf import is_token_of, secret_of, token_of
 from carboy.web.flashes import MAX_FLASHES, Flash, FlashKind, add_flash, read_flashes
 from carboy.web.redirects import safe_target
 from carboy.web.sessions import create_session_cookie
@@ -86,11 +86,11 @@ def test_anything_else_is_none(target: str | None) -> None:
 
 
 def test_a_token_of_a_form_is_another_one_each_time() -> None:
-    secret = new_secret()
+    secret = secret_of("a session")
     tokens = {token_of(secret) for _ in range(100)}
     assert len(tokens) == 100
     assert all(is_token_of(secret, token) for token in tokens)
-    assert not any(is_token_of(new_secret(), token) for token in tokens)
+    assert not any(is_token_of(secret_of("another session"), token) for token in tokens)
     assert not any(secret in token for token in tokens)
 
 

@@ -1,17 +1,16 @@
 """A page is for who may see it, its forms come from itself, and its errors are pages."""
 
 import threading
-from typing import Any
 
 import httpx
 import pytest
+from dependency_injector.containers import DynamicContainer
 from flask import Flask
 from support.pages import browser, paged  # noqa: F401 - fixtures.
 
 from carboy.di.wiring import WiringError, wire
 from carboy.testing.client import BASE_URL
 from carboy.web.pages import csrf_token
-from containers import Container
 
 
 def as_who(name: str, **headers: str) -> dict[str, str]:
@@ -133,6 +132,6 @@ def test_a_form_without_a_session_is_a_mistake(paged: Flask) -> None:  # noqa: F
 
 
 def test_without_sessions_an_application_with_pages_does_not_start(paged: Flask) -> None:  # noqa: F811
-    bare: Any = Container()
+    bare = DynamicContainer()
     with pytest.raises(WiringError, match="no provider 'page_sessions'"):
         wire(bare, paged)

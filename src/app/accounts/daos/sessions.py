@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, Executable, bindparam, case, delete, exist
 from app.accounts.daos.permissions import permissions_of_account
 from app.accounts.errors import SessionNotFoundError
 from app.accounts.models import Account, Session, SessionToken
-from app.accounts.schemas.internal import ActorRow, HalfLogin, SessionTokenRow
+from app.accounts.schemas.internal import ActorRow, HalfLogin, PageRow, SessionTokenRow
 from app.accounts.schemas.kinds import SessionState, TokenKind
 from app.accounts.schemas.sessions import SessionQuery, SessionRead
 from carboy.daos.base import Dao
@@ -25,6 +25,11 @@ class SessionDao(OwnedDao[SessionRead]):
         rows = await self._database.execute(self._prepared(_find_actor), parameters)
         return ActorRow(*rows[0]) if rows else None
 
+    async def find_page(self, digest: str, now: datetime) -> PageRow | None:
+        """Return the session of a browser that holds this token, whether anybody has logged in or not."""
+        rows = await self._database.execute(self._prepared(_find_page), {"digest": digest, "now": now})
+        return PageRow(*rows[0]) if rows else None
+
     async def find_half(self, digest: str, now: datetime) -> HalfLogin | None:
         """Return the login that waits for its second factor and has this token."""
         rows = await self._database.execute(self._prepared(_find_half), {"digest": digest, "now": now})
@@ -40,9 +45,18 @@ class SessionDao(OwnedDao[SessionRead]):
         rows = await self._database.execute(self._prepared(_addresses_of), {"account_id": account_id})
         return [row[0] for row in rows]
 
+    async def set_flashes(self, session_id: int, flashes: str | None) -> None:
+        """Store the messages that wait for the next page."""
+        parameters = {"row": session_id, "flashes": flashes}
+        await self._database.execute(self._prepared(_set_flashes), parameters, writes=True)
+
     async def touch(self, seen: list[Mapping[str, object]]) -> None:
         """Write down when sessions (``row``) were last seen, by ``seen_at`` and ``seen_until``, and from where."""
         await self._database.execute(self._prepared(_touch), seen, writes=True)
+
+    async def end(self, session_id: int) -> None:
+        """End a session, whosever it is, if it is not over."""
+        await self._database.execute(self._prepared(_end), {"session": session_id}, writes=True)
 
     async def end_all(self, account_id: int, *, but: int | None = None) -> int:
         """End the sessions of an account, but for one, and return how many there were."""
@@ -122,6 +136,32 @@ def _find_actor() -> Executable:
     )
 
 
+def _find_page() -> Executable:
+    return (
+        select(
+            Session.id,
+            Session.state,
+            Session.flash,
+            Session.last_seen_at,
+            Session.idle_seconds,
+            Session.has_second_factor,
+            Session.authenticated_at,
+            Account.id,
+            Account.kind,
+            Account.user_id,
+            permissions_of_account(Session.has_second_factor),
+        )
+        .select_from(SessionToken)
+        .join(Session, Session.id == SessionToken.session_id)
+        .outerjoin(Account, Account.id == Session.account_id)
+        .where(
+            SessionToken.digest == bindparam("digest"),
+            SessionToken.kind.in_((TokenKind.COOKIE, TokenKind.HALF)),
+            *_is_living(),
+        )
+    )
+
+
 def _find_half() -> Executable:
     return (
         select(Session.id, Session.account_id, Session.failures)
@@ -147,6 +187,11 @@ def _addresses_of() -> Executable:
     return own.where(Session.address.is_not(None)).distinct()
 
 
+def _set_flashes() -> Executable:
+    table = table_of(Session)
+    return update(table).where(table.c.id == bindparam("row")).values(flash=bindparam("flashes"))
+
+
 def _touch() -> Executable:
     table = table_of(Session)
     ends = table.c.expires_at
@@ -158,6 +203,10 @@ def _touch() -> Executable:
         "address": bindparam("seen_address"),
     }
     return update(table).where(table.c.id == bindparam("row")).values(seen)
+
+
+def _end() -> Executable:
+    return delete(Session).where(Session.id == bindparam("session"))
 
 
 def _end_all() -> Executable:

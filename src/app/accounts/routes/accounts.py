@@ -1,12 +1,6 @@
 from app.accounts.errors import AccountNotFoundError, LastAdministratorError
-from app.accounts.routes.common import (
-    AccountId,
-    Accounts,
-    Passwords,
-    Registrations,
-    Roles,
-    Sessions,
-)
+from app.accounts.provided import Accounts, Passwords, Registrations, Roles, Sessions
+from app.accounts.routes.common import AccountId
 from app.accounts.schemas.accounts import AccountQuery, AccountRead, RolesAssignment
 from app.accounts.schemas.auth import InvitationCreate, InvitationRead
 from app.security import Actor

@@ -11,7 +11,8 @@ from app.accounts.errors import (
     WrongCredentialsError,
 )
 from app.accounts.limits import GUESSING, REGISTER
-from app.accounts.routes.common import Emails, Logins, Passwords, Registrations, Sessions, keep_out_of_caches
+from app.accounts.provided import Emails, Logins, Passwords, Registrations, Sessions
+from app.accounts.routes.common import keep_out_of_caches
 from app.accounts.schemas.auth import (
     Accepted,
     Confirmation,

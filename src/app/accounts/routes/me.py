@@ -10,17 +10,8 @@ from app.accounts.errors import (
     WrongCodeError,
 )
 from app.accounts.limits import GUESSING
-from app.accounts.routes.common import (
-    Accounts,
-    Emails,
-    Factors,
-    KeyId,
-    Keys,
-    Passwords,
-    SessionId,
-    Sessions,
-    keep_out_of_caches,
-)
+from app.accounts.provided import Accounts, Emails, Factors, Keys, Passwords, Sessions
+from app.accounts.routes.common import KeyId, SessionId, keep_out_of_caches
 from app.accounts.schemas.auth import Accepted, TokenConfirmation
 from app.accounts.schemas.keys import ApiKeyCreate, ApiKeyIssued, ApiKeyQuery, ApiKeyRead
 from app.accounts.schemas.me import (

@@ -1,7 +1,8 @@
 from flask import url_for
 
 from app.accounts.errors import BuiltInRoleError, RoleNameTakenError, RoleNotFoundError
-from app.accounts.routes.common import RoleId, Roles
+from app.accounts.provided import Roles
+from app.accounts.routes.common import RoleId
 from app.accounts.schemas.roles import RoleCreate, RoleQuery, RoleRead, RoleUpdate
 from app.security import Actor
 from carboy.api import ApiBlueprint, Created, Expected, requires

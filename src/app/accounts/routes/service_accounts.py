@@ -7,7 +7,8 @@ from app.accounts.errors import (
     ServiceNameTakenError,
     TooManyKeysError,
 )
-from app.accounts.routes.common import AccountId, Accounts, KeyId, Keys, keep_out_of_caches
+from app.accounts.provided import Accounts, Keys
+from app.accounts.routes.common import AccountId, KeyId, keep_out_of_caches
 from app.accounts.schemas.accounts import AccountRead, ServiceCreate, ServiceUpdate
 from app.accounts.schemas.keys import ApiKeyCreate, ApiKeyIssued, ApiKeyQuery, ApiKeyRead
 from app.security import Actor

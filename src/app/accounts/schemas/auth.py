@@ -15,13 +15,16 @@ class Answer(BaseModel):
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
 
-class Login(Input):
+class PageLogin(Input):
     login: Annotated[
         Text,
         StringConstraints(min_length=1, max_length=320),
         Described(description="A username or an email address.", examples=["ada"]),
     ]
     password: Password
+
+
+class Login(PageLogin):
     device: Name | None = None
     """What to call the session in the list of sessions."""
     scopes: Scopes | None = None

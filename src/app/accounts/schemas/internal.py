@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import NamedTuple
 
-from app.accounts.schemas.kinds import AccountKind, CredentialKind, Purpose, TokenKind
+from app.accounts.schemas.kinds import AccountKind, CredentialKind, Purpose, SessionState, TokenKind
 from carboy.schemas.base import Record
 
 
@@ -22,6 +22,25 @@ class ActorRow(NamedTuple):
     last_seen_at: datetime | None
     authenticated_at: datetime | None = None
     idle_seconds: int = 0
+
+
+class PageRow(NamedTuple):
+    """A session of a browser, and what it takes to know who has logged in: one statement reads it."""
+
+    credential_id: int
+    """The id of the session."""
+    state: SessionState
+    flashes: str | None
+    last_seen_at: datetime
+    idle_seconds: int
+    has_second_factor: bool
+    authenticated_at: datetime
+    account_id: int | None
+    """None before a login."""
+    kind: AccountKind | None
+    user_id: int | None
+    permissions: str | None
+    """With blanks between them."""
 
 
 class LoginRow(NamedTuple):

@@ -36,16 +36,15 @@ class AccountAuthenticator(Service):
         Raises:
             InvalidTokenError: What it shows is malformed, unknown, expired or revoked, or its account is disabled.
         """
-        shown = credentials.bearer if credentials.cookie is None else credentials.cookie
-        if shown is None:
+        if credentials.bearer is None:
             return Actor(kind=ActorKind.ANONYMOUS, address=credentials.address, agent=credentials.agent)
         # A mistyped token fails here, without a query.
-        token = self._tokens.parse(shown)
+        token = self._tokens.parse(credentials.bearer)
         if token is None:
             raise InvalidTokenError
         now = datetime.now(UTC)
         is_key = token.kind == KEY
-        row = await self._find(token, now, by_cookie=credentials.cookie is not None)
+        row = await self._find(token, now)
         if row is None:
             raise InvalidTokenError
         kind = "key" if is_key else "session"
@@ -53,7 +52,7 @@ class AccountAuthenticator(Service):
         return Actor(
             kind=ActorKind(row.kind.value),
             account_id=row.account_id,
-            permissions=_permissions(row.kind.value, row.permissions),
+            permissions=all_permissions(row.kind.value, row.permissions),
             scopes=read_scopes(row.scopes),
             credential=f"{'api key' if is_key else 'session'} {row.credential_id}",
             user_id=row.user_id,
@@ -65,10 +64,7 @@ class AccountAuthenticator(Service):
         )
 
     @read_only
-    async def _find(self, token: Token, now: datetime, *, by_cookie: bool) -> ActorRow | None:
-        if by_cookie:
-            is_cookie = token.kind == TokenKind.COOKIE
-            return await self._sessions.find_actor(TokenKind.COOKIE, token.digest, now) if is_cookie else None
+    async def _find(self, token: Token, now: datetime) -> ActorRow | None:
         if token.kind == KEY:
             return await self._keys.find_actor(token.digest, now)
         if token.kind == TokenKind.ACCESS:
@@ -77,6 +73,6 @@ class AccountAuthenticator(Service):
 
 
 @lru_cache(maxsize=256)
-def _permissions(kind: str, stored: str | None) -> frozenset[str]:
-    """Return the set of permissions that are stored; most accounts have one of a few."""
+def all_permissions(kind: str, stored: str | None) -> frozenset[str]:
+    """Return what an account may do, of the permissions that are stored; most accounts have one of a few sets."""
     return OWN[ActorKind(kind)] | frozenset((stored or "").split())

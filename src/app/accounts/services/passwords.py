@@ -128,6 +128,14 @@ class PasswordService(Service):
         subject = None if found is None else found.account_id
         await self._audit.record(Event.RESET_REQUESTED, actor, subject_id=subject)
 
+    async def whose_reset(self, text: str) -> str:
+        """Return the username that a link is for, before a form is shown.
+
+        Raises:
+            InvalidOneTimeTokenError: The link has expired, was used, or the address has changed meanwhile.
+        """
+        return (await self._find(await self._one_time_tokens.look(Purpose.RESET, text))).username
+
     async def reset(self, actor: Actor, given: ResetConfirmation) -> None:
         """Set the password of whoever was sent the link. All of the account's sessions end.
 

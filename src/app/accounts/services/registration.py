@@ -10,7 +10,7 @@ from app.accounts.errors import (
 )
 from app.accounts.mails import AlreadyRegistered, Invitation, Post, VerifyEmail
 from app.accounts.schemas.auth import FirstAdministrator, InvitationCreate, InvitationRead, Registration
-from app.accounts.schemas.internal import LoginRow, OneTimeTokenRow
+from app.accounts.schemas.internal import LoginRow
 from app.accounts.schemas.kinds import CredentialKind, Purpose
 from app.accounts.services.one_time_tokens import OneTimeTokens
 from app.audit.schemas import Event
@@ -69,7 +69,9 @@ class RegistrationService(Service):
             InvalidInputError: The password is not good enough.
             UsernameTakenError: Another user has it, ignoring case.
         """
-        await self._require_allowed(given)
+        email = await self.invited(given.invitation)
+        if email is not None:
+            _require_for(email, given)
         await self._check(given)
         encoded = await self._hasher.hash(given.password)
         if await self._has_owner(given.email):
@@ -80,6 +82,27 @@ class RegistrationService(Service):
         except EmailTakenError:
             # It was registered in this very moment.
             await self._tell_owner(actor, given)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether everybody may register."""
+        return self._settings.registration == "open"
+
+    async def invited(self, invitation: str | None) -> str | None:
+        """Return the address that an invitation was sent to, before a form is shown; None where none is needed.
+
+        Raises:
+            RegistrationClosedError, InvitationRequiredError: The configuration does not allow it.
+            InvalidOneTimeTokenError: The invitation is not valid.
+        """
+        mode = self._settings.registration
+        if mode == "closed":
+            raise RegistrationClosedError
+        if invitation is not None:
+            return (await self._one_time_tokens.look(Purpose.INVITE, invitation)).email
+        if mode == "invitation":
+            raise InvitationRequiredError
+        return None
 
     @audited
     async def invite(self, actor: Actor, new: InvitationCreate) -> InvitationRead:
@@ -117,6 +140,18 @@ class RegistrationService(Service):
         await self._audit.record(Event.FIRST_ADMINISTRATOR_OFFERED, actor, offered=True)
         return token
 
+    @read_only
+    async def check_offer(self, text: str) -> None:
+        """See whether the token of a link can still make the first administrator, before a form is shown.
+
+        Raises:
+            InvalidOneTimeTokenError: The token has expired or was used.
+            AlreadySetUpError: There is an administrator already.
+        """
+        await self._one_time_tokens.look(Purpose.FIRST_ADMINISTRATOR, text)
+        if await self._accounts.count_other_administrators(None):
+            raise AlreadySetUpError
+
     async def claim(self, actor: Actor, given: FirstAdministrator) -> None:
         """Make the first administrator, by the token that the server's operator was shown.
 
@@ -126,7 +161,7 @@ class RegistrationService(Service):
             InvalidInputError: The password is not good enough.
             UsernameTakenError, EmailTakenError: Another user has it, ignoring case.
         """
-        await self._one_time_tokens.look(Purpose.FIRST_ADMINISTRATOR, given.token)
+        await self.check_offer(given.token)
         await self._check(given)
         await self._claim(actor, given, await self._hasher.hash(given.password))
 
@@ -144,16 +179,6 @@ class RegistrationService(Service):
         """
         roles = [MEMBER, ADMINISTRATOR] if is_administrator else [MEMBER]
         return (await self._create(actor, new, password, roles, is_verified=True)).account_id
-
-    async def _require_allowed(self, given: Registration) -> None:
-        mode = self._settings.registration
-        if mode == "closed":
-            raise RegistrationClosedError
-        if given.invitation is not None:
-            invitation = await self._one_time_tokens.look(Purpose.INVITE, given.invitation)
-            _require_for(invitation, given)
-        elif mode == "invitation":
-            raise InvitationRequiredError
 
     async def _check(self, given: Registration | FirstAdministrator) -> None:
         await self._policy.check(given.password, words=(given.username, given.email, given.full_name))
@@ -176,7 +201,7 @@ class RegistrationService(Service):
         roles, is_verified = [MEMBER], False
         if given.invitation is not None:
             invitation = await self._one_time_tokens.take(Purpose.INVITE, given.invitation)
-            _require_for(invitation, given)
+            _require_for(invitation.email, given)
             roles += [invitation.role] if invitation.role not in {None, MEMBER} else []
             is_verified = True
         new = UserCreate.model_construct(
@@ -221,7 +246,7 @@ class RegistrationService(Service):
         return person
 
 
-def _require_for(invitation: OneTimeTokenRow, given: Registration) -> None:
+def _require_for(email: str | None, given: Registration) -> None:
     """Raise an `InvalidOneTimeTokenError` unless an invitation was sent to the address that registers."""
-    if invitation.email is None or fold_email(invitation.email) != fold_email(given.email):
+    if email is None or fold_email(email) != fold_email(given.email):
         raise InvalidOneTimeTokenError

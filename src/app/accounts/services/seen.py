@@ -5,10 +5,9 @@ import logging
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from app.accounts.daos import ApiKeyDao, SessionDao
-from app.accounts.schemas.internal import ActorRow
 from carboy.errors import CarboyError
 from carboy.services import Service, UnitOfWork, transactional
 
@@ -17,6 +16,19 @@ EVERY = timedelta(minutes=1)
 FLUSH_SECONDS = 2.0
 
 _log = logging.getLogger(__name__)
+
+
+class Used(Protocol):
+    """What is known of a session or a key that is in use."""
+
+    @property
+    def credential_id(self) -> int: ...
+
+    @property
+    def last_seen_at(self) -> datetime | None: ...
+
+    @property
+    def idle_seconds(self) -> int: ...
 
 
 class LastSeen(Service):
@@ -42,7 +54,7 @@ class LastSeen(Service):
             self._task = None
         await self._try_to_flush()
 
-    def note(self, kind: str, row: ActorRow, now: datetime, address: str | None) -> None:
+    def note(self, kind: str, row: Used, now: datetime, address: str | None) -> None:
         """Note that a session or key is in use, unless that was written down within the last minute."""
         if row.last_seen_at is None or now - row.last_seen_at >= EVERY:
             values: dict[str, Any] = {"row": row.credential_id, "seen_at": now, "seen_address": address}

@@ -27,6 +27,13 @@ class Way(StrEnum):
     PAGE = "page"
 
 
+def lifetimes(settings: AccountSettings, way: Way) -> tuple[timedelta, timedelta]:
+    """Return how long a session may be idle, and how long it may last in all."""
+    if way is Way.PAGE:
+        return timedelta(minutes=settings.page_idle_minutes), timedelta(hours=settings.page_hours)
+    return timedelta(days=settings.refresh_days), timedelta(days=settings.session_days)
+
+
 @dataclass(frozen=True, slots=True)
 class Begun:
     """A session that has begun, and what its client gets.
@@ -35,11 +42,13 @@ class Begun:
         session_id: The session's id.
         tokens: For a client of the API.
         cookie: For a browser; while the second factor is missing, it is what to confirm the login with.
+        state: How far the login has come.
     """
 
     session_id: int
     tokens: IssuedTokens
     cookie: Token | None = None
+    state: SessionState = SessionState.FULL
 
 
 class Sessions:
@@ -63,10 +72,15 @@ class Sessions:
         device: str | None = None,
         scopes: str | None = None,
     ) -> Begun:
-        """Begin a session. One that waits for a second factor gets a token for that, and nothing else."""
+        """Begin a session. One that waits for a second factor gets a token for that, and nothing else.
+
+        That of the browser ends, whoever had logged in, so that its token is worth nothing (ASVS 5.0 7.2.4).
+        """
         now = datetime.now(UTC)
+        if way is Way.PAGE and actor.session_id is not None:
+            await self._sessions.end(actor.session_id)
         await self._sessions.end_oldest(account_id, keep=self._settings.max_sessions - 1)
-        idle, absolute = self._lifetimes(way)
+        idle, absolute = lifetimes(self._settings, way)
         session = await self._sessions.of(account_id).add(
             {
                 "state": state,
@@ -104,17 +118,11 @@ class Sessions:
             ),
         )
 
-    def _lifetimes(self, way: Way) -> tuple[timedelta, timedelta]:
-        settings = self._settings
-        if way is Way.PAGE:
-            return timedelta(minutes=settings.page_idle_minutes), timedelta(hours=settings.page_hours)
-        return timedelta(days=settings.refresh_days), timedelta(days=settings.session_days)
-
     async def _half(self, session_id: int, way: Way, now: datetime) -> Begun:
         valid = timedelta(minutes=self._settings.half_login_minutes)
         token = await self._new(session_id, TokenKind.HALF, now + valid)
         if way is Way.PAGE:
-            return Begun(session_id, _no_tokens(valid), token)
+            return Begun(session_id, _no_tokens(valid), token, SessionState.HALF)
         return Begun(
             session_id,
             IssuedTokens(

@@ -1,0 +1,33 @@
+"""What the pages share."""
+
+from http import HTTPStatus
+from typing import Any, cast
+
+from flask import Response, redirect, url_for
+
+from app.security import Actor
+from carboy.web.application import current_request
+from carboy.web.pages import PageBlueprint
+
+LOGIN = "login_pages.show_login"
+"""The endpoint of the page that visitors are sent to."""
+HOME = "/"
+"""Where a login leads that nobody was sent to."""
+
+
+def page_blueprint(name: str, import_name: str) -> PageBlueprint:
+    return PageBlueprint(name, import_name, login=LOGIN)
+
+
+def actor() -> Actor:
+    """Return who acts: the pages' sessions know nobody but actors of this application."""
+    return cast("Actor", current_request().actor)
+
+
+def go(address: str) -> Response:
+    """Send a browser to another page, which it gets by GET, whatever it has sent."""
+    return cast("Response", redirect(address, HTTPStatus.SEE_OTHER))
+
+
+def go_to(endpoint: str, **arguments: Any) -> Response:
+    return go(url_for(endpoint, **arguments))

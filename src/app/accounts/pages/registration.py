@@ -1,0 +1,61 @@
+from flask import Response
+
+from app.accounts.limits import GUESSING, REGISTER
+from app.accounts.pages.common import LOGIN, actor, go_to, page_blueprint
+from app.accounts.pages.links import explain_links, find_link, forget_link, link, takes_link
+from app.accounts.provided import Registrations
+from app.accounts.schemas.auth import FirstAdministrator, Registration
+from app.users.errors import EmailTakenError, UsernameTakenError
+from carboy.forms import Form, render_form, sent_form
+from carboy.web.access import public
+from carboy.web.rate_limits import limited
+from carboy.web.visits import flash
+
+registration = page_blueprint("registration_pages", __name__)
+explain_links(registration, ask_anew=LOGIN, how="Log in, or ask whoever invited you for a new link.")
+
+
+@registration.get("/register")
+@public
+@takes_link
+async def show_registration(service: Registrations) -> Response:
+    """Show the form to register, as far as the configuration and an invitation allow it."""
+    email = await service.invited(find_link())
+    return await render_form("pages/register.html", Form(Registration, {"email": email or ""}))
+
+
+@registration.post("/register")
+@public
+@limited(REGISTER)
+async def register(service: Registrations) -> Response:
+    """Make an account. Whether the address was known is told to its owner alone."""
+    form = sent_form(Registration, invitation=find_link())
+    with form.refusals(username=UsernameTakenError):
+        await service.register(actor(), form.content)
+        forget_link()
+        await flash("If this address can be used, a mail is on its way to it. Log in to go on.")
+        return go_to(LOGIN)
+    return await render_form("pages/register.html", form)
+
+
+@registration.get("/first-administrator")
+@public
+@takes_link
+async def show_first_administrator(service: Registrations) -> Response:
+    """Show the form that makes the first administrator, to whoever has the link that the server printed."""
+    await service.check_offer(link())
+    return await render_form("pages/first_administrator.html", Form(FirstAdministrator))
+
+
+@registration.post("/first-administrator")
+@public
+@limited(*GUESSING)
+async def claim_first_administrator(service: Registrations) -> Response:
+    """Make the first administrator."""
+    form = sent_form(FirstAdministrator, token=link())
+    with form.refusals(username=UsernameTakenError, email=EmailTakenError):
+        await service.claim(actor(), form.content)
+        forget_link()
+        await flash("You are the administrator now. Log in to begin.")
+        return go_to(LOGIN)
+    return await render_form("pages/first_administrator.html", form)
