@@ -5,6 +5,7 @@ from pathlib import Path
 
 from dependency_injector import containers, providers
 
+from app.accounts import jobs as account_jobs
 from app.accounts.daos import (
     AccountDao,
     ApiKeyDao,
@@ -116,6 +117,7 @@ class Container(containers.DeclarativeContainer):
     job_kinds = providers.Singleton(
         JobKinds,
         *jobs_in(mail_jobs),
+        *jobs_in(account_jobs),
         providers.Singleton(create_sweep, schedule=settings.provided.retention.schedule),
     )
     job_signals = providers.Singleton(JobSignals, notices=notices)
@@ -333,6 +335,7 @@ class Container(containers.DeclarativeContainer):
         limiter=rate_limiter,
         audit=audit,
         mailer=post,
+        jobs=jobs,
         settings=settings.provided.accounts,
     )
     email_service = providers.Singleton(
@@ -343,6 +346,7 @@ class Container(containers.DeclarativeContainer):
         one_time_tokens=one_time_tokens,
         audit=audit,
         mailer=post,
+        jobs=jobs,
         settings=settings.provided.accounts,
     )
     key_service = providers.Singleton(
@@ -386,7 +390,9 @@ class Container(containers.DeclarativeContainer):
         one_time_tokens=one_time_tokens,
         hasher=password_hasher,
         policy=password_policy,
+        limiter=rate_limiter,
         audit=audit,
         mailer=post,
+        jobs=jobs,
         settings=settings.provided.accounts,
     )
