@@ -5,6 +5,7 @@ from pathlib import Path
 
 from dependency_injector import containers, providers
 
+from app.accounts import jobs as account_jobs
 from app.accounts.daos import (
     AccountDao,
     ApiKeyDao,
@@ -109,7 +110,7 @@ class Container(containers.DeclarativeContainer):
         lifetime_hours=settings.provided.http.idempotency_hours,
     )
     # A domain with jobs adds them: job_kinds.add_args(*jobs_in(its_jobs)).
-    job_kinds = providers.Singleton(JobKinds, *jobs_in(mail_jobs))
+    job_kinds = providers.Singleton(JobKinds, *jobs_in(mail_jobs), *jobs_in(account_jobs))
     job_signals = providers.Singleton(JobSignals, notices=notices)
     job_dao = providers.Singleton(JobDao, database=database)
     jobs = providers.Singleton(
@@ -297,6 +298,7 @@ class Container(containers.DeclarativeContainer):
         limiter=rate_limiter,
         audit=audit,
         mailer=post,
+        jobs=jobs,
         settings=settings.provided.accounts,
     )
     email_service = providers.Singleton(
@@ -307,6 +309,7 @@ class Container(containers.DeclarativeContainer):
         one_time_tokens=one_time_tokens,
         audit=audit,
         mailer=post,
+        jobs=jobs,
         settings=settings.provided.accounts,
     )
     key_service = providers.Singleton(
@@ -350,7 +353,9 @@ class Container(containers.DeclarativeContainer):
         one_time_tokens=one_time_tokens,
         hasher=password_hasher,
         policy=password_policy,
+        limiter=rate_limiter,
         audit=audit,
         mailer=post,
+        jobs=jobs,
         settings=settings.provided.accounts,
     )

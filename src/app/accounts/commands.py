@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import click
 from flask import Flask, current_app
 from flask.cli import AppGroup
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from app.accounts.schemas.internal import LoginRow
 from app.accounts.schemas.keys import ApiKeyCreate
@@ -29,7 +29,11 @@ from carboy.mail.templating import MailTemplates
 from carboy.security.tokens import Token
 
 T = TypeVar("T")
+SchemaT = TypeVar("SchemaT", bound=BaseModel)
 Work = Callable[[Any], Awaitable[T]]
+
+SCOPES = [permission.value for permission in Permission]
+"""As text: of an enum, click would take the names."""
 
 users = AppGroup("users", help="People: create, list, disable, promote, unlock, and reset passwords.")
 roles = AppGroup("roles", help="Roles: list them, and who gets which.")
@@ -54,8 +58,6 @@ def _run(work: Work[T]) -> T:
     except CarboyError as error:
         details = "; ".join(one["detail"] for one in error.extensions.get("errors", ()))
         raise click.ClickException(f"{error} {details}".strip()) from error
-    except ValidationError as error:
-        raise click.ClickException("; ".join(f"{one['loc'][0]}: {one['msg']}" for one in error.errors())) from error
 
 
 async def _person(container: Any, login: str) -> LoginRow:
@@ -75,8 +77,7 @@ async def _new_link(container: Any, account_id: int) -> str:
 @click.option("--admin", is_flag=True, help="Make an administrator.")
 def create_user(username: str, email: str, full_name: str | None, *, admin: bool) -> None:
     """Create a person, and print a token by which they set a password (POST /api/auth/password-reset/confirm)."""
-    given = {"username": username, "email": email, "full_name": full_name}
-    new = _validated(given)
+    new = _validated(UserCreate, username=username, email=email, full_name=full_name)
 
     async def work(container: Any) -> str:
         service: RegistrationService = container.registration_service()
@@ -87,9 +88,9 @@ def create_user(username: str, email: str, full_name: str | None, *, admin: bool
     click.echo(_run(work))
 
 
-def _validated(given: dict[str, Any]) -> UserCreate:
+def _validated(schema: type[SchemaT], **given: Any) -> SchemaT:
     try:
-        return UserCreate.model_validate(given, context=current_app.config["VALIDATION_CONTEXT"])
+        return schema.model_validate(given, context=current_app.config["VALIDATION_CONTEXT"])
     except ValidationError as error:
         problems = "; ".join(f"{one['loc'][0]}: {one['msg']}" for one in error.errors(include_input=False))
         raise click.BadParameter(problems) from None
@@ -236,13 +237,12 @@ def _assign(login: str, change: Callable[[list[str]], list[str]]) -> None:
 @tokens.command("create")
 @click.argument("login")
 @click.option("--name", default="command line", show_default=True, help="What to call it in lists.")
-@click.option("--scope", "scopes", multiple=True, type=click.Choice([*Permission]), help="Limit it to this; repeat it.")
+@click.option("--scope", "scopes", multiple=True, type=click.Choice(SCOPES), help="Limit it to this; repeat it.")
 @click.option("--days", type=click.IntRange(1), help="How long it is valid; for ever without it.")
 def create_token(login: str, name: str, scopes: tuple[str, ...], days: int | None) -> None:
     """Print a new API key of a person, for the header Authorization: Bearer KEY. It is shown this once."""
     until = None if days is None else datetime.now(UTC) + timedelta(days=days)
-    wanted = [Permission(scope) for scope in scopes] or None
-    new = ApiKeyCreate(name=name, scopes=wanted, expires_at=until)
+    new = _validated(ApiKeyCreate, name=name, scopes=[Permission(scope) for scope in scopes] or None, expires_at=until)
 
     async def work(container: Any) -> str:
         service: KeyService = container.key_service()

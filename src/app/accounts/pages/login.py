@@ -1,7 +1,7 @@
 from flask import Response, request, url_for
 
 from app.accounts.errors import WrongCodeError, WrongCredentialsError
-from app.accounts.limits import GUESSING
+from app.accounts.limits import GUESSES_BY_ADDRESS
 from app.accounts.pages.common import HOME, LOGIN, actor, go, go_to, page_blueprint
 from app.accounts.provided import Logins, Registrations, Sessions
 from app.accounts.schemas.auth import Login, PageLogin, SecondStep
@@ -33,7 +33,7 @@ async def show_login(registrations: Registrations) -> Response:
 
 @login.post("/login")
 @public
-@limited(*GUESSING)
+@limited(GUESSES_BY_ADDRESS)
 async def log_in(service: Logins, registrations: Registrations) -> Response:
     """Log in; where a second factor is on, ask for it next."""
     form = sent_form(PageLogin)
@@ -55,7 +55,7 @@ async def show_second_factor() -> Response:
 
 @login.post("/login/second-factor")
 @public
-@limited(*GUESSING)
+@limited(GUESSES_BY_ADDRESS)
 async def confirm_login(service: Logins) -> Response:
     """Finish a login with a code."""
     token = _waiting()

@@ -9,7 +9,7 @@ from app.accounts.errors import (
     TooManyKeysError,
     WrongCodeError,
 )
-from app.accounts.limits import GUESSING
+from app.accounts.limits import GUESSES_BY_ADDRESS
 from app.accounts.provided import Accounts, Emails, Factors, Keys, Passwords, Sessions
 from app.accounts.routes.common import KeyId, SessionId, keep_out_of_caches
 from app.accounts.schemas.auth import Accepted, TokenConfirmation
@@ -53,7 +53,7 @@ async def update_me(change: MeUpdate, actor: Actor, service: Accounts) -> MeRead
 
 @me.post("/password", errors=[PasswordsBusyError])
 @requires("me:write")
-@limited(*GUESSING)
+@limited(GUESSES_BY_ADDRESS)
 async def change_password(given: PasswordChange, actor: Actor, service: Passwords) -> None:
     """Change one's own password.
 
