@@ -14,6 +14,7 @@ GUIDES = {
     "letters": ROOT / "docs" / "how-to" / "add-a-job.md",
     "digests": ROOT / "docs" / "how-to" / "add-a-schedule.md",
     "rates": ROOT / "docs" / "how-to" / "call-an-api.md",
+    "visits": ROOT / "docs" / "how-to" / "keep-and-erase-data.md",
 }
 """The guides, by the domain that each leads to."""
 COPIED = ["asgi.py", "containers.py", "config.yaml", "pyproject.toml", "src", "tests"]

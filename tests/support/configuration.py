@@ -19,6 +19,9 @@ JOBS = (
 )
 """The section ``jobs`` likewise."""
 
+RETENTION = "{schedule: null, batch_rows: 500}"
+"""The section ``retention`` likewise."""
+
 PASSWORDS = (
     "{memory_kib: 19456, iterations: 2, parallelism: 1, threads: 2, queue: 40, min_length: 15,"
     " min_length_with_second_factor: 8, max_length: 256, min_score: 3, own_words: [acme]}"

@@ -85,11 +85,6 @@ class JobDao(Dao[JobRead]):
         """Delete a job that does not run."""
         return await self._has_changed(self._drop, identity=identity)
 
-    async def purge(self, states: Sequence[State], before: datetime, *, limit: int) -> int:
-        """Delete jobs that ended in one of these states before a moment, and return how many; at most this many."""
-        parameters = {"states": list(states), "before": before, "limit": limit}
-        return len(await self._database.execute(self._prepared(self._purge), parameters, writes=True))
-
     async def pause(self, queue: str) -> bool:
         """Let nothing of a queue be claimed; return False if it was so."""
         statement = self._prepared(insert_unless_there, PAUSED)
@@ -165,13 +160,6 @@ class JobDao(Dao[JobRead]):
 
     def _drop(self) -> Executable:
         return delete(self._table).where(JOB.id == bindparam("identity"), JOB.state != State.RUNNING).returning(JOB.id)
-
-    def _purge(self) -> Executable:
-        old = select(JOB.id).where(
-            JOB.state.in_(bindparam("states", expanding=True)), JOB.ended_at < bindparam("before")
-        )
-        chosen = old.limit(bindparam("limit")).with_for_update(skip_locked=True).cte("chosen")
-        return delete(self._table).where(JOB.id.in_(select(chosen.c.id))).returning(JOB.id)
 
     def _waiting(self) -> Select[Any]:
         is_due = JOB.due_at <= bindparam("now")

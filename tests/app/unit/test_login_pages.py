@@ -258,16 +258,6 @@ async def test_a_token_of_the_api_opens_no_page_and_a_cookie_no_route(
     assert shown.status_code == 401
 
 
-async def test_a_visitor_clears_sessions_away_that_are_over(
-    visitor: Visitor, client: httpx.AsyncClient, database: MemoryDatabase
-) -> None:
-    await visitor.open("/login")
-    await rows(database, "UPDATE sessions SET idle_expires_at = '2026-01-01 00:00:00'")
-    await visitor.open("/login")
-    [(count,)] = await rows(database, "SELECT count(*) FROM sessions")
-    assert count == 1
-
-
 async def test_the_style_sheet_is_for_everybody(client: httpx.AsyncClient) -> None:
     answer = await client.get("/static/app.css", headers={"Authorization": ""})
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, "text/css; charset=utf-8")
