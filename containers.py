@@ -34,6 +34,7 @@ from app.accounts.services.seen import LastSeen
 from app.accounts.services.sessions import Sessions, SessionService
 from app.audit.daos import AuditEventDao
 from app.audit.services import Audit, AuditService
+from app.operations.services import JobAdministration
 from app.settings import Settings
 from app.users.daos import UserDao
 from app.users.services import UserService
@@ -226,6 +227,10 @@ class Container(containers.DeclarativeContainer):
     audit_service = providers.Singleton(AuditService, unit_of_work=database, events=audit_event_dao, cursors=cursors)
 
     sweeper.add_args(providers.Singleton(Kept, audit_event_dao, since="created_at", age=settings.provided.audit.keep))
+
+    job_administration = providers.Singleton(
+        JobAdministration, unit_of_work=database, jobs=jobs, rows=job_dao, cursors=cursors, audit=audit
+    )
 
     account_dao = providers.Singleton(AccountDao, database=database)
     credential_dao = providers.Singleton(CredentialDao, database=database)

@@ -4,9 +4,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
-from carboy.schemas.base import Record
+from pydantic import StringConstraints
+
+from carboy.schemas.base import PageQuery, Record, sort_by
+from carboy.schemas.text import Text
 
 
 class State(StrEnum):
@@ -101,6 +104,15 @@ class JobProgress(Record):
         return sha256(self.model_dump_json().encode()).hexdigest()[:16]
 
 
+class JobQuery(PageQuery):
+    """Which jobs a list shows."""
+
+    sort: Annotated[str, sort_by()] = "-id"
+    state: State | None = None
+    kind: Annotated[Text, StringConstraints(max_length=200)] | None = None
+    """Only jobs of this kind, such as `users.send_welcome`."""
+
+
 @dataclass(frozen=True, slots=True)
 class ClaimedJob:
     """A job that a worker has a lease on.
@@ -147,6 +159,14 @@ class End:
     rank_at: datetime
     ended_at: datetime | None
     history: list[dict[str, Any]]
+
+
+class KindCount(NamedTuple):
+    """How many jobs of a kind are in a state."""
+
+    kind: str
+    state: State
+    number: int
 
 
 class QueueCount(NamedTuple):
