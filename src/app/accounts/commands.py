@@ -19,11 +19,14 @@ from app.accounts.services.passwords import PasswordService
 from app.accounts.services.registration import RegistrationService
 from app.accounts.services.roles import RoleService
 from app.security import ADMINISTRATOR, COMMAND, Permission
+from app.settings import Settings
 from app.users.schemas import UserCreate, UserUpdate
 from app.users.services import UserService
 from carboy.di.lifecycle import opened
 from carboy.di.wiring import current_container
 from carboy.errors import CarboyError
+from carboy.mail.templating import MailTemplates
+from carboy.security.tokens import Token
 
 T = TypeVar("T")
 SchemaT = TypeVar("SchemaT", bound=BaseModel)
@@ -164,17 +167,31 @@ def unlock_user(login: str) -> None:
 
 
 @users.command("first-administrator")
-def offer_first_administrator() -> None:
-    """Print a token that makes the first administrator (POST /api/auth/first-administrator); fail if there is one."""
+@click.option("--if-none", is_flag=True, help="Print nothing, and succeed, if there is an administrator.")
+def offer_first_administrator(*, if_none: bool) -> None:
+    """Print a link to a page that makes the first administrator; fail if there is one.
 
-    async def work(container: Any) -> str:
+    The link works once, for accounts.first_administrator_hours, and until it is printed anew. Without http.public_url
+    its token is printed, for POST /api/auth/first-administrator.
+    """
+
+    async def work(container: Any) -> None:
         service: RegistrationService = container.registration_service()
         token = await service.offer_first_administrator(COMMAND)
-        if token is None:
+        if token is not None:
+            hours = container.settings().accounts.first_administrator_hours
+            click.echo(f"Nobody is an administrator. To be the first, once and within {hours * 60} minutes:", err=True)
+            click.echo(_address(container, "/first-administrator", token))
+        elif not if_none:
             raise click.ClickException("There is an administrator already: flask users list")
-        return token.reveal()
 
-    click.echo(_run(work))
+    _run(work)
+
+
+def _address(container: Any, path: str, token: Token) -> str:
+    settings: Settings = container.settings()
+    templates: MailTemplates = container.mail_templates()
+    return token.reveal() if settings.http.public_url is None else templates.url(path, token=token.reveal())
 
 
 @roles.command("list")

@@ -4,10 +4,12 @@ Every default stands in config.yaml and nowhere else, so that no key has two.
 """
 
 import re
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal, Self
 
+from cronsim import CronSim, CronSimError
 from email_validator import validate_email
 from pydantic import (
     BaseModel,
@@ -79,6 +81,7 @@ class HttpSettings(Section):
     trusted_hops: int = Field(ge=0)
     public_url: str | None
     event_heartbeat_seconds: Seconds
+    event_stream_seconds: Seconds
     drain_seconds: SecondsOrNone
     stop_seconds: SecondsOrNone
 
@@ -140,6 +143,31 @@ class JobSettings(Section):
     def room(self) -> dict[str, int]:
         """How many jobs of each queue a process runs at once."""
         return {name: int(number) for name, _, number in (queue.partition(":") for queue in self.queues)}
+
+    @property
+    def keep_done(self) -> timedelta:
+        """How long jobs are kept once they are done."""
+        return timedelta(hours=self.keep_done_hours)
+
+    @property
+    def keep_dead(self) -> timedelta:
+        """How long dead and cancelled jobs are kept."""
+        return timedelta(days=self.keep_dead_days)
+
+
+class RetentionSettings(Section):
+    schedule: str | None
+    batch_rows: int = Field(gt=0, le=10_000)
+
+    @field_validator("schedule")
+    @classmethod
+    def _is_a_cron_expression(cls, schedule: str | None) -> str | None:
+        if schedule is not None:
+            try:
+                next(CronSim(schedule, datetime(2026, 1, 1, tzinfo=UTC)))
+            except (CronSimError, StopIteration):
+                raise ValueError(f"{schedule!r} is no cron expression such as */10 * * * *") from None
+        return schedule
 
 
 class LoggingSettings(Section):
@@ -261,6 +289,7 @@ class Settings(Section):
     http: HttpSettings
     database: DatabaseSettings
     jobs: JobSettings
+    retention: RetentionSettings
     logging: LoggingSettings
     clients: ClientSettings
     metrics: MetricsSettings

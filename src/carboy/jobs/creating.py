@@ -11,6 +11,7 @@ from carboy.config import SettingsError
 from carboy.config.settings import JobSettings
 from carboy.db import Database
 from carboy.di.paths import providers_of, resolve
+from carboy.jobs.counting import QueueCounter
 from carboy.jobs.daos import JobDao
 from carboy.jobs.holding import Holding
 from carboy.jobs.kinds import JobKinds
@@ -21,7 +22,6 @@ from carboy.jobs.policies import Rate
 from carboy.jobs.scheduling import Scheduler
 from carboy.jobs.services import Clock, Jobs
 from carboy.jobs.signals import JobSignals
-from carboy.jobs.sweeping import Retention, Sweeper
 from carboy.jobs.worker import Worker, WorkerOptions
 
 
@@ -49,14 +49,13 @@ def create_worker(  # noqa: PLR0913 - each is a provider that stands by its name
     """
     kinds, leases = performer.kinds, Leases(database)
     options = _options(kinds, settings)
-    retention = Retention(done=timedelta(hours=settings.keep_done_hours), dead=timedelta(days=settings.keep_dead_days))
     return Worker(
         leases=leases,
         holding=Holding(
             leases=leases, performer=performer, signals=signals, metrics=metrics, lease=options.lease, clock=clock
         ),
         scheduler=Scheduler(database, dao, jobs, kinds, clock),
-        sweeper=Sweeper(database, dao, metrics, retention, clock),
+        counter=QueueCounter(database, dao, metrics, clock),
         signals=signals,
         options=options,
         clock=clock,

@@ -5,7 +5,7 @@ from pathlib import Path
 from textwrap import indent
 
 import pytest
-from support.configuration import CLIENTS, HTTP, JOBS, LIMITS, MAIL, METRICS, PASSWORDS
+from support.configuration import CLIENTS, HTTP, JOBS, LIMITS, MAIL, METRICS, PASSWORDS, RETENTION
 
 from carboy.config import SettingsError, load_settings
 from carboy.config.settings import Settings
@@ -28,6 +28,7 @@ defaults:
     {{url: sqlite+aiosqlite:///a.db, pool_size: 1, acquire_timeout: 0.8,
      statement_timeout: 10.0, require_migrated: true}}
   jobs: {JOBS}
+  retention: {RETENTION}
   logging: {{level: INFO, format: json}}
   clients: {CLIENTS}
   security: {{secret_key: {"k" * 32}, breached_passwords: false}}

@@ -43,9 +43,6 @@ class OneTimeTokenDao(Dao[OneTimeTokenRow]):
     async def delete_unused(self, purpose: Purpose) -> None:
         await self._database.execute(self._prepared(_delete_purpose), {"purpose": purpose}, writes=True)
 
-    async def delete_expired(self, now: datetime) -> None:
-        await self._database.execute(self._prepared(_delete_expired), {"now": now}, writes=True)
-
 
 def _delete_of() -> Executable:
     purposes = OneTimeToken.purpose.in_(bindparam("purposes", expanding=True))
@@ -54,7 +51,3 @@ def _delete_of() -> Executable:
 
 def _delete_purpose() -> Executable:
     return delete(OneTimeToken).where(OneTimeToken.purpose == bindparam("purpose"))
-
-
-def _delete_expired() -> Executable:
-    return delete(OneTimeToken).where(OneTimeToken.expires_at <= bindparam("now"))

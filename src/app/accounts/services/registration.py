@@ -147,12 +147,19 @@ class RegistrationService(Service):
         await self._audit.record(Event.ACCOUNT_INVITED, actor, email=new.email, role=new.role)
         return InvitationRead(email=new.email, expires_at=datetime.now(UTC) + valid)
 
-    @audited
     async def offer_first_administrator(self, actor: Actor) -> Token | None:
         """Return the token of a link that makes the first administrator; None if there is one already.
 
         An earlier one works no longer.
         """
+        return None if await self._has_administrator() else await self._offer(actor)
+
+    @read_only
+    async def _has_administrator(self) -> bool:
+        return await self._accounts.count_other_administrators(None) > 0
+
+    @audited
+    async def _offer(self, actor: Actor) -> Token | None:
         await self._roles.get_by_name(ADMINISTRATOR)
         await self._one_time_tokens.drop_all(Purpose.FIRST_ADMINISTRATOR)
         if await self._accounts.count_other_administrators(None):
