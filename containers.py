@@ -37,13 +37,16 @@ from app.accounts.services.sessions import Sessions, SessionService
 from app.audit.daos import AuditEventDao
 from app.audit.personal_data import AuditTrail
 from app.audit.services import Audit, AuditService
+from app.operations.services import JobAdministration
 from app.settings import Settings
 from app.users.daos import UserDao
 from app.users.personal_data import UserData
 from app.users.services import UserService
 from carboy.api.event_streams import EventStreams
+from carboy.api.stream_collector import StreamCollector
 from carboy.clients import HttpClient
 from carboy.clients.breached_passwords import create_breached_passwords
+from carboy.clients.collector import ClientCollector
 from carboy.config import load_settings
 from carboy.daos.kept import Kept
 from carboy.db import Database, Notices, create_engines, create_migrations, create_session_factory
@@ -73,7 +76,7 @@ from carboy.security.encryption import create_cipher
 from carboy.security.passwords import PasswordHasher, PasswordThreads
 from carboy.security.strength import PasswordPolicy
 from carboy.security.tokens import Tokens
-from carboy.services import Cursors
+from carboy.services import Channels, Cursors
 from carboy.services.personal_data import OwnedRows
 from carboy.telemetry.database_metrics import DatabaseMetrics
 from carboy.telemetry.loop_metrics import LoopMetrics
@@ -91,6 +94,7 @@ class Container(containers.DeclarativeContainer):
     session_factory = providers.Singleton(create_session_factory)
     database = providers.Singleton(Database, engines=engines, session_factory=session_factory)
     notices = providers.Singleton(Notices, database=database, engines=engines)
+    channels = providers.Singleton(Channels, unit_of_work=database, notices=notices)
     clock = providers.Object(utc_now)
     cursors = providers.Singleton(Cursors, secret_key=settings.provided.security.secret_key)
 
@@ -111,6 +115,7 @@ class Container(containers.DeclarativeContainer):
         EventStreams,
         health=health_service,
         heartbeat_seconds=settings.provided.http.event_heartbeat_seconds,
+        stream_seconds=settings.provided.http.event_stream_seconds,
         drain_seconds=settings.provided.http.drain_seconds,
     )
     idempotency_key_dao = providers.Singleton(IdempotencyKeyDao, database=database)
@@ -200,11 +205,15 @@ class Container(containers.DeclarativeContainer):
     request_metrics = providers.Singleton(RequestMetrics, settings=settings.provided.metrics)
     database_metrics = providers.Singleton(DatabaseMetrics, settings=settings.provided.metrics, engines=engines)
     loop_metrics = providers.Singleton(LoopMetrics, settings=settings.provided.metrics)
+    client_collector = providers.Singleton(ClientCollector, http=http_client)
+    stream_collector = providers.Singleton(StreamCollector, streams=event_streams)
     job_collector = providers.Singleton(JobCollector, metrics=job_metrics, clock=clock)
     metrics = providers.Singleton(
         Metrics,
         settings=settings.provided.metrics,
-        collectors=providers.List(request_metrics, database_metrics, loop_metrics, job_collector),
+        collectors=providers.List(
+            request_metrics, database_metrics, loop_metrics, client_collector, stream_collector, job_collector
+        ),
     )
 
     mail_folder = providers.Singleton(MailFolder, path=settings.provided.mail.folder)
@@ -225,6 +234,10 @@ class Container(containers.DeclarativeContainer):
     audit_service = providers.Singleton(AuditService, unit_of_work=database, events=audit_event_dao, cursors=cursors)
 
     sweeper.add_args(providers.Singleton(Kept, audit_event_dao, since="created_at", age=settings.provided.audit.keep))
+
+    job_administration = providers.Singleton(
+        JobAdministration, unit_of_work=database, jobs=jobs, rows=job_dao, cursors=cursors, audit=audit
+    )
 
     account_dao = providers.Singleton(AccountDao, database=database)
     credential_dao = providers.Singleton(CredentialDao, database=database)

@@ -27,6 +27,9 @@ class Permission(StrEnum):
     ROLES_MANAGE = "roles:manage"
     """Change roles and who has them: whoever has it can have everything."""
     AUDIT_READ = "audit:read"
+    JOBS_READ = "jobs:read"
+    JOBS_WRITE = "jobs:write"
+    """Run background jobs again, cancel and delete them."""
 
 
 OWN = {

@@ -3,7 +3,7 @@ HTTP = (
     " body_stall_seconds: 10, run_on: auto, view_threads: 4, stream_threads: 4, idempotency_hours: 24,"
     " require_if_match: false, special_use_domains: false, docs: true,"
     " compress_min_bytes: 0, cors_origins: [], trusted_hops: 0, public_url: null, event_heartbeat_seconds: 15,"
-    " drain_seconds: 0, stop_seconds: 0}"
+    " event_stream_seconds: 900, drain_seconds: 0, stop_seconds: 0}"
 )
 """The section ``http`` of a configuration that is complete, for tests that are about something else."""
 

@@ -1,13 +1,17 @@
 """The connections to other people's APIs: one pool for all clients of a process."""
 
 import ssl
+import weakref
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import Protocol
 
 import httpx2
 
 from carboy.clients.addresses import pinned
+from carboy.clients.breaker import CircuitBreaker
 from carboy.clients.redirects import is_same_origin, redirected
 from carboy.config.settings import ClientSettings
 
@@ -25,6 +29,16 @@ class Reply:
     body: bytes
 
 
+class Client(Protocol):
+    """What can be told of a client of an API."""
+
+    @property
+    def name(self) -> str: ...
+
+    outcomes: Counter[str]
+    breaker: CircuitBreaker
+
+
 class HttpClient:
     """Sends requests to other servers over one pool of connections, which closes with the application.
 
@@ -40,6 +54,16 @@ class HttpClient:
         self.settings = settings
         self._transport = transport
         self._is_open = False
+        self._clients: list[weakref.ref[Client]] = []
+
+    def add(self, client: Client) -> None:
+        """Remember a client as long as it is there, for what watches all of them."""
+        self._clients = [one for one in self._clients if one() is not None]
+        self._clients.append(weakref.ref(client))
+
+    def clients(self) -> list[Client]:
+        """Return the clients that there are. It may be called from any thread."""
+        return [client for one in self._clients if (client := one()) is not None]
 
     def open(self) -> None:
         self._is_open = True

@@ -81,6 +81,7 @@ class HttpSettings(Section):
     trusted_hops: int = Field(ge=0)
     public_url: str | None
     event_heartbeat_seconds: Seconds
+    event_stream_seconds: Seconds
     drain_seconds: SecondsOrNone
     stop_seconds: SecondsOrNone
 

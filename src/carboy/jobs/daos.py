@@ -16,6 +16,7 @@ from sqlalchemy import (
     func,
     insert,
     literal_column,
+    or_,
     select,
     update,
 )
@@ -24,7 +25,7 @@ from carboy.daos.base import Dao
 from carboy.daos.statements import insert_unless_there, stamped
 from carboy.jobs.errors import JobNotFoundError
 from carboy.jobs.models import JobSchedule, PausedQueue, StoredJob
-from carboy.jobs.schemas import ENDED, Enqueued, JobRead, QueueCount, State, UniqueUntil
+from carboy.jobs.schemas import ENDED, Enqueued, JobQuery, JobRead, KindCount, QueueCount, State, UniqueUntil
 from carboy.models.base import table_of
 
 JOB = table_of(StoredJob).c
@@ -48,7 +49,7 @@ def kept_key(state: State) -> ColumnElement[str | None]:
 class JobDao(Dao[JobRead]):
     """What services and operators do with jobs; what their workers do is in `carboy.jobs.leases`."""
 
-    model, record, not_found = StoredJob, JobRead, JobNotFoundError
+    model, record, not_found, query = StoredJob, JobRead, JobNotFoundError, JobQuery
 
     async def enqueue(self, values: Mapping[str, object]) -> Enqueued:
         """Insert a job, unless another one of its kind has its unique key: then that one is the answer."""
@@ -120,6 +121,10 @@ class JobDao(Dao[JobRead]):
             found[queue] = found.get(queue, QueueCount(queue, 0, 0, 0, None))._replace(running=number)
         return [found[queue] for queue in sorted(found)]
 
+    async def counts_by_kind(self) -> list[KindCount]:
+        """Return how many jobs of each kind are in each state, without those that are done: most are."""
+        return [KindCount(*row) for row in await self._database.execute(self._prepared(self._by_kind))]
+
     async def last_tick(self, schedule: str) -> datetime | None:
         """Return the last tick of a schedule, None if no worker has seen it; within a transaction it is locked."""
         statement = self._prepared(self._last_tick, self._database.is_writing)
@@ -187,6 +192,14 @@ class JobDao(Dao[JobRead]):
 
     def _running(self) -> Select[Any]:
         return select(JOB.queue, func.count().label("number")).where(is_in(State.RUNNING)).group_by(JOB.queue)
+
+    def _by_kind(self) -> Select[Any]:
+        # Each part is spelt so that a partial index serves it.
+        ended = JOB.state.in_([State.DEAD, State.CANCELLED]) & JOB.ended_at.is_not(None)
+        counted = select(JOB.kind, JOB.state, func.count()).where(
+            or_(is_in(State.WAITING), is_in(State.RUNNING), ended)
+        )
+        return counted.group_by(JOB.kind, JOB.state).order_by(JOB.kind, JOB.state)
 
     def _last_tick(self, locks: bool) -> Select[Any]:  # noqa: FBT001 - see `Statements`.
         statement = select(SCHEDULES.c.last_tick).where(SCHEDULES.c.name == bindparam("name"))

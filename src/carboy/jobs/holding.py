@@ -125,7 +125,7 @@ class Holding:
         finally:
             del self._running[running]
             self._metrics.running = len(self._running)
-            (self._signals.change.give if running.has_reported else self._signals.change.wake)()
+            self._signals.changed(job.id, everywhere=running.has_reported)
             self._signals.work.wake()
 
     async def _handle(self, running: Running) -> BaseException | None:
@@ -141,7 +141,7 @@ class Holding:
     async def _report(self, running: Running, fraction: float, text: str | None) -> None:
         running.has_reported = True
         await self._leases.report((running.job.id, running.job.claims), fraction, text)
-        self._signals.change.give()
+        self._signals.changed(running.job.id)
 
     def _tell(self, job: ClaimedJob, end: End | None, error: BaseException | None, seconds: float) -> None:
         outcome = "lost" if end is None else end.outcome

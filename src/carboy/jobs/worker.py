@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from carboy.config import SettingsError
+from carboy.db.signals import Signal
 from carboy.errors import UnavailableError
 from carboy.jobs.counting import QueueCounter
 from carboy.jobs.holding import Holding
@@ -20,7 +21,7 @@ from carboy.jobs.policies import Rate
 from carboy.jobs.scheduling import Scheduler
 from carboy.jobs.schemas import ClaimedJob
 from carboy.jobs.services import Clock
-from carboy.jobs.signals import JobSignals, Signal
+from carboy.jobs.signals import JobSignals
 
 HEARTBEATS_PER_LEASE = 4
 LOOK_SECONDS = 1.0

@@ -48,7 +48,7 @@ async def test_a_visitor_logs_in_and_out(
     assert "script-src" not in page.headers["Content-Security-Policy"]
     before = visitor.session
     await visitor.send("/login", {"login": "Ada@Example.org ", "password": PASSWORD})
-    assert visitor.path == "/"
+    assert visitor.path == "/account"
     assert visitor.session not in {None, before}
     states = await rows(database, "SELECT state FROM sessions")
     assert [row[0] for row in states] == ["full"], "The visitor's session is over."
@@ -104,9 +104,9 @@ async def test_guesses_at_pages_and_at_the_api_are_counted_together(
     ("wanted", "reached"),
     [
         ("/logout", "/logout"),
-        ("//evil.example", "/"),
-        ("https://evil.example", "/"),
-        ("/\\evil.example", "/"),
+        ("//evil.example", "/account"),
+        ("https://evil.example", "/account"),
+        ("/\\evil.example", "/account"),
     ],
 )
 async def test_a_login_leads_where_somebody_wanted_to_go_within_the_application(
@@ -149,7 +149,7 @@ async def test_a_second_factor_is_asked_for_on_a_page_of_its_own(
     await visitor.send("/logout")
     await visitor.log_in()
     page = await visitor.send("/login/second-factor", {"code": recovery[0]})
-    assert visitor.path == "/"
+    assert visitor.path == "/account"
 
 
 async def test_wrong_codes_end_a_login(visitor: Visitor, client: httpx.AsyncClient, container: Container) -> None:

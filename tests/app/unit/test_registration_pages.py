@@ -50,7 +50,7 @@ async def test_somebody_proves_an_address_registers_and_logs_in(
     await visitor.send("/register", NEW)
     assert visitor.path == "/login"
     await visitor.send("/login", {"login": "ada", "password": PASSWORD})
-    assert visitor.path == "/"
+    assert visitor.path == "/account"
     assert (await client.get("/api/me", headers=await headers_of(client))).json()["email_verified"] is True
 
 

@@ -219,6 +219,7 @@ def test_config_show_prints_each_setting_with_its_source(
         ["http.trusted_hops", "0", "# config.yaml, defaults"],
         ["http.public_url", "null", "# config.yaml, defaults"],
         ["http.event_heartbeat_seconds", "15.0", "# config.yaml, defaults"],
+        ["http.event_stream_seconds", "900.0", "# config.yaml, defaults"],
         ["http.drain_seconds", "0.0", "# config.yaml, defaults"],
         ["http.stop_seconds", "0.0", "# config.yaml, defaults"],
         ["database.url", "postgresql+asyncpg://u:********@h/d", f"# {URL}"],

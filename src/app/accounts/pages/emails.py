@@ -1,9 +1,9 @@
 from flask import Response
 
-from app.accounts.pages.common import HOME, actor, go, page_blueprint
 from app.accounts.pages.links import explain_links, forget_link, link, takes_link
 from app.accounts.provided import Emails
 from app.accounts.schemas.auth import TokenConfirmation
+from app.pages import HOME, actor, go, page_blueprint
 from app.users.errors import EmailTakenError
 from carboy.forms import Form, render_form, sent_form
 from carboy.security.errors import UnauthenticatedError
@@ -11,7 +11,7 @@ from carboy.web.access import public, requires
 from carboy.web.visits import flash
 
 emails = page_blueprint("email_pages", __name__)
-explain_links(emails, ask_anew="home.show_home", how="Ask for a new link in your account.")
+explain_links(emails, ask_anew="account.show_overview", how="Ask for a new link in your account.")
 
 
 @emails.get("/verify-email")

@@ -12,7 +12,7 @@ from typing import Any
 from flask import Response, after_this_request, url_for
 
 from app.accounts.errors import InvalidOneTimeTokenError
-from app.accounts.pages.common import go
+from app.pages import go
 from carboy.di.wiring import current_container
 from carboy.web.application import current_request
 from carboy.web.pages import PageBlueprint

@@ -2,12 +2,12 @@ from flask import Response, request, url_for
 
 from app.accounts.errors import WrongCodeError, WrongCredentialsError
 from app.accounts.limits import GUESSES_BY_ADDRESS
-from app.accounts.pages.common import HOME, LOGIN, actor, go, go_to, page_blueprint
 from app.accounts.provided import Logins, Registrations, Sessions
 from app.accounts.schemas.auth import Login, PageLogin, SecondStep
 from app.accounts.schemas.kinds import SessionState
 from app.accounts.services.registration import RegistrationService
 from app.accounts.services.sessions import Begun, Way
+from app.pages import HOME, LOGIN, actor, go, go_to, page_blueprint
 from carboy.di.wiring import current_container
 from carboy.forms import Form, render_form, sent_form
 from carboy.web.access import credentials_of, public, requires

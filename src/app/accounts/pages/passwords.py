@@ -1,10 +1,10 @@
 from flask import Response
 
 from app.accounts.limits import GUESSES_BY_ADDRESS
-from app.accounts.pages.common import LOGIN, actor, go_to, page_blueprint
 from app.accounts.pages.links import explain_links, forget_link, link, takes_link
 from app.accounts.provided import Passwords
 from app.accounts.schemas.auth import Accepted, ResetConfirmation, ResetRequest
+from app.pages import LOGIN, actor, go_to, page_blueprint
 from carboy.forms import Form, render_form, sent_form
 from carboy.web.access import public
 from carboy.web.flashes import FlashKind

@@ -1,10 +1,10 @@
 from flask import Response
 
 from app.accounts.limits import GUESSES_BY_ADDRESS, REGISTER
-from app.accounts.pages.common import LOGIN, actor, go_to, page_blueprint
 from app.accounts.pages.links import explain_links, find_link, forget_link, link, takes_link
 from app.accounts.provided import Registrations
 from app.accounts.schemas.auth import Accepted, FirstAdministrator, InvitationRequest, Registration
+from app.pages import LOGIN, actor, go_to, page_blueprint
 from app.users.errors import EmailTakenError, UsernameTakenError
 from carboy.forms import Form, render_form, sent_form
 from carboy.web.access import public

@@ -81,6 +81,18 @@ class AccountService(Service):
         """
         return await self._accounts.get(account_id)
 
+    @read_only
+    async def get_account_of_user(self, user_id: int) -> AccountRead:
+        """Return the account of a user.
+
+        Raises:
+            AccountNotFoundError: There is no such user.
+        """
+        found = await self._accounts.find_by_user(user_id)
+        if found is None:
+            raise AccountNotFoundError
+        return found
+
     def every_account(self) -> AsyncIterator[AccountRead]:
         """Yield all accounts."""
         return every(self._unit_of_work, self._accounts)

@@ -1,4 +1,4 @@
-"""What the pages share."""
+"""What the pages of all domains share."""
 
 from http import HTTPStatus
 from typing import Any, cast
@@ -11,12 +11,12 @@ from carboy.web.pages import PageBlueprint
 
 LOGIN = "login_pages.show_login"
 """The endpoint of the page that visitors are sent to."""
-HOME = "/"
+HOME = "/account"
 """Where a login leads that nobody was sent to."""
 
 
-def page_blueprint(name: str, import_name: str) -> PageBlueprint:
-    return PageBlueprint(name, import_name, login=LOGIN)
+def page_blueprint(name: str, import_name: str, url_prefix: str | None = None) -> PageBlueprint:
+    return PageBlueprint(name, import_name, login=LOGIN, url_prefix=url_prefix)
 
 
 def actor() -> Actor:
