@@ -125,6 +125,7 @@ openapi: $(VENV)/run.stamp ## Write docs/openapi.json anew from the code
 lock: $(VENV)/dev.stamp ## Pin the newest versions that pyproject.toml allows
 	$(BIN)/uv pip compile $(LOCK_FLAGS) --group build pyproject.toml -o requirements/run.txt
 	$(BIN)/uv pip compile $(LOCK_FLAGS) --group dev -c requirements/run.txt pyproject.toml -o requirements/dev.txt
+	$(BIN)/uv pip compile $(LOCK_FLAGS) --group build --all-extras -c requirements/dev.txt pyproject.toml -o requirements/extras.txt
 	$(BIN)/uv pip compile $(LOCK_FLAGS) --group bench -c requirements/dev.txt pyproject.toml -o requirements/bench.txt
 
 LOCK_FLAGS := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \

@@ -79,9 +79,11 @@ from carboy.security.tokens import Tokens
 from carboy.services import Channels, Cursors
 from carboy.services.personal_data import OwnedRows
 from carboy.telemetry.database_metrics import DatabaseMetrics
+from carboy.telemetry.error_reports import ErrorReports
 from carboy.telemetry.loop_metrics import LoopMetrics
 from carboy.telemetry.metrics import Metrics
 from carboy.telemetry.request_metrics import RequestMetrics
+from carboy.telemetry.tracing import Tracing
 from carboy.web.sessions import create_session_cookie
 
 CONFIG_FILE = Path(__file__).with_name("config.yaml")
@@ -96,6 +98,16 @@ class Container(containers.DeclarativeContainer):
     notices = providers.Singleton(Notices, database=database, engines=engines)
     channels = providers.Singleton(Channels, unit_of_work=database, notices=notices)
     clock = providers.Object(utc_now)
+    tracing = providers.Singleton(
+        Tracing,
+        settings=settings.provided.tracing,
+        environment=settings.provided.environment,
+        engines=engines,
+        database=database,
+    )
+    error_reports = providers.Singleton(
+        ErrorReports, settings=settings.provided.sentry, environment=settings.provided.environment
+    )
     cursors = providers.Singleton(Cursors, secret_key=settings.provided.security.secret_key)
 
     # What comes with Carboy.
@@ -155,6 +167,7 @@ class Container(containers.DeclarativeContainer):
         metrics=job_metrics,
         settings=settings.provided.jobs,
         clock=clock,
+        tracing=tracing,
     )
 
     password_threads = providers.Singleton(PasswordThreads, settings=settings.provided.passwords)

@@ -114,7 +114,8 @@ class Form(Generic[ModelT]):
             *errors: Those that concern the whole form.
             **fields: Those that concern one field, by its name.
         """
-        return Refusals(self, dict.fromkeys(errors, "") | {kind: name for name, kind in fields.items()})
+        # Those of fields first: one may be a special case of another.
+        return Refusals(self, {kind: name for name, kind in fields.items()} | dict.fromkeys(errors, ""))
 
     def field(self, name: str, label: str) -> Field:
         """Return a field for its template, and remember what the page calls it."""

@@ -37,3 +37,7 @@ MAIL = (
 """The same for the section ``mail``."""
 METRICS = "{port: null, host: 127.0.0.1}"
 """The same for the section ``metrics``."""
+TRACING = "{endpoint: null, service: tests, sample_ratio: 1.0}"
+"""The same for the section ``tracing``."""
+SENTRY = "{dsn: null, release: null}"
+"""The same for the section ``sentry``."""

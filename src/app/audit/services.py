@@ -126,6 +126,8 @@ def audited(method: Method[ServiceT, P, T]) -> Method[ServiceT, P, T]:
                 raise UnauditedChangeError(method.__qualname__)
             return result
 
+        # By this name traces know it.
+        work.__qualname__ = method.__qualname__
         return await self._unit_of_work.write(work)
 
     setattr(run, MARK, True)

@@ -14,6 +14,8 @@ from carboy.clients.addresses import pinned
 from carboy.clients.breaker import CircuitBreaker
 from carboy.clients.redirects import is_same_origin, redirected
 from carboy.config.settings import ClientSettings
+from carboy.telemetry.propagation import outgoing_headers
+from carboy.telemetry.tracing import current_spans, span
 
 
 class AnswerTooLargeError(Exception):
@@ -109,6 +111,16 @@ class HttpClient:
             return await self._exchange(client, await pinned(request))
 
     async def _exchange(self, client: httpx2.AsyncClient, request: httpx2.Request) -> Reply:
+        told = {"http.request.method": request.method, "server.address": request.url.host}
+        with span(f"{request.method} {request.url.host}", "client", **told) as here:
+            if current_spans() is not None:
+                # They name this span: each attempt has one.
+                request.headers.update(outgoing_headers())
+            reply = await self._read(client, request)
+            here.set_attribute("http.response.status_code", reply.status)
+            return reply
+
+    async def _read(self, client: httpx2.AsyncClient, request: httpx2.Request) -> Reply:
         response = await client.send(request, stream=True)
         try:
             body = bytearray()

@@ -198,6 +198,35 @@ class MetricsSettings(Section):
     host: str
 
 
+class TracingSettings(Section):
+    endpoint: str | None
+    service: str = Field(min_length=1)
+    sample_ratio: float = Field(ge=0, le=1)
+
+    @field_validator("endpoint")
+    @classmethod
+    def _is_an_address_to_append_paths_to(cls, endpoint: str | None) -> str | None:
+        if endpoint is not None and not PUBLIC_URL.fullmatch(endpoint):
+            raise ValueError(f"{endpoint!r} is no address such as http://collector:4318, without a slash at its end")
+        return endpoint
+
+
+DSN = re.compile(r"https?://[^@/\s]+@[^@/\s]+/([^@/\s]+/)*[0-9]+")
+"""Where Sentry takes reports: a public key, a host, and the number of a project."""
+
+
+class SentrySettings(Section):
+    dsn: SecretStr | None
+    release: str | None
+
+    @field_validator("dsn")
+    @classmethod
+    def _is_a_dsn(cls, dsn: SecretStr | None) -> SecretStr | None:
+        if dsn is not None and not DSN.fullmatch(dsn.get_secret_value()):
+            raise ValueError("this is no DSN such as https://key@sentry.example.org/1")
+        return dsn
+
+
 MIN_SECRET_LENGTH = 32
 """Characters of a secret key."""
 
@@ -293,6 +322,8 @@ class Settings(Section):
     logging: LoggingSettings
     clients: ClientSettings
     metrics: MetricsSettings
+    tracing: TracingSettings
+    sentry: SentrySettings
     security: SecuritySettings
     passwords: PasswordSettings
     limits: LimitSettings

@@ -5,6 +5,7 @@ import logging
 import os
 import uuid
 from contextlib import suppress
+from contextvars import Context
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -74,7 +75,8 @@ class Notices:
             return
         self._topics.add(f"{self._sender} {topic}")
         if self._sending is None or self._sending.done():
-            self._sending = asyncio.create_task(self._send(), name="notices: send")
+            # In a context of its own: it is no part of the request that happens to begin it.
+            self._sending = asyncio.create_task(self._send(), name="notices: send", context=Context())
 
     @property
     def _sender(self) -> str:

@@ -23,6 +23,7 @@ from carboy.jobs.scheduling import Scheduler
 from carboy.jobs.services import Clock, Jobs
 from carboy.jobs.signals import JobSignals
 from carboy.jobs.worker import Worker, WorkerOptions
+from carboy.telemetry.tracing import Tracing
 
 
 def create_performer(container: Container, kinds: JobKinds, clock: Clock, unknown_seconds: float) -> Performer:
@@ -41,6 +42,7 @@ def create_worker(  # noqa: PLR0913 - each is a provider that stands by its name
     metrics: JobMetrics,
     settings: JobSettings,
     clock: Clock,
+    tracing: Tracing,
 ) -> Worker:
     """Make the worker of this process.
 
@@ -52,7 +54,13 @@ def create_worker(  # noqa: PLR0913 - each is a provider that stands by its name
     return Worker(
         leases=leases,
         holding=Holding(
-            leases=leases, performer=performer, signals=signals, metrics=metrics, lease=options.lease, clock=clock
+            leases=leases,
+            performer=performer,
+            signals=signals,
+            metrics=metrics,
+            lease=options.lease,
+            clock=clock,
+            tracing=tracing,
         ),
         scheduler=Scheduler(database, dao, jobs, kinds, clock),
         counter=QueueCounter(database, dao, metrics, clock),

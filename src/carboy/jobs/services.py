@@ -16,6 +16,7 @@ from carboy.jobs.schemas import Enqueued, JobProgress, JobRead, QueueCount, Stat
 from carboy.jobs.signals import JobSignals
 from carboy.schemas.events import Event
 from carboy.services import Service, UnitOfWork, read_only, transactional
+from carboy.telemetry.tracing import span
 
 P = ParamSpec("P")
 Clock = Callable[[], datetime]
@@ -61,7 +62,8 @@ class Jobs(Service):
             RuntimeError: The container does not know the kind.
         """
         self._kinds.require(job)
-        return await self._add(self._row(job, job.payload.write(args, kwargs)))
+        with span(f"enqueue {job.name}", "producer", **{"messaging.destination.name": job.declared.queue}):
+            return await self._add(self._row(job, job.payload.write(args, kwargs)))
 
     @transactional
     async def _add(self, row: Mapping[str, object]) -> Enqueued:

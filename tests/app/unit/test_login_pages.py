@@ -11,7 +11,10 @@ from sqlalchemy import text
 from support.people import OTHER, PASSWORD, add_person, headers_of
 from support.visitor import Visitor
 
-from carboy.testing import MemoryDatabase
+from carboy.db import Database
+from carboy.limits.services import RateLimiter
+from carboy.limits.storages import MemoryStorage
+from carboy.testing import MemoryDatabase, override
 from containers import Container
 
 
@@ -256,6 +259,32 @@ async def test_a_token_of_the_api_opens_no_page_and_a_cookie_no_route(
     assert answer.status_code == 401
     shown = await client.get("/api/me", headers={"Authorization": f"Bearer {visitor.session}"})
     assert shown.status_code == 401
+
+
+async def test_a_page_costs_one_statement_and_no_write(
+    visitor: Visitor, container: Container, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await add_person(container)
+    await visitor.log_in()
+    execute, asked = Database.execute, []
+
+    async def counted(self: Database, *args: Any, **options: Any) -> Any:
+        asked.append(options)
+        return await execute(self, *args, **options)
+
+    monkeypatch.setattr(Database, "execute", counted)
+    assert (await visitor.open("/logout")).status_code == 200
+    assert asked == [{}]
+
+
+async def test_new_visitors_from_one_address_are_bounded(
+    client: httpx.AsyncClient, visitor: Visitor, container: Container
+) -> None:
+    limiter = RateLimiter(MemoryStorage(), MemoryStorage(), ("visitors=2/1 minute",))
+    with override(container, rate_limiter=limiter):
+        for status in (200, 200, 429):
+            client.cookies.clear()
+            assert (await visitor.open("/login")).status_code == status
 
 
 async def test_the_style_sheet_is_for_everybody(client: httpx.AsyncClient) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from dependency_injector import providers
 from flask import Flask
-from support.configuration import CLIENTS, HTTP, JOBS, LIMITS, MAIL, METRICS, PASSWORDS, RETENTION
+from support.configuration import CLIENTS, HTTP, JOBS, LIMITS, MAIL, METRICS, PASSWORDS, RETENTION, SENTRY, TRACING
 
 from carboy.config import SettingsError, masked
 from carboy.config.settings import Settings
@@ -36,6 +36,8 @@ def document(*, key: str = "null", url: str = "null") -> str:
       passwords: {PASSWORDS}
       limits: {LIMITS}
       metrics: {METRICS}
+      tracing: {TRACING}
+      sentry: {SENTRY}
       mail: {MAIL}
       database:
         {{url: {url}, pool_size: 1, acquire_timeout: 0.8,
@@ -251,6 +253,11 @@ def test_config_show_prints_each_setting_with_its_source(
         ["clients.user_agent", "tests", "# config.yaml, defaults"],
         ["metrics.port", "null", "# config.yaml, defaults"],
         ["metrics.host", "127.0.0.1", "# config.yaml, defaults"],
+        ["tracing.endpoint", "null", "# config.yaml, defaults"],
+        ["tracing.service", "tests", "# config.yaml, defaults"],
+        ["tracing.sample_ratio", "1.0", "# config.yaml, defaults"],
+        ["sentry.dsn", "null", "# config.yaml, defaults"],
+        ["sentry.release", "null", "# config.yaml, defaults"],
         ["security.secret_key", "********", "# config.yaml, development"],
         ["security.breached_passwords", "False", "# config.yaml, defaults"],
         ["security.encryption_keys", "null", "# set nowhere"],

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.configuration import CLIENTS, HTTP, JOBS, LIMITS, MAIL, METRICS, PASSWORDS, RETENTION
+from support.configuration import CLIENTS, HTTP, JOBS, LIMITS, MAIL, METRICS, PASSWORDS, RETENTION, SENTRY, TRACING
 
 from app.settings import Settings as AppSettings
 from carboy.config import load_settings, walk
@@ -24,6 +24,8 @@ def document(**profiles: Any) -> str:
       passwords: {PASSWORDS}
       limits: {LIMITS}
       metrics: {METRICS}
+      tracing: {TRACING}
+      sentry: {SENTRY}
       mail: {MAIL}
       database:
         {{url: sqlite+aiosqlite:///a.db, pool_size: 1, acquire_timeout: 0.8,

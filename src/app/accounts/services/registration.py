@@ -111,6 +111,11 @@ class RegistrationService(Service):
         """Whether everybody may register."""
         return self._settings.registration == "open"
 
+    @property
+    def min_length(self) -> int:
+        """The least number of characters of a new account's password."""
+        return self._policy.min_length
+
     async def invited(self, invitation: str | None) -> str | None:
         """Return the address that an invitation was sent to, before a form is shown.
 
