@@ -10,6 +10,7 @@ from carboy.di.wiring import current_container
 from carboy.web.application import current_request
 from carboy.web.csrf import SAFE_METHODS
 from carboy.web.pages import PageBlueprint
+from carboy.web.redirects import path_of, target_of
 from carboy.web.visits import give_cookie
 
 
@@ -50,5 +51,5 @@ def keep_session(begun: Begun) -> None:
 def _ask_to_confirm(_error: FreshLoginRequiredError) -> Response:
     request = current_request()
     # Each form that needs a fresh login is sent to the address of its page.
-    target = request.full_path.rstrip("?") if request.method in SAFE_METHODS else request.path
+    target = target_of(request) if request.method in SAFE_METHODS else path_of(request)
     return go_to("account.show_confirmation", next=target)
