@@ -16,6 +16,7 @@ from app.accounts.daos import (
     SessionTokenDao,
 )
 from app.accounts.mails import Post
+from app.accounts.personal_data import AccountData
 from app.accounts.services.accounts import AccountService
 from app.accounts.services.authentication import AccountAuthenticator
 from app.accounts.services.emails import EmailService
@@ -28,15 +29,18 @@ from app.accounts.services.one_time_tokens import OneTimeTokens
 from app.accounts.services.page_sessions import AccountPageSessions
 from app.accounts.services.passwords import PasswordService
 from app.accounts.services.people import PeoplesAccounts
+from app.accounts.services.personal_data import PersonalDataService
 from app.accounts.services.registration import RegistrationService
 from app.accounts.services.roles import RoleService
 from app.accounts.services.seen import LastSeen
 from app.accounts.services.sessions import Sessions, SessionService
 from app.audit.daos import AuditEventDao
+from app.audit.personal_data import AuditTrail
 from app.audit.services import Audit, AuditService
 from app.operations.services import JobAdministration
 from app.settings import Settings
 from app.users.daos import UserDao
+from app.users.personal_data import UserData
 from app.users.services import UserService
 from carboy.api.event_streams import EventStreams
 from carboy.api.stream_collector import StreamCollector
@@ -48,12 +52,14 @@ from carboy.daos.kept import Kept
 from carboy.db import Database, Notices, create_engines, create_migrations, create_session_factory
 from carboy.health.services import HealthService
 from carboy.idempotency.daos import IdempotencyKeyDao
+from carboy.idempotency.personal_data import StoredAnswers
 from carboy.idempotency.services import IdempotencyService
 from carboy.jobs.collector import JobCollector
 from carboy.jobs.creating import create_performer, create_worker
 from carboy.jobs.daos import JobDao
 from carboy.jobs.kinds import JobKinds, jobs_in
 from carboy.jobs.metrics import JobMetrics
+from carboy.jobs.personal_data import JobData
 from carboy.jobs.schemas import State
 from carboy.jobs.services import Jobs, utc_now
 from carboy.jobs.signals import JobSignals
@@ -71,6 +77,7 @@ from carboy.security.passwords import PasswordHasher, PasswordThreads
 from carboy.security.strength import PasswordPolicy
 from carboy.security.tokens import Tokens
 from carboy.services import Channels, Cursors
+from carboy.services.personal_data import OwnedRows
 from carboy.telemetry.database_metrics import DatabaseMetrics
 from carboy.telemetry.error_reports import ErrorReports
 from carboy.telemetry.loop_metrics import LoopMetrics
@@ -420,5 +427,27 @@ class Container(containers.DeclarativeContainer):
         audit=audit,
         mailer=post,
         jobs=jobs,
+        settings=settings.provided.accounts,
+    )
+    # A domain that holds what belongs to people adds its part: personal_data_service.add_args(...).
+    personal_data_service = providers.Singleton(
+        PersonalDataService,
+        providers.Singleton(UserData, unit_of_work=database, users=user_dao),
+        providers.Singleton(
+            AccountData,
+            unit_of_work=database,
+            accounts=account_dao,
+            credentials=credential_dao,
+            one_time_tokens=one_time_token_dao,
+        ),
+        providers.Singleton(OwnedRows, unit_of_work=database, rows=session_dao),
+        providers.Singleton(OwnedRows, unit_of_work=database, rows=api_key_dao),
+        providers.Singleton(StoredAnswers, unit_of_work=database, keys=idempotency_key_dao),
+        providers.Singleton(JobData, unit_of_work=database, jobs=job_dao),
+        unit_of_work=database,
+        accounts=account_dao,
+        users=user_service,
+        trail=providers.Singleton(AuditTrail, unit_of_work=database, events=audit_event_dao),
+        audit=audit,
         settings=settings.provided.accounts,
     )

@@ -27,6 +27,7 @@ from support.carboy_server import (
     migrated_copy,
     serve,
 )
+from support.people import PASSWORD
 from support.server import PATIENCE
 
 from carboy.mail.transports import MailFolder
@@ -146,6 +147,17 @@ class Watched:
         said = [line for line in self._said if not any(part in line for part in REPORTED)]
         asked = [url for url in self._asked if not url.startswith((f"{self._url}/", "data:"))]
         assert (said, asked) == ([], []), f"{said} {asked}"
+
+
+def fill(page: Page, **fields: str) -> None:
+    """Fill fields in, by their labels, and send the first form of the page's content."""
+    for label, value in fields.items():
+        page.get_by_label(label.replace("_", " "), exact=True).fill(value)
+    page.locator("main form button").first.click()
+
+
+def log_in(page: Page, name: str, password: str = PASSWORD) -> None:
+    fill(page, Username_or_email_address=name, Password=password)
 
 
 def check_page(page: Page, axe: str, name: str) -> None:

@@ -1,4 +1,4 @@
-"""`flask users`, `flask roles` and `flask tokens`: what whoever runs the server can do without logging in."""
+"""`flask users`, `roles`, `tokens` and `data`: what whoever runs the server can do without logging in."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import click
 from flask import Flask, current_app
-from flask.cli import AppGroup
+from flask.cli import AppGroup, with_appcontext
 from pydantic import BaseModel, ValidationError
 
 from app.accounts.schemas.internal import LoginRow
@@ -16,12 +16,14 @@ from app.accounts.services.accounts import AccountService
 from app.accounts.services.guessing import Guessing
 from app.accounts.services.keys import KeyService
 from app.accounts.services.passwords import PasswordService
+from app.accounts.services.personal_data import PersonalDataService
 from app.accounts.services.registration import RegistrationService
 from app.accounts.services.roles import RoleService
 from app.security import ADMINISTRATOR, COMMAND, Permission
 from app.settings import Settings
 from app.users.schemas import UserCreate, UserUpdate
 from app.users.services import UserService
+from carboy.commands.data import data
 from carboy.di.lifecycle import opened
 from carboy.di.wiring import current_container
 from carboy.errors import CarboyError
@@ -43,6 +45,8 @@ tokens = AppGroup("tokens", help="API keys: create, list and revoke.")
 def init_app(app: Flask) -> None:
     for group in (users, roles, tokens):
         app.cli.add_command(group)
+    for command in (export_data, erase_data):
+        data.add_command(command)
 
 
 def _run(work: Work[T]) -> T:
@@ -273,5 +277,35 @@ def revoke_token(key_id: int) -> None:
         service: KeyService = container.key_service()
         await service.revoke_any(COMMAND, key_id)
         click.echo(f"API key {key_id} is revoked.")
+
+    _run(work)
+
+
+@click.command("export")
+@click.argument("login")
+@with_appcontext
+def export_data(login: str) -> None:
+    """Print all that is known of a person, as JSON: flask data export NAME > file.json."""
+
+    async def work(container: Any) -> str:
+        service: PersonalDataService = container.personal_data_service()
+        found = await service.export(COMMAND, (await _person(container, login)).account_id)
+        return found.model_dump_json(indent=2)
+
+    click.echo(_run(work))
+
+
+@click.command("erase")
+@click.argument("login")
+@click.confirmation_option(prompt="This cannot be undone. Erase the person?")
+@with_appcontext
+def erase_data(login: str) -> None:
+    """Erase a person: what is theirs goes, what happened stays written down without them."""
+
+    async def work(container: Any) -> None:
+        service: PersonalDataService = container.personal_data_service()
+        person = await _person(container, login)
+        await service.erase(COMMAND, person.account_id)
+        click.echo(f"Account {person.account_id} is erased.")
 
     _run(work)

@@ -1,6 +1,6 @@
 """How often a secret may be guessed (ASVS 5.0 6.1.1). docs/accounts.md says how an owner gets in all the same."""
 
-from carboy.limits.schemas import Limit
+from carboy.limits.schemas import By, Limit
 
 GUESSES_BY_ADDRESS = Limit(name="guesses_by_address", rate="50/5 minutes", is_strict=True)
 """Of passwords, codes and links together, from one address: for each view that takes one of them."""
@@ -19,3 +19,5 @@ REGISTER = Limit(name="register", rate="20/1 hour", is_strict=True)
 """New accounts from one address."""
 VISITORS = Limit(name="visitors", rate="300/5 minutes")
 """New sessions of browsers from one address: each form that a visitor is shown has one."""
+EXPORTS = Limit(name="exports", rate="10/1 hour", by=By.ACCOUNT)
+"""Of all that is known of oneself: each reads some thousand rows."""

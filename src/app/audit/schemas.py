@@ -15,6 +15,8 @@ class Event(StrEnum):
     ACCOUNT_DISABLED = "account.disabled"
     ACCOUNT_ENABLED = "account.enabled"
     ACCOUNT_DELETED = "account.deleted"
+    ACCOUNT_EXPORTED = "account.exported"
+    ACCOUNT_ERASED = "account.erased"
     ACCOUNT_UNLOCKED = "account.unlocked"
     ACCOUNT_INVITED = "account.invited"
     REGISTERED_AGAIN = "account.registered_again"

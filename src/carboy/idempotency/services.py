@@ -68,3 +68,13 @@ class IdempotencyService(Service):
     async def _store(self, answer: StoredAnswer, **names: str) -> None:
         expires_at = datetime.now(UTC) + self._lifetime
         await self._keys.add({**answer.model_dump(), **names, "expires_at": expires_at})
+
+
+def scope_of(operation: str, account_id: int | None) -> str:
+    """Return what an account's key is unique in: the same key may serve another operation, and another account."""
+    return operation if account_id is None else f"{operation}{suffix_of(account_id)}"
+
+
+def suffix_of(account_id: int) -> str:
+    """Return how the scopes of an account's keys end."""
+    return f" of account {account_id}"

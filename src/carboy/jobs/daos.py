@@ -1,7 +1,9 @@
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from pydantic_core import to_json
 from sqlalchemy import (
     ColumnElement,
     Executable,
@@ -86,6 +88,15 @@ class JobDao(Dao[JobRead]):
         """Delete a job that does not run."""
         return await self._has_changed(self._drop, identity=identity)
 
+    async def naming(self, text: str) -> Sequence[JobRead]:
+        """Return the jobs whose payload has this text as a value, whatever its case."""
+        rows = await self._database.execute(self._prepared(self._naming), {"text": _value(text)})
+        return await self._parts.reading.records(self._database, rows)
+
+    async def delete_naming(self, text: str) -> None:
+        """Delete those of them that do not run."""
+        await self._database.execute(self._prepared(self._delete_naming), {"text": _value(text)}, writes=True)
+
     async def pause(self, queue: str) -> bool:
         """Let nothing of a queue be claimed; return False if it was so."""
         statement = self._prepared(insert_unless_there, PAUSED)
@@ -166,6 +177,12 @@ class JobDao(Dao[JobRead]):
     def _drop(self) -> Executable:
         return delete(self._table).where(JOB.id == bindparam("identity"), JOB.state != State.RUNNING).returning(JOB.id)
 
+    def _naming(self) -> Select[Any]:
+        return select(*(JOB[name] for name in self._parts.reading.names)).where(_is_named()).order_by(JOB.id)
+
+    def _delete_naming(self) -> Executable:
+        return delete(self._table).where(_is_named(), JOB.state != State.RUNNING)
+
     def _waiting(self) -> Select[Any]:
         is_due = JOB.due_at <= bindparam("now")
         due, later = (func.sum(case((which, 1), else_=0)) for which in (is_due, ~is_due))
@@ -191,3 +208,13 @@ class JobDao(Dao[JobRead]):
     def _advance_schedule(self) -> Update:
         is_ours = (SCHEDULES.c.name == bindparam("schedule")) & (SCHEDULES.c.last_tick == bindparam("last"))
         return update(SCHEDULES).where(is_ours).values(last_tick=bindparam("tick")).returning(SCHEDULES.c.id)
+
+
+def _value(text: str) -> str:
+    """Return the pattern of a text that stands in a payload, in small letters; wildcards in it are escaped."""
+    escaped = re.sub("[/%_]", r"/\g<0>", to_json(text).decode().lower())
+    return f"%{escaped}%"
+
+
+def _is_named() -> ColumnElement[bool]:
+    return func.lower(JOB.payload).like(bindparam("text"), escape="/")

@@ -95,3 +95,30 @@ async def test_an_authenticated_read_is_one_statement_more_than_the_read(
     monkeypatch.setattr(Database, "execute", counted)
     assert (await client.get("/api/users/1", headers=headers)).status_code == 200
     assert len(asked) == 2
+
+
+async def test_an_erasure_forgets_all_that_names_a_person(client: httpx.AsyncClient, container: Container) -> None:
+    invited = {"email": "ADA@example.org"}
+    assert (await client.post("/api/accounts/invitations", json=invited)).status_code == 200
+    account_id = await add_person(container)
+    headers = await headers_of(client)
+    found = (await client.get("/api/me/export", headers=headers)).json()["data"]
+    assert {"users", "sessions", "audit_events"} <= found.keys()
+    assert (await client.delete("/api/me", headers=headers)).status_code == 204
+    assert (await client.get("/api/me", headers=headers)).status_code == 401
+    for table in ("users", "sessions", "one_time_tokens", "audit_events", "background_jobs"):
+        assert "ada" not in str(await rows_of(container.database(), table)).lower(), table
+    last = (await rows_of(container.database(), "audit_events"))[-1]
+    assert (last["event"], last["subject_id"], last["address"]) == ("account.erased", account_id, None)
+
+
+async def test_of_two_administrators_who_erase_themselves_at_once_one_stays(
+    client: httpx.AsyncClient, container: Container
+) -> None:
+    people = []
+    for name in ("ada", "bob"):
+        await add_person(container, name, is_administrator=True)
+        people.append(await headers_of(client, name))
+    answers = await asyncio.gather(*(client.delete("/api/me", headers=headers) for headers in people))
+    assert sorted(answer.status_code for answer in answers) == [204, 409]
+    assert len(await rows_of(container.database(), "users")) == 1

@@ -166,7 +166,7 @@ async def test_nobody_gets_at_an_account_that_may_do_more(
 async def test_jobs_are_counted_listed_and_shown(visitor: Visitor) -> None:
     page = await visitor.open("/admin/jobs")
     assert re.findall(r'href="/admin/jobs/(\d+)"', page.text) == ["2", "1"]
-    assert 'href="/admin/jobs?kind=tidy&amp;state=waiting">2<' in page.text
+    assert 'href="/admin/jobs?kind=tidy&amp;state=waiting" aria-label="2 waiting of tidy">2<' in page.text
     page = await visitor.open("/admin/jobs?state=waiting&kind=tidy&limit=1")
     assert re.findall(r'href="/admin/jobs/(\d+)"', page.text) == ["2"]
     [following] = re.findall(r'href="(/admin/jobs\?[^"]+)">Next page', page.text)

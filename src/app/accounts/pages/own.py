@@ -2,6 +2,7 @@
 
 from flask import Response
 
+from app.accounts.pages.agents import name_of
 from app.accounts.services.sessions import Begun
 from app.pages import actor, go_to, page_blueprint
 from app.security import FreshLoginRequiredError
@@ -24,6 +25,7 @@ def own_pages(name: str, import_name: str, section: str = "") -> PageBlueprint:
     """
     pages = page_blueprint(name, import_name, f"/account{section}")
     pages.register_error_handler(FreshLoginRequiredError, _ask_to_confirm)
+    pages.add_app_template_filter(name_of, "program")
     return pages
 
 

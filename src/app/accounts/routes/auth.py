@@ -1,4 +1,4 @@
-from flask import Response, after_this_request
+from flask import after_this_request
 
 from app.accounts.errors import (
     AlreadySetUpError,
@@ -12,7 +12,7 @@ from app.accounts.errors import (
 )
 from app.accounts.limits import GUESSES_BY_ADDRESS, REGISTER
 from app.accounts.provided import Emails, Logins, Passwords, Registrations, Sessions
-from app.accounts.routes.common import keep_out_of_caches
+from app.accounts.routes.common import clear_browser, keep_out_of_caches
 from app.accounts.schemas.auth import (
     Accepted,
     Confirmation,
@@ -88,7 +88,7 @@ async def log_out(actor: Actor, service: Sessions) -> None:
     The session ends, and all of its tokens with it.
     """
     await service.log_out(actor)
-    after_this_request(_clear_data)
+    after_this_request(clear_browser)
 
 
 @auth.post("/invitation", errors=[RegistrationClosedError])
@@ -179,9 +179,3 @@ async def verify_email(given: TokenConfirmation, actor: Actor, service: Emails) 
 async def claim_first_administrator(given: FirstAdministrator, actor: Actor, service: Registrations) -> None:
     """Become the first administrator, by the token that the server's operator was shown."""
     await service.claim(actor, given)
-
-
-def _clear_data(response: Response) -> Response:
-    """Tell a browser to forget what it has kept (ASVS 5.0 14.3.1)."""
-    response.headers["Clear-Site-Data"] = '"cache", "cookies", "storage"'
-    return response
