@@ -65,6 +65,25 @@ async def test_a_visitor_logs_in_and_out(
     assert (await events(client))[0] == "logout"
 
 
+async def test_a_password_is_typed_unseen_pasted_or_filled_in(visitor: Visitor) -> None:
+    await visitor.open("/login")
+    field = re.search(r'<input id="field-password"[^>]*>', visitor.text)
+    assert field is not None
+    assert 'type="password"' in field[0]
+    assert 'autocomplete="current-password"' in field[0]
+    # Nothing hinders pasting, or a password manager.
+    assert "<script" not in visitor.text
+    assert "onpaste" not in visitor.text
+
+
+async def test_each_page_offers_to_log_out(visitor: Visitor, container: Container) -> None:
+    await add_person(container, is_administrator=True)
+    await visitor.log_in()
+    for path in ("/account", "/account/sessions", "/admin/users"):
+        page = await visitor.open(path)
+        assert (page.status_code, '<form method="post" action="/logout">' in page.text) == (200, True), path
+
+
 async def test_what_is_wrong_stands_beside_its_field(visitor: Visitor, container: Container) -> None:
     await add_person(container)
     await visitor.open("/login")
