@@ -306,6 +306,29 @@ async def test_new_visitors_from_one_address_are_bounded(
             assert (await visitor.open("/login")).status_code == status
 
 
+async def test_pages_know_where_the_application_is_mounted(
+    visitor: Visitor, client: httpx.AsyncClient, container: Container
+) -> None:
+    await add_person(container)
+    client._transport.root_path = "/under here"  # type: ignore[attr-defined]  # noqa: SLF001 - httpx's own transport.
+    await visitor.open("/under%20here/logout?a=%C3%A9")
+    assert visitor.path == "/under%20here/login?next=/under%2520here/logout?a%3D%25C3%25A9"
+    assert 'action="/under%20here/login"' in visitor.text
+    next_page = "/under%20here/logout?a=%C3%A9"
+    assert f'name="next" value="{next_page}"' in visitor.text
+    await visitor.send("/under%20here/login", {"login": "ada", "password": PASSWORD, "next": next_page})
+    assert visitor.path == next_page
+    await visitor.open("/under%20here/login")
+    assert visitor.path == "/under%20here/account"
+    client._transport.root_path = ""  # type: ignore[attr-defined]  # noqa: SLF001 - likewise.
+
+
+async def test_an_address_that_is_wrong_is_a_page_that_says_so(visitor: Visitor) -> None:
+    page = await visitor.open("/login", Host="x" * 300)
+    assert (page.status_code, page.headers["Content-Type"]) == (400, "text/html; charset=utf-8")
+    assert 'href="/static/app.css"' in page.text
+
+
 async def test_the_style_sheet_is_for_everybody(client: httpx.AsyncClient) -> None:
     answer = await client.get("/static/app.css", headers={"Authorization": ""})
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, "text/css; charset=utf-8")
