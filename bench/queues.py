@@ -56,7 +56,7 @@ def show(found: dict[str, list[dict[str, Any]]]) -> None:
     for peer, rounds in found.items():
 
         def least(step: str, what: str, rounds: list[dict[str, Any]] = rounds) -> float:
-            return min(one[step][what] for one in rounds)
+            return min(float(one[step][what]) for one in rounds)
 
         figures = [
             least(step, what) for step in ("enqueue", "work") for what in ("microseconds", "server_microseconds")

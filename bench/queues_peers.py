@@ -207,7 +207,8 @@ def _dsn(url: str) -> str:
 
 
 async def measure(name: str, url: str, count: int) -> dict[str, Any]:
-    warm, took = count // 10, {}
+    warm = count // 10
+    took: dict[str, Any] = {}
     counted = Counted(count + warm)
     async with PEERS[name](url, counted) as peer:
         for number in range(warm):
