@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import httpx
+from support.accounts import HEADERS
 from support.server import NO_TLS, PATIENCE
 
 PROBE_SECONDS = 0.25
@@ -27,6 +28,7 @@ class Balancer:
                 limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
                 trust_env=False,
                 verify=NO_TLS,
+                headers=HEADERS,
             )
             for address in addresses
         }

@@ -51,6 +51,21 @@ def migrated(url: str) -> str:
     return url
 
 
+def with_services(url: str) -> str:
+    """Add the services of the tests to a database that has been migrated, and return its URL."""
+
+    async def add() -> None:
+        engines = create_engines(database_settings(url))
+        async with engines.migrator.connect() as connection:
+            for statement in SERVICES:
+                await connection.exec_driver_sql(statement)
+            await connection.commit()
+        await engines.dispose()
+
+    asyncio.run(add())
+    return url
+
+
 def why_unreachable() -> str | None:
     """Return why PostgreSQL cannot be reached, or None if it can."""
     try:
