@@ -59,6 +59,7 @@ torture: $(VENV)/dev.stamp ## Run the heavy tests and show their figures
 
 # Tests of the suite that do more of the same here.
 FULL := $(addprefix tests/carboy/,integration/test_lost_updates.py integration/test_answers_once.py \
+	integration/jobs/test_jobs_database_away.py \
 	unit/bridge/test_bridge_balance.py unit/bridge/test_bridge_under_attack.py e2e/bridge/test_bridge_streaming.py)
 
 .PHONY: check

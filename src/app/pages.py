@@ -8,11 +8,12 @@ from flask import Response, redirect, url_for
 from app.security import Actor
 from carboy.web.application import current_request
 from carboy.web.pages import PageBlueprint
+from carboy.web.redirects import safe_target
 
 LOGIN = "login_pages.show_login"
 """The endpoint of the page that visitors are sent to."""
-HOME = "/account"
-"""Where a login leads that nobody was sent to."""
+HOME = "account.show_overview"
+"""The endpoint where a login leads that nobody was sent to."""
 
 
 def page_blueprint(name: str, import_name: str, url_prefix: str | None = None) -> PageBlueprint:
@@ -27,6 +28,11 @@ def actor() -> Actor:
 def go(address: str) -> Response:
     """Send a browser to another page, which it gets by GET, whatever it has sent."""
     return cast("Response", redirect(address, HTTPStatus.SEE_OTHER))
+
+
+def wanted(target: str | None) -> str:
+    """Return where somebody wanted to go, as far as that is within the application; otherwise their account."""
+    return safe_target(target, url_for(HOME))
 
 
 def go_to(endpoint: str, **arguments: Any) -> Response:

@@ -6,15 +6,16 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
+from functools import partial
 from typing import Any
 
 import asyncpg
 from pydantic import SecretStr
-from sqlalchemy import make_url, select
+from sqlalchemy import make_url, select, text
 from support.accounts import ROLES, SERVICES
 
 from carboy.config.settings import DatabaseSettings
-from carboy.db import Database, create_engines, migrate
+from carboy.db import Database, create_engines, create_session_factory, migrate
 from carboy.models import Base
 
 POSTGRESQL_VARIABLE = "CARBOY_TEST_POSTGRESQL_URL"
@@ -52,15 +53,13 @@ def migrated(url: str) -> str:
 
 
 def with_services(url: str) -> str:
-    """Add the services of the tests to a database that has been migrated, and return its URL."""
+    """Add the services of `support.accounts` to a database that has been migrated, and return its URL."""
 
     async def add() -> None:
-        engines = create_engines(database_settings(url))
-        async with engines.migrator.connect() as connection:
-            for statement in SERVICES:
-                await connection.exec_driver_sql(statement)
-            await connection.commit()
-        await engines.dispose()
+        database = Database(create_engines(database_settings(url)), create_session_factory())
+        for statement in SERVICES:
+            await database.write(partial(database.execute, text(statement), {}, writes=True))
+        await database.close()
 
     asyncio.run(add())
     return url

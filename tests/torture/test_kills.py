@@ -86,9 +86,10 @@ async def test_no_acknowledged_write_is_lost_by_twenty_kills(database_url: str, 
                 await asyncio.gather(*writers)
                 acknowledged += of_this_run
     lost = {*acknowledged} - found
+    after = f"{min(seconds[1:]):.1f} to {max(seconds[1:]):.1f} s"
     tell(
-        f"{KILLS} kills, {len(acknowledged)} acknowledged writes, {len(lost)} lost; a first start took {seconds[0]:.1f} s"
-        f", those after kills {min(seconds[1:]):.1f} to {max(seconds[1:]):.1f} s"
+        f"{KILLS} kills, {len(acknowledged)} writes acknowledged, {len(lost)} lost; "
+        f"a first start took {seconds[0]:.1f} s, those after kills {after}"
     )
     assert not lost
     if database_url.startswith("sqlite"):

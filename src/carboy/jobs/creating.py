@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from dependency_injector.containers import Container
+from dependency_injector.containers import Container, DeclarativeContainer
 from dependency_injector.providers import Provider
 
 from carboy.config import SettingsError
@@ -27,7 +27,18 @@ from carboy.telemetry.tracing import Tracing
 
 
 def create_performer(container: Container, kinds: JobKinds, clock: Clock, unknown_seconds: float) -> Performer:
-    """Make what runs handlers, which gives them what they ask the container for."""
+    """Make what runs handlers, which gives them what they ask the container for.
+
+    Raises:
+        SettingsError: What is given is no container but the class of one.
+    """
+    if isinstance(container, type):
+        # A class that extends a container has a `__self__` of its own, and what it inherits still has the other's.
+        # Handlers would be given other objects than everybody else: a second database, without a test's overrides.
+        extended = [one for one in container.mro() if issubclass(one, DeclarativeContainer)][-2]
+        raise SettingsError(
+            f"A class that extends the container must say so: write `__self__ = {extended.__name__}.__self__` in it."
+        )
     providers = providers_of(container)
     return Performer(kinds, lambda path: _given(providers, path), clock, unknown_seconds)
 

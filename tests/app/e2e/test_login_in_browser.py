@@ -8,7 +8,17 @@ import pyotp
 import pytest
 from playwright.sync_api import Browser, Page, expect
 from support.accounts import add_person
-from support.browser import Site, Watched, axe, browser, check_page, link_of_mail, site  # noqa: F401 - fixtures.
+from support.browser import (  # noqa: F401 - fixtures among them.
+    Site,
+    Watched,
+    axe,
+    browser,
+    check_page,
+    fill,
+    link_of_mail,
+    log_in,
+    site,
+)
 from support.carboy_server import flask
 from support.people import OTHER, PASSWORD
 
@@ -20,17 +30,6 @@ def window(browser: Browser, site: Site) -> Iterator[Watched]:  # noqa: F811 - t
     """A window in which no script runs, as the pages have none."""
     with closing(Watched(browser, site.url, java_script_enabled=False)) as window:
         yield window
-
-
-def fill(page: Page, **fields: str) -> None:
-    """Fill fields in, by their labels, and send the form."""
-    for label, value in fields.items():
-        page.get_by_label(label.replace("_", " "), exact=True).fill(value)
-    page.locator("main form button").click()
-
-
-def log_in(page: Page, name: str, password: str = PASSWORD) -> None:
-    fill(page, Username_or_email_address=name, Password=password)
 
 
 def log_out(page: Page) -> None:
@@ -147,9 +146,9 @@ def test_no_page_has_barriers_or_is_too_wide(browser: Browser, site: Site, axe: 
     check_page(page, axe, "login-with-problems")
     log_in(page, "eve")
     check_page(page, axe, "second-factor")
-    for path in ("/invitation", "/forgot-password", "/reset-password", "/logged-out", "/nothing"):
+    for path in ("/", "/invitation", "/forgot-password", "/reset-password", "/logged-out", "/nothing"):
         page.goto(path)
-        check_page(page, axe, path.strip("/"))
+        check_page(page, axe, path.strip("/") or "home")
     page.goto("/invitation")
     fill(page, Email_address="gil@example.org")
     page.goto(link_of_mail(site.mails, "gil@example.org", "/register"))

@@ -146,6 +146,7 @@ async def test_each_sees_the_forms_that_they_may_send_and_no_others(
     page = await visitor.open("/admin/users/1")
     assert page.status_code == 200
     assert re.findall(r'action="(/[^"]+)"', page.text) == ["/logout"]
+    assert "<dt>Roles</dt>" not in page.text, "The API does not tell them either."
     assert 'href="/admin/users"' in page.text
     assert 'href="/admin/jobs"' not in page.text
     assert (await visitor.send("/admin/users/1/disable")).status_code == 403
@@ -166,7 +167,7 @@ async def test_nobody_gets_at_an_account_that_may_do_more(
 async def test_jobs_are_counted_listed_and_shown(visitor: Visitor) -> None:
     page = await visitor.open("/admin/jobs")
     assert re.findall(r'href="/admin/jobs/(\d+)"', page.text) == ["2", "1"]
-    assert 'href="/admin/jobs?kind=tidy&amp;state=waiting">2<' in page.text
+    assert 'href="/admin/jobs?kind=tidy&amp;state=waiting" aria-label="2 waiting of tidy">2<' in page.text
     page = await visitor.open("/admin/jobs?state=waiting&kind=tidy&limit=1")
     assert re.findall(r'href="/admin/jobs/(\d+)"', page.text) == ["2"]
     [following] = re.findall(r'href="(/admin/jobs\?[^"]+)">Next page', page.text)

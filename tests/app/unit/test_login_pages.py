@@ -65,6 +65,25 @@ async def test_a_visitor_logs_in_and_out(
     assert (await events(client))[0] == "logout"
 
 
+async def test_a_password_is_typed_unseen_pasted_or_filled_in(visitor: Visitor) -> None:
+    await visitor.open("/login")
+    field = re.search(r'<input id="field-password"[^>]*>', visitor.text)
+    assert field is not None
+    assert 'type="password"' in field[0]
+    assert 'autocomplete="current-password"' in field[0]
+    # Nothing hinders pasting, or a password manager.
+    assert "<script" not in visitor.text
+    assert "onpaste" not in visitor.text
+
+
+async def test_each_page_offers_to_log_out(visitor: Visitor, container: Container) -> None:
+    await add_person(container, is_administrator=True)
+    await visitor.log_in()
+    for path in ("/account", "/account/sessions", "/admin/users"):
+        page = await visitor.open(path)
+        assert (page.status_code, '<form method="post" action="/logout">' in page.text) == (200, True), path
+
+
 async def test_what_is_wrong_stands_beside_its_field(visitor: Visitor, container: Container) -> None:
     await add_person(container)
     await visitor.open("/login")
@@ -285,6 +304,29 @@ async def test_new_visitors_from_one_address_are_bounded(
         for status in (200, 200, 429):
             client.cookies.clear()
             assert (await visitor.open("/login")).status_code == status
+
+
+async def test_pages_know_where_the_application_is_mounted(
+    visitor: Visitor, client: httpx.AsyncClient, container: Container
+) -> None:
+    await add_person(container)
+    client._transport.root_path = "/under here"  # type: ignore[attr-defined]  # noqa: SLF001 - httpx's own transport.
+    await visitor.open("/under%20here/logout?a=%C3%A9")
+    assert visitor.path == "/under%20here/login?next=/under%2520here/logout?a%3D%25C3%25A9"
+    assert 'action="/under%20here/login"' in visitor.text
+    next_page = "/under%20here/logout?a=%C3%A9"
+    assert f'name="next" value="{next_page}"' in visitor.text
+    await visitor.send("/under%20here/login", {"login": "ada", "password": PASSWORD, "next": next_page})
+    assert visitor.path == next_page
+    await visitor.open("/under%20here/login")
+    assert visitor.path == "/under%20here/account"
+    client._transport.root_path = ""  # type: ignore[attr-defined]  # noqa: SLF001 - likewise.
+
+
+async def test_an_address_that_is_wrong_is_a_page_that_says_so(visitor: Visitor) -> None:
+    page = await visitor.open("/login", Host="x" * 300)
+    assert (page.status_code, page.headers["Content-Type"]) == (400, "text/html; charset=utf-8")
+    assert 'href="/static/app.css"' in page.text
 
 
 async def test_the_style_sheet_is_for_everybody(client: httpx.AsyncClient) -> None:

@@ -56,6 +56,20 @@ async def test_a_reset_works_once_and_ends_all_sessions(
     assert (await log_in(client, password=OTHER)).status_code == 200
 
 
+async def test_a_reset_keeps_the_second_factor(
+    client: httpx.AsyncClient, container: Container, mails: RecordedMails
+) -> None:
+    await add_person(container)
+    headers = await headers_of(client)
+    seed = (await client.post("/api/me/second-factor", headers=headers)).json()["seed"]
+    await client.post("/api/me/second-factor/confirm", json={"code": pyotp.TOTP(seed).now()}, headers=headers)
+    await ask_for_reset(client, container)
+    body = {"token": mails.token(), "password": OTHER}
+    assert (await client.post("/api/auth/password-reset/confirm", json=body, headers=NOBODY)).status_code == 204
+    half = await tokens_of(client, password=OTHER)
+    assert (half["access_token"], half["second_factor_token"] is None) == (None, False)
+
+
 async def test_a_changed_password_makes_the_reset_link_void(
     client: httpx.AsyncClient, container: Container, mails: RecordedMails
 ) -> None:

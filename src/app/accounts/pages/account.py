@@ -10,7 +10,7 @@ from app.accounts.schemas.auth import Confirmation
 from app.accounts.schemas.me import EmailChange, MeRead, MeUpdate
 from app.accounts.services.accounts import AccountService
 from app.accounts.services.sessions import Way
-from app.pages import HOME, actor, go, go_to
+from app.pages import actor, go, go_to, wanted
 from app.users.errors import UsernameTakenError
 from app.users.schemas import FullName, Username
 from carboy.forms import Form, render_form, sent_form
@@ -18,7 +18,6 @@ from carboy.schemas.base import Input
 from carboy.web.access import requires
 from carboy.web.application import current_request
 from carboy.web.rate_limits import limited
-from carboy.web.redirects import safe_target
 from carboy.web.visits import flash
 
 account = own_pages("account", __name__)
@@ -100,10 +99,10 @@ async def confirm(service: Accounts, logins: Logins) -> Response:
     with form.refusals(code=WrongCodeError, password=WrongCredentialsError):
         begun = await logins.confirm(actor(), form.content, Way.PAGE)
         keep_session(begun)
-        return go(safe_target(target, HOME))
+        return go(wanted(target))
     return await _confirmation(form, service, target)
 
 
 async def _confirmation(form: Form[Confirmation], service: AccountService, target: str | None) -> Response:
     me = await service.get_me(actor())
-    return await render_form("pages/account/confirm.html", form, next=safe_target(target, HOME), me=me)
+    return await render_form("pages/account/confirm.html", form, next=wanted(target), me=me)

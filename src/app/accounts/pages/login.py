@@ -7,7 +7,7 @@ from app.accounts.schemas.auth import Login, PageLogin, SecondStep
 from app.accounts.schemas.kinds import SessionState
 from app.accounts.services.registration import RegistrationService
 from app.accounts.services.sessions import Begun, Way
-from app.pages import HOME, LOGIN, actor, go, go_to, page_blueprint
+from app.pages import LOGIN, actor, go, go_to, page_blueprint, wanted
 from carboy.di.wiring import current_container
 from carboy.forms import Form, render_form, sent_form
 from carboy.web.access import credentials_of, public, requires
@@ -15,7 +15,6 @@ from carboy.web.application import current_request
 from carboy.web.flashes import FlashKind
 from carboy.web.pages import PageSessions, page_session
 from carboy.web.rate_limits import limited
-from carboy.web.redirects import safe_target
 from carboy.web.sessions import SessionCookie
 from carboy.web.visits import flash, give_cookie, render_page
 
@@ -109,7 +108,7 @@ def _follow(begun: Begun) -> Response:
 
 
 def _target() -> str:
-    return safe_target(request.values.get("next"), HOME)
+    return wanted(request.values.get("next"))
 
 
 def _waiting() -> str | None:
