@@ -20,11 +20,18 @@ export FLASK_APP := asgi
 help: ## List the tasks
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
+# Elsewhere than config.yaml has it, links begin with where it is served, unless that is set or is a deployment's.
+ifeq ($(or $(CARBOY_ENV),development),development)
+ifneq ($(HOST):$(PORT),127.0.0.1:8000)
+run: export CARBOY_HTTP__PUBLIC_URL ?= http://$(subst 0.0.0.0,127.0.0.1,$(HOST)):$(PORT)
+endif
+endif
 .PHONY: run
 run: $(VENV)/run.stamp ## Migrate the database and serve the API (HOST, PORT and CARBOY_* override)
 	@$(BIN)/python -m carboy --bind "$(HOST):$(PORT)" --check
 	@$(BIN)/flask db upgrade
-	@echo "No account? $(BIN)/flask users create NAME EMAIL --admin; $(BIN)/flask tokens create NAME"
+	@$(BIN)/flask users first-administrator --if-none
+	@echo "Log in:     http://$(HOST):$(PORT)/login (a key for the API: $(BIN)/flask tokens create NAME)"
 	@echo "The API:    http://$(HOST):$(PORT)/api/users"
 	@echo "Its page:   http://$(HOST):$(PORT)/api/docs (closed in production)"
 	@echo "Its health: http://$(HOST):$(PORT)/health/ready"
@@ -52,6 +59,7 @@ torture: $(VENV)/dev.stamp ## Run the heavy tests and show their figures
 
 # Tests of the suite that do more of the same here.
 FULL := $(addprefix tests/carboy/,integration/test_lost_updates.py integration/test_answers_once.py \
+	integration/jobs/test_jobs_database_away.py \
 	unit/bridge/test_bridge_balance.py unit/bridge/test_bridge_under_attack.py e2e/bridge/test_bridge_streaming.py)
 
 .PHONY: check
@@ -118,6 +126,7 @@ openapi: $(VENV)/run.stamp ## Write docs/openapi.json anew from the code
 lock: $(VENV)/dev.stamp ## Pin the newest versions that pyproject.toml allows
 	$(BIN)/uv pip compile $(LOCK_FLAGS) --group build pyproject.toml -o requirements/run.txt
 	$(BIN)/uv pip compile $(LOCK_FLAGS) --group dev -c requirements/run.txt pyproject.toml -o requirements/dev.txt
+	$(BIN)/uv pip compile $(LOCK_FLAGS) --group build --all-extras -c requirements/dev.txt pyproject.toml -o requirements/extras.txt
 	$(BIN)/uv pip compile $(LOCK_FLAGS) --group bench -c requirements/dev.txt pyproject.toml -o requirements/bench.txt
 
 LOCK_FLAGS := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \

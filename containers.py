@@ -5,6 +5,7 @@ from pathlib import Path
 
 from dependency_injector import containers, providers
 
+from app.accounts import jobs as account_jobs
 from app.accounts.daos import (
     AccountDao,
     ApiKeyDao,
@@ -15,6 +16,7 @@ from app.accounts.daos import (
     SessionTokenDao,
 )
 from app.accounts.mails import Post
+from app.accounts.personal_data import AccountData
 from app.accounts.services.accounts import AccountService
 from app.accounts.services.authentication import AccountAuthenticator
 from app.accounts.services.emails import EmailService
@@ -27,28 +29,38 @@ from app.accounts.services.one_time_tokens import OneTimeTokens
 from app.accounts.services.page_sessions import AccountPageSessions
 from app.accounts.services.passwords import PasswordService
 from app.accounts.services.people import PeoplesAccounts
+from app.accounts.services.personal_data import PersonalDataService
 from app.accounts.services.registration import RegistrationService
 from app.accounts.services.roles import RoleService
 from app.accounts.services.seen import LastSeen
 from app.accounts.services.sessions import Sessions, SessionService
 from app.audit.daos import AuditEventDao
+from app.audit.personal_data import AuditTrail
 from app.audit.services import Audit, AuditService
+from app.operations.services import JobAdministration
 from app.settings import Settings
 from app.users.daos import UserDao
+from app.users.personal_data import UserData
 from app.users.services import UserService
 from carboy.api.event_streams import EventStreams
+from carboy.api.stream_collector import StreamCollector
 from carboy.clients import HttpClient
 from carboy.clients.breached_passwords import create_breached_passwords
+from carboy.clients.collector import ClientCollector
 from carboy.config import load_settings
+from carboy.daos.kept import Kept
 from carboy.db import Database, Notices, create_engines, create_migrations, create_session_factory
 from carboy.health.services import HealthService
 from carboy.idempotency.daos import IdempotencyKeyDao
+from carboy.idempotency.personal_data import StoredAnswers
 from carboy.idempotency.services import IdempotencyService
 from carboy.jobs.collector import JobCollector
 from carboy.jobs.creating import create_performer, create_worker
 from carboy.jobs.daos import JobDao
 from carboy.jobs.kinds import JobKinds, jobs_in
 from carboy.jobs.metrics import JobMetrics
+from carboy.jobs.personal_data import JobData
+from carboy.jobs.schemas import State
 from carboy.jobs.services import Jobs, utc_now
 from carboy.jobs.signals import JobSignals
 from carboy.limits.daos import RateLimitCountDao
@@ -58,15 +70,20 @@ from carboy.mail import Mailer
 from carboy.mail import jobs as mail_jobs
 from carboy.mail.templating import MailTemplates
 from carboy.mail.transports import MailFolder, create_transport
+from carboy.retention.jobs import create_sweep
+from carboy.retention.services import Sweeper
 from carboy.security.encryption import create_cipher
 from carboy.security.passwords import PasswordHasher, PasswordThreads
 from carboy.security.strength import PasswordPolicy
 from carboy.security.tokens import Tokens
-from carboy.services import Cursors
+from carboy.services import Channels, Cursors
+from carboy.services.personal_data import OwnedRows
 from carboy.telemetry.database_metrics import DatabaseMetrics
+from carboy.telemetry.error_reports import ErrorReports
 from carboy.telemetry.loop_metrics import LoopMetrics
 from carboy.telemetry.metrics import Metrics
 from carboy.telemetry.request_metrics import RequestMetrics
+from carboy.telemetry.tracing import Tracing
 from carboy.web.sessions import create_session_cookie
 
 CONFIG_FILE = Path(__file__).with_name("config.yaml")
@@ -79,7 +96,18 @@ class Container(containers.DeclarativeContainer):
     session_factory = providers.Singleton(create_session_factory)
     database = providers.Singleton(Database, engines=engines, session_factory=session_factory)
     notices = providers.Singleton(Notices, database=database, engines=engines)
+    channels = providers.Singleton(Channels, unit_of_work=database, notices=notices)
     clock = providers.Object(utc_now)
+    tracing = providers.Singleton(
+        Tracing,
+        settings=settings.provided.tracing,
+        environment=settings.provided.environment,
+        engines=engines,
+        database=database,
+    )
+    error_reports = providers.Singleton(
+        ErrorReports, settings=settings.provided.sentry, environment=settings.provided.environment
+    )
     cursors = providers.Singleton(Cursors, secret_key=settings.provided.security.secret_key)
 
     # What comes with Carboy.
@@ -99,6 +127,7 @@ class Container(containers.DeclarativeContainer):
         EventStreams,
         health=health_service,
         heartbeat_seconds=settings.provided.http.event_heartbeat_seconds,
+        stream_seconds=settings.provided.http.event_stream_seconds,
         drain_seconds=settings.provided.http.drain_seconds,
     )
     idempotency_key_dao = providers.Singleton(IdempotencyKeyDao, database=database)
@@ -109,7 +138,12 @@ class Container(containers.DeclarativeContainer):
         lifetime_hours=settings.provided.http.idempotency_hours,
     )
     # A domain with jobs adds them: job_kinds.add_args(*jobs_in(its_jobs)).
-    job_kinds = providers.Singleton(JobKinds, *jobs_in(mail_jobs))
+    job_kinds = providers.Singleton(
+        JobKinds,
+        *jobs_in(mail_jobs),
+        *jobs_in(account_jobs),
+        providers.Singleton(create_sweep, schedule=settings.provided.retention.schedule),
+    )
     job_signals = providers.Singleton(JobSignals, notices=notices)
     job_dao = providers.Singleton(JobDao, database=database)
     jobs = providers.Singleton(
@@ -133,6 +167,7 @@ class Container(containers.DeclarativeContainer):
         metrics=job_metrics,
         settings=settings.provided.jobs,
         clock=clock,
+        tracing=tracing,
     )
 
     password_threads = providers.Singleton(PasswordThreads, settings=settings.provided.passwords)
@@ -161,14 +196,37 @@ class Container(containers.DeclarativeContainer):
         secret_key=settings.provided.security.secret_key,
     )
 
+    # A domain whose rows are kept for some time adds them: sweeper.add_args(providers.Singleton(Kept, its_dao, ...)).
+    sweeper = providers.Singleton(
+        Sweeper,
+        providers.Singleton(Kept, idempotency_key_dao, since="expires_at"),
+        providers.Singleton(Kept, rate_limit_count_dao, since="expires_at"),
+        providers.Singleton(
+            Kept, job_dao, since="ended_at", age=settings.provided.jobs.keep_done, where={"state": State.DONE}
+        ),
+        providers.Singleton(
+            Kept, job_dao, since="ended_at", age=settings.provided.jobs.keep_dead, where={"state": State.CANCELLED}
+        ),
+        providers.Singleton(
+            Kept, job_dao, since="ended_at", age=settings.provided.jobs.keep_dead, where={"state": State.DEAD}
+        ),
+        unit_of_work=database,
+        clock=clock,
+        batch_rows=settings.provided.retention.batch_rows,
+    )
+
     request_metrics = providers.Singleton(RequestMetrics, settings=settings.provided.metrics)
     database_metrics = providers.Singleton(DatabaseMetrics, settings=settings.provided.metrics, engines=engines)
     loop_metrics = providers.Singleton(LoopMetrics, settings=settings.provided.metrics)
+    client_collector = providers.Singleton(ClientCollector, http=http_client)
+    stream_collector = providers.Singleton(StreamCollector, streams=event_streams)
     job_collector = providers.Singleton(JobCollector, metrics=job_metrics, clock=clock)
     metrics = providers.Singleton(
         Metrics,
         settings=settings.provided.metrics,
-        collectors=providers.List(request_metrics, database_metrics, loop_metrics, job_collector),
+        collectors=providers.List(
+            request_metrics, database_metrics, loop_metrics, client_collector, stream_collector, job_collector
+        ),
     )
 
     mail_folder = providers.Singleton(MailFolder, path=settings.provided.mail.folder)
@@ -188,6 +246,12 @@ class Container(containers.DeclarativeContainer):
     audit = providers.Singleton(Audit, events=audit_event_dao)
     audit_service = providers.Singleton(AuditService, unit_of_work=database, events=audit_event_dao, cursors=cursors)
 
+    sweeper.add_args(providers.Singleton(Kept, audit_event_dao, since="created_at", age=settings.provided.audit.keep))
+
+    job_administration = providers.Singleton(
+        JobAdministration, unit_of_work=database, jobs=jobs, rows=job_dao, cursors=cursors, audit=audit
+    )
+
     account_dao = providers.Singleton(AccountDao, database=database)
     credential_dao = providers.Singleton(CredentialDao, database=database)
     api_key_dao = providers.Singleton(ApiKeyDao, database=database)
@@ -195,6 +259,13 @@ class Container(containers.DeclarativeContainer):
     session_dao = providers.Singleton(SessionDao, database=database)
     session_token_dao = providers.Singleton(SessionTokenDao, database=database)
     one_time_token_dao = providers.Singleton(OneTimeTokenDao, database=database)
+    sweeper.add_args(
+        providers.Singleton(Kept, session_dao, since="idle_expires_at"),
+        providers.Singleton(Kept, session_token_dao, since="expires_at"),
+        providers.Singleton(Kept, one_time_token_dao, since="expires_at"),
+        # A key is shown to its owner for some time after it has expired.
+        providers.Singleton(Kept, api_key_dao, since="expires_at", age=settings.provided.accounts.keep_expired_keys),
+    )
     post = providers.Singleton(Post, mailer=mailer)
     guard = providers.Singleton(Guard, accounts=account_dao, roles=role_dao)
     one_time_tokens = providers.Singleton(OneTimeTokens, unit_of_work=database, rows=one_time_token_dao, tokens=tokens)
@@ -297,6 +368,7 @@ class Container(containers.DeclarativeContainer):
         limiter=rate_limiter,
         audit=audit,
         mailer=post,
+        jobs=jobs,
         settings=settings.provided.accounts,
     )
     email_service = providers.Singleton(
@@ -307,6 +379,7 @@ class Container(containers.DeclarativeContainer):
         one_time_tokens=one_time_tokens,
         audit=audit,
         mailer=post,
+        jobs=jobs,
         settings=settings.provided.accounts,
     )
     key_service = providers.Singleton(
@@ -350,7 +423,31 @@ class Container(containers.DeclarativeContainer):
         one_time_tokens=one_time_tokens,
         hasher=password_hasher,
         policy=password_policy,
+        limiter=rate_limiter,
         audit=audit,
         mailer=post,
+        jobs=jobs,
+        settings=settings.provided.accounts,
+    )
+    # A domain that holds what belongs to people adds its part: personal_data_service.add_args(...).
+    personal_data_service = providers.Singleton(
+        PersonalDataService,
+        providers.Singleton(UserData, unit_of_work=database, users=user_dao),
+        providers.Singleton(
+            AccountData,
+            unit_of_work=database,
+            accounts=account_dao,
+            credentials=credential_dao,
+            one_time_tokens=one_time_token_dao,
+        ),
+        providers.Singleton(OwnedRows, unit_of_work=database, rows=session_dao),
+        providers.Singleton(OwnedRows, unit_of_work=database, rows=api_key_dao),
+        providers.Singleton(StoredAnswers, unit_of_work=database, keys=idempotency_key_dao),
+        providers.Singleton(JobData, unit_of_work=database, jobs=job_dao),
+        unit_of_work=database,
+        accounts=account_dao,
+        users=user_service,
+        trail=providers.Singleton(AuditTrail, unit_of_work=database, events=audit_event_dao),
+        audit=audit,
         settings=settings.provided.accounts,
     )

@@ -1,10 +1,12 @@
 """Writes the project that a guide of the documentation leads to, word by word."""
 
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -14,9 +16,12 @@ GUIDES = {
     "letters": ROOT / "docs" / "how-to" / "add-a-job.md",
     "digests": ROOT / "docs" / "how-to" / "add-a-schedule.md",
     "rates": ROOT / "docs" / "how-to" / "call-an-api.md",
+    "parcels": ROOT / "docs" / "how-to" / "stream-events.md",
+    "visits": ROOT / "docs" / "how-to" / "keep-and-erase-data.md",
 }
 """The guides, by the domain that each leads to."""
 COPIED = ["asgi.py", "containers.py", "config.yaml", "pyproject.toml", "src", "tests"]
+PYTHON_MODULE = (sys.executable, "-m")
 INSERTED = {"containers.py": "", "src/app/__init__.py": "\n    wire(container, app)"}
 """Files that get lines, by what they stand before; nothing is the end."""
 
@@ -62,8 +67,25 @@ def write(domain: str, folder: Path) -> None:
     run(folder, "ruff", "format", "--quiet", "src/app", "containers.py", "tests/app")
 
 
-def run(folder: Path, *arguments: str, **environment: str) -> str:
-    """Run a module in a project, and return what it prints.
+FLASK = """
+import json, sys
+from flask.cli import cli
+for arguments in json.loads(sys.argv[1]):
+    cli.main(arguments, prog_name="flask", standalone_mode=False)
+"""
+
+
+def flask(folder: Path, *commands: Sequence[str], **environment: str) -> str:
+    """Run commands of flask's in a project, one after the other in one process, and return what they print.
+
+    Raises:
+        RuntimeError: One failed, with what they printed.
+    """
+    return run(folder, json.dumps(commands), program=[sys.executable, "-c", FLASK], **environment)
+
+
+def run(folder: Path, *arguments: str, program: Sequence[str | Path] = PYTHON_MODULE, **environment: str) -> str:
+    """Run a module, or another program, in a project, and return what it prints.
 
     Raises:
         RuntimeError: It failed, with what it printed.
@@ -71,7 +93,7 @@ def run(folder: Path, *arguments: str, **environment: str) -> str:
     # The copy's coverage is not the project's.
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
     done = subprocess.run(
-        [sys.executable, "-m", *arguments],
+        [*program, *arguments],
         cwd=folder,
         env=inherited | {"PYTHONPATH": str(folder / "src"), "FLASK_APP": "asgi"} | environment,
         capture_output=True,

@@ -7,6 +7,7 @@ from app.accounts import commands as account_commands
 from app.accounts.pages import blueprints as accounts_pages
 from app.accounts.routes import blueprints as accounts_routes
 from app.audit.routes import audit as audit_routes
+from app.operations.pages import jobs as jobs_pages
 from app.settings import Settings
 from app.users.routes import users as users_routes
 from carboy import commands
@@ -43,6 +44,7 @@ def create_app(container: Container) -> Flask:
 
     # Hooks run in this order before a request and in reverse order after it.
     proxies.init_app(app, settings.http)
+    container.tracing().init_app(app)
     logs.init_app(app)
     container.request_metrics().init_app(app)
     problems.init_app(app)
@@ -62,6 +64,7 @@ def create_app(container: Container) -> Flask:
     for blueprint in (*accounts_routes, *accounts_pages):
         app.register_blueprint(blueprint)
     app.register_blueprint(audit_routes)
+    app.register_blueprint(jobs_pages)
 
     wire(container, app)
     return app

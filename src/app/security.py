@@ -3,7 +3,7 @@
 The mechanism is the kit's: `carboy.security.actor`, and `@requires` of `carboy.web.access` on each view.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
@@ -27,6 +27,9 @@ class Permission(StrEnum):
     ROLES_MANAGE = "roles:manage"
     """Change roles and who has them: whoever has it can have everything."""
     AUDIT_READ = "audit:read"
+    JOBS_READ = "jobs:read"
+    JOBS_WRITE = "jobs:write"
+    """Run background jobs again, cancel and delete them."""
 
 
 OWN = {
@@ -84,6 +87,11 @@ class Actor(kit.Actor):
         if self.account_id is None:
             raise ForbiddenError
         return self.account_id
+
+    @property
+    def without_permissions(self) -> "Actor":
+        """The same actor, for the record: one who has asked for what a job does later, and decides nothing there."""
+        return replace(self, permissions=frozenset(), scopes=None)
 
     def owns(self, argument: str, identity: int) -> bool:
         """Tell whether what an argument of a URL names is the actor's own: a user or an account."""

@@ -24,14 +24,30 @@ class AccountSettings(Section):
     first_administrator_hours: int = Field(gt=0)
     max_sessions: int = Field(gt=0)
     max_api_keys: int = Field(gt=0)
+    keep_expired_keys_days: int = Field(ge=0)
 
     @property
     def fresh(self) -> timedelta:
         """How long ago a login may be that still counts as fresh."""
         return timedelta(minutes=self.fresh_minutes)
 
+    @property
+    def keep_expired_keys(self) -> timedelta:
+        """How long API keys that have expired are kept."""
+        return timedelta(days=self.keep_expired_keys_days)
+
+
+class AuditSettings(Section):
+    keep_days: int | None = Field(gt=0)
+
+    @property
+    def keep(self) -> timedelta | None:
+        """How long events are kept; None for ever."""
+        return None if self.keep_days is None else timedelta(days=self.keep_days)
+
 
 class Settings(KitSettings):
     """The kit's settings and the application's own sections."""
 
     accounts: AccountSettings
+    audit: AuditSettings

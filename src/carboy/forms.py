@@ -23,8 +23,8 @@ from flask import Response, current_app
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
-from carboy.api.findings import detail_of, first_problems
-from carboy.errors import CarboyError, InvalidInputError
+from carboy.api.findings import detail_of, first_problems, parameter_of
+from carboy.errors import CarboyError, FieldProblem, InvalidInputError
 from carboy.schemas.text import Described
 from carboy.web.application import current_request
 from carboy.web.visits import ensure_session, render_page
@@ -114,7 +114,8 @@ class Form(Generic[ModelT]):
             *errors: Those that concern the whole form.
             **fields: Those that concern one field, by its name.
         """
-        return Refusals(self, dict.fromkeys(errors, "") | {kind: name for name, kind in fields.items()})
+        # Those of fields first: one may be a special case of another.
+        return Refusals(self, {kind: name for name, kind in fields.items()} | dict.fromkeys(errors, ""))
 
     def field(self, name: str, label: str) -> Field:
         """Return a field for its template, and remember what the page calls it."""
@@ -166,6 +167,27 @@ def sent_form(model: type[ModelT], **given: Any) -> Form[ModelT]:
     form = Form(model)
     form.read(_filled_in(model) | {name: value for name, value in given.items() if value is not None})
     return form
+
+
+def sent_query(model: type[ModelT]) -> ModelT:
+    """Return what the address of the current page asks for. What is left empty or unknown counts as not asked for.
+
+    Args:
+        model: What it is to become, such as the query of a list.
+
+    Raises:
+        InvalidInputError: A part of it is not what the model wants: only an address that was typed has that.
+    """
+    asked = current_request().args
+    given = {name: value for name in model.model_fields if (value := asked.get(name, "").strip())}
+    try:
+        return model.model_validate(given, context=current_app.config.get("VALIDATION_CONTEXT"))
+    except ValidationError as error:
+        problems = [
+            FieldProblem(parameter=parameter_of(one["loc"]), detail=detail_of(one, place="parameter"))
+            for one in first_problems(error)
+        ]
+        raise InvalidInputError(problems) from None
 
 
 async def render_form(template: str, form: Form[Any], **context: Any) -> Response:

@@ -101,6 +101,14 @@ def add_person(file: Path, name: str, password: str) -> None:
         connection.execute(f"INSERT INTO credentials (account_id, kind, secret, {STAMPS}) {credential}", [encoded])
 
 
+def make_administrator(file: Path, name: str) -> None:
+    """Give a person of a SQLite file the role of administrators."""
+    account = "SELECT a.id FROM accounts a JOIN users u ON u.id = a.user_id WHERE u.username = ?"
+    role = f"(SELECT id FROM roles WHERE name = '{ADMINISTRATOR}')"
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute(f"INSERT INTO account_roles (accounts_id, roles_id) VALUES (({account}), {role})", [name])
+
+
 def audit_of(database: Database) -> Audit:
     return Audit(AuditEventDao(database))
 

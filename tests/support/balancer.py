@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import httpx
+from support.accounts import HEADERS
 from support.server import NO_TLS, PATIENCE
 
 PROBE_SECONDS = 0.25
@@ -23,6 +24,7 @@ class Balancer:
         self._clients = {
             address: httpx.AsyncClient(
                 base_url=address,
+                headers=HEADERS,
                 timeout=PATIENCE,
                 limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
                 trust_env=False,

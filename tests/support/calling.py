@@ -16,6 +16,7 @@ weather = ApiBlueprint("weather", __name__, url_prefix="/api/weather", descripti
 
 
 class CallingContainer(Container):
+    __self__ = Container.__self__
     weather_client = providers.Singleton(
         WeatherClient, http=Container.http_client, base_url=providers.Callable(os.environ.get, "WEATHER_URL", "")
     )

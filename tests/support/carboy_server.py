@@ -163,10 +163,10 @@ def launch(
 
 @contextmanager
 def serve(
-    command: Sequence[str], environment: Mapping[str, str], *, errors: IO[bytes] | None = None
+    command: Sequence[str], environment: Mapping[str, str], *, port: int | None = None, errors: IO[bytes] | None = None
 ) -> Iterator[CarboyServer]:
     """Start a server, wait until it serves, and stop it as an operator would unless the test has done so."""
-    with launch(command, environment, errors=errors) as server:
+    with launch(command, environment, port=port, errors=errors) as server:
         server.wait_until_ready()
         yield server
         if server.process.poll() is None:

@@ -3,7 +3,7 @@ HTTP = (
     " body_stall_seconds: 10, run_on: auto, view_threads: 4, stream_threads: 4, idempotency_hours: 24,"
     " require_if_match: false, special_use_domains: false, docs: true,"
     " compress_min_bytes: 0, cors_origins: [], trusted_hops: 0, public_url: null, event_heartbeat_seconds: 15,"
-    " drain_seconds: 0, stop_seconds: 0}"
+    " event_stream_seconds: 900, drain_seconds: 0, stop_seconds: 0}"
 )
 """The section ``http`` of a configuration that is complete, for tests that are about something else."""
 
@@ -18,6 +18,9 @@ JOBS = (
     " unknown_seconds: 600, keep_done_hours: 24, keep_dead_days: 30}"
 )
 """The section ``jobs`` likewise."""
+
+RETENTION = "{schedule: null, batch_rows: 500}"
+"""The section ``retention`` likewise."""
 
 PASSWORDS = (
     "{memory_kib: 19456, iterations: 2, parallelism: 1, threads: 2, queue: 40, min_length: 15,"
@@ -34,3 +37,7 @@ MAIL = (
 """The same for the section ``mail``."""
 METRICS = "{port: null, host: 127.0.0.1}"
 """The same for the section ``metrics``."""
+TRACING = "{endpoint: null, service: tests, sample_ratio: 1.0}"
+"""The same for the section ``tracing``."""
+SENTRY = "{dsn: null, release: null}"
+"""The same for the section ``sentry``."""

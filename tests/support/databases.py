@@ -6,15 +6,16 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
+from functools import partial
 from typing import Any
 
 import asyncpg
 from pydantic import SecretStr
-from sqlalchemy import make_url, select
+from sqlalchemy import make_url, select, text
 from support.accounts import ROLES, SERVICES
 
 from carboy.config.settings import DatabaseSettings
-from carboy.db import Database, create_engines, migrate
+from carboy.db import Database, create_engines, create_session_factory, migrate
 from carboy.models import Base
 
 POSTGRESQL_VARIABLE = "CARBOY_TEST_POSTGRESQL_URL"
@@ -48,6 +49,19 @@ def database_settings(url: str, **changes: Any) -> DatabaseSettings:
 def migrated(url: str) -> str:
     """Bring a database to the newest revision by the migrations that users run, and return its URL."""
     asyncio.run(migrate.run(create_engines(database_settings(url)), "app", migrate.upgrade, "head"))
+    return url
+
+
+def with_services(url: str) -> str:
+    """Add the services of `support.accounts` to a database that has been migrated, and return its URL."""
+
+    async def add() -> None:
+        database = Database(create_engines(database_settings(url)), create_session_factory())
+        for statement in SERVICES:
+            await database.write(partial(database.execute, text(statement), {}, writes=True))
+        await database.close()
+
+    asyncio.run(add())
     return url
 
 

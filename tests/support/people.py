@@ -11,10 +11,13 @@ from support.users import registration
 from app.accounts.mails import Post
 from app.users.schemas import UserCreate
 from carboy.mail import Mail
+from carboy.testing import drain
 from containers import Container
 
 PASSWORD = "seven grey herons over the weir"
 OTHER = "a violet kettle hums by the mill"
+NOBODY = {"Authorization": ""}
+"""For requests without the header that the client of the tests has otherwise."""
 
 
 class RecordedMails(Post):
@@ -49,12 +52,19 @@ async def add_person(
 async def log_in(client: httpx.AsyncClient, name: str = "ada", password: str = PASSWORD, **more: Any) -> httpx.Response:
     """Log in without the header that the client has otherwise."""
     body = {"login": name, "password": password, **more}
-    return await client.post("/api/auth/login", json=body, headers={"Authorization": ""})
+    return await client.post("/api/auth/login", json=body, headers=NOBODY)
 
 
 async def tokens_of(client: httpx.AsyncClient, name: str = "ada", password: str = PASSWORD, **more: Any) -> Any:
     answer = await log_in(client, name, password, **more)
     assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+async def ask_for_reset(client: httpx.AsyncClient, container: Container, email: str = "ada@example.org") -> Any:
+    """Ask for a link for a new password, have it sent, and return the answer to the request."""
+    answer = await client.post("/api/auth/password-reset", json={"email": email}, headers=NOBODY)
+    await drain(container)
     return answer.json()
 
 

@@ -4,18 +4,18 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from support.databases import migrated, new_postgresql_database, why_unreachable
+from support.databases import migrated, new_postgresql_database, why_unreachable, with_services
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     if request.param == "sqlite":
-        yield migrated(f"sqlite+aiosqlite:///{tmp_path}/carboy.db")
+        yield with_services(migrated(f"sqlite+aiosqlite:///{tmp_path}/carboy.db"))
     elif reason := why_unreachable():
         pytest.fail(f"PostgreSQL cannot be reached: {reason}")
     else:
         with new_postgresql_database() as url:
-            yield migrated(url)
+            yield with_services(migrated(url))
 
 
 @pytest.fixture

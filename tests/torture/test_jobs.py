@@ -105,7 +105,7 @@ async def test_a_million_jobs_leave_the_table_as_it_was(
         for cycle in range(1, CYCLES + 1):
             await database.write(lambda: insert_ended(database, JOBS_A_CYCLE))
             began = time.perf_counter()
-            await container.job_worker().sweep()
+            await container.sweeper().sweep()
             seconds = time.perf_counter() - began
             assert await states(database) == {}
             sizes.append(await size_after_vacuum(database_url))

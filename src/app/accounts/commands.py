@@ -1,4 +1,4 @@
-"""`flask users`, `flask roles` and `flask tokens`: what whoever runs the server can do without logging in."""
+"""`flask users`, `roles`, `tokens` and `data`: what whoever runs the server can do without logging in."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 
 import click
 from flask import Flask, current_app
-from flask.cli import AppGroup
-from pydantic import ValidationError
+from flask.cli import AppGroup, with_appcontext
+from pydantic import BaseModel, ValidationError
 
 from app.accounts.schemas.internal import LoginRow
 from app.accounts.schemas.keys import ApiKeyCreate
@@ -16,17 +16,26 @@ from app.accounts.services.accounts import AccountService
 from app.accounts.services.guessing import Guessing
 from app.accounts.services.keys import KeyService
 from app.accounts.services.passwords import PasswordService
+from app.accounts.services.personal_data import PersonalDataService
 from app.accounts.services.registration import RegistrationService
 from app.accounts.services.roles import RoleService
 from app.security import ADMINISTRATOR, COMMAND, Permission
+from app.settings import Settings
 from app.users.schemas import UserCreate, UserUpdate
 from app.users.services import UserService
+from carboy.commands.data import data
 from carboy.di.lifecycle import opened
 from carboy.di.wiring import current_container
 from carboy.errors import CarboyError
+from carboy.mail.templating import MailTemplates
+from carboy.security.tokens import Token
 
 T = TypeVar("T")
+SchemaT = TypeVar("SchemaT", bound=BaseModel)
 Work = Callable[[Any], Awaitable[T]]
+
+SCOPES = [permission.value for permission in Permission]
+"""As text: of an enum, click would take the names."""
 
 users = AppGroup("users", help="People: create, list, disable, promote, unlock, and reset passwords.")
 roles = AppGroup("roles", help="Roles: list them, and who gets which.")
@@ -36,6 +45,8 @@ tokens = AppGroup("tokens", help="API keys: create, list and revoke.")
 def init_app(app: Flask) -> None:
     for group in (users, roles, tokens):
         app.cli.add_command(group)
+    for command in (export_data, erase_data):
+        data.add_command(command)
 
 
 def _run(work: Work[T]) -> T:
@@ -51,8 +62,6 @@ def _run(work: Work[T]) -> T:
     except CarboyError as error:
         details = "; ".join(one["detail"] for one in error.extensions.get("errors", ()))
         raise click.ClickException(f"{error} {details}".strip()) from error
-    except ValidationError as error:
-        raise click.ClickException("; ".join(f"{one['loc'][0]}: {one['msg']}" for one in error.errors())) from error
 
 
 async def _person(container: Any, login: str) -> LoginRow:
@@ -72,8 +81,7 @@ async def _new_link(container: Any, account_id: int) -> str:
 @click.option("--admin", is_flag=True, help="Make an administrator.")
 def create_user(username: str, email: str, full_name: str | None, *, admin: bool) -> None:
     """Create a person, and print a token by which they set a password (POST /api/auth/password-reset/confirm)."""
-    given = {"username": username, "email": email, "full_name": full_name}
-    new = _validated(given)
+    new = _validated(UserCreate, username=username, email=email, full_name=full_name)
 
     async def work(container: Any) -> str:
         service: RegistrationService = container.registration_service()
@@ -84,9 +92,9 @@ def create_user(username: str, email: str, full_name: str | None, *, admin: bool
     click.echo(_run(work))
 
 
-def _validated(given: dict[str, Any]) -> UserCreate:
+def _validated(schema: type[SchemaT], **given: Any) -> SchemaT:
     try:
-        return UserCreate.model_validate(given, context=current_app.config["VALIDATION_CONTEXT"])
+        return schema.model_validate(given, context=current_app.config["VALIDATION_CONTEXT"])
     except ValidationError as error:
         problems = "; ".join(f"{one['loc'][0]}: {one['msg']}" for one in error.errors(include_input=False))
         raise click.BadParameter(problems) from None
@@ -163,17 +171,31 @@ def unlock_user(login: str) -> None:
 
 
 @users.command("first-administrator")
-def offer_first_administrator() -> None:
-    """Print a token that makes the first administrator (POST /api/auth/first-administrator); fail if there is one."""
+@click.option("--if-none", is_flag=True, help="Print nothing, and succeed, if there is an administrator.")
+def offer_first_administrator(*, if_none: bool) -> None:
+    """Print a link to a page that makes the first administrator; fail if there is one.
 
-    async def work(container: Any) -> str:
+    The link works once, for accounts.first_administrator_hours, and until it is printed anew. Without http.public_url
+    its token is printed, for POST /api/auth/first-administrator.
+    """
+
+    async def work(container: Any) -> None:
         service: RegistrationService = container.registration_service()
         token = await service.offer_first_administrator(COMMAND)
-        if token is None:
+        if token is not None:
+            hours = container.settings().accounts.first_administrator_hours
+            click.echo(f"Nobody is an administrator. To be the first, once and within {hours * 60} minutes:", err=True)
+            click.echo(_address(container, "/first-administrator", token))
+        elif not if_none:
             raise click.ClickException("There is an administrator already: flask users list")
-        return token.reveal()
 
-    click.echo(_run(work))
+    _run(work)
+
+
+def _address(container: Any, path: str, token: Token) -> str:
+    settings: Settings = container.settings()
+    templates: MailTemplates = container.mail_templates()
+    return token.reveal() if settings.http.public_url is None else templates.url(path, token=token.reveal())
 
 
 @roles.command("list")
@@ -219,13 +241,12 @@ def _assign(login: str, change: Callable[[list[str]], list[str]]) -> None:
 @tokens.command("create")
 @click.argument("login")
 @click.option("--name", default="command line", show_default=True, help="What to call it in lists.")
-@click.option("--scope", "scopes", multiple=True, type=click.Choice([*Permission]), help="Limit it to this; repeat it.")
+@click.option("--scope", "scopes", multiple=True, type=click.Choice(SCOPES), help="Limit it to this; repeat it.")
 @click.option("--days", type=click.IntRange(1), help="How long it is valid; for ever without it.")
 def create_token(login: str, name: str, scopes: tuple[str, ...], days: int | None) -> None:
     """Print a new API key of a person, for the header Authorization: Bearer KEY. It is shown this once."""
     until = None if days is None else datetime.now(UTC) + timedelta(days=days)
-    wanted = [Permission(scope) for scope in scopes] or None
-    new = ApiKeyCreate(name=name, scopes=wanted, expires_at=until)
+    new = _validated(ApiKeyCreate, name=name, scopes=[Permission(scope) for scope in scopes] or None, expires_at=until)
 
     async def work(container: Any) -> str:
         service: KeyService = container.key_service()
@@ -256,5 +277,35 @@ def revoke_token(key_id: int) -> None:
         service: KeyService = container.key_service()
         await service.revoke_any(COMMAND, key_id)
         click.echo(f"API key {key_id} is revoked.")
+
+    _run(work)
+
+
+@click.command("export")
+@click.argument("login")
+@with_appcontext
+def export_data(login: str) -> None:
+    """Print all that is known of a person, as JSON: flask data export NAME > file.json."""
+
+    async def work(container: Any) -> str:
+        service: PersonalDataService = container.personal_data_service()
+        found = await service.export(COMMAND, (await _person(container, login)).account_id)
+        return found.model_dump_json(indent=2)
+
+    click.echo(_run(work))
+
+
+@click.command("erase")
+@click.argument("login")
+@click.confirmation_option(prompt="This cannot be undone. Erase the person?")
+@with_appcontext
+def erase_data(login: str) -> None:
+    """Erase a person: what is theirs goes, what happened stays written down without them."""
+
+    async def work(container: Any) -> None:
+        service: PersonalDataService = container.personal_data_service()
+        person = await _person(container, login)
+        await service.erase(COMMAND, person.account_id)
+        click.echo(f"Account {person.account_id} is erased.")
 
     _run(work)

@@ -107,7 +107,7 @@ class RegistrationClosedError(ForbiddenError):
 
 class InvitationRequiredError(ForbiddenError):
     code = "invitation_required"
-    message = "Registering here takes an invitation."
+    message = "Registering takes an invitation, which is sent to the email address."
 
 
 class UnknownRoleError(InvalidInputError):

@@ -12,6 +12,7 @@ class AuditEvent(Base):
         Index(None, "created_at", "id"),
         Index(None, "actor_id", "id"),
         Index(None, "subject_id", "id"),
+        Index(None, "event", "id"),
         Base.__table_args__,
     )
 

@@ -1,3 +1,4 @@
+import re
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any
@@ -14,6 +15,8 @@ class Event(StrEnum):
     ACCOUNT_DISABLED = "account.disabled"
     ACCOUNT_ENABLED = "account.enabled"
     ACCOUNT_DELETED = "account.deleted"
+    ACCOUNT_EXPORTED = "account.exported"
+    ACCOUNT_ERASED = "account.erased"
     ACCOUNT_UNLOCKED = "account.unlocked"
     ACCOUNT_INVITED = "account.invited"
     REGISTERED_AGAIN = "account.registered_again"
@@ -51,6 +54,9 @@ class Event(StrEnum):
     ROLE_CHANGED = "role.changed"
     ROLE_DELETED = "role.deleted"
     ROLES_ASSIGNED = "roles.assigned"
+    JOB_RETRIED = "job.retried"
+    JOB_CANCELLED = "job.cancelled"
+    JOB_DROPPED = "job.dropped"
     USER_CREATED = "user.created"
     USER_CHANGED = "user.changed"
     USER_DELETED = "user.deleted"
@@ -74,6 +80,17 @@ class AuditEventRead(Record):
     agent: str | None
     details: Any
     created_at: datetime
+
+    @property
+    def told(self) -> str:
+        """The event in words."""
+        return re.sub("[._]", " ", self.event).capitalize().replace("Api", "API")
+
+
+class OwnEventQuery(PageQuery):
+    """Which of one's own events a list shows."""
+
+    sort: Annotated[str, sort_by()] = "-id"
 
 
 class AuditEventQuery(PageQuery):

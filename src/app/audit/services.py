@@ -14,7 +14,7 @@ from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from app.audit.daos import AuditEventDao
-from app.audit.schemas import AuditEventQuery, AuditEventRead, Event
+from app.audit.schemas import AuditEventQuery, AuditEventRead, Event, OwnEventQuery
 from app.security import Actor
 from carboy.schemas.base import Page
 from carboy.services import Cursors, Service, UnitOfWork, read_only
@@ -91,6 +91,15 @@ class AuditService(Service):
         """
         return await self._cursors.page(self._events, query)
 
+    @read_only
+    async def list_own(self, actor: Actor, query: OwnEventQuery) -> Page[AuditEventRead]:
+        """Return one page of what was done to the actor's own account.
+
+        Raises:
+            InvalidCursorError: The cursor is forged, or belongs to another list or sort.
+        """
+        return await self._cursors.page(self._events, query, {"subject_id": actor.own_account})
+
 
 def audited(method: Method[ServiceT, P, T]) -> Method[ServiceT, P, T]:
     """Make a method one transaction, as `transactional` does, that must write an audit event.
@@ -117,6 +126,8 @@ def audited(method: Method[ServiceT, P, T]) -> Method[ServiceT, P, T]:
                 raise UnauditedChangeError(method.__qualname__)
             return result
 
+        # By this name traces know it.
+        work.__qualname__ = method.__qualname__
         return await self._unit_of_work.write(work)
 
     setattr(run, MARK, True)

@@ -11,6 +11,7 @@ from carboy.api.idempotency import answer_once
 from carboy.api.operation import Operation, View
 from carboy.api.requests import require_acceptable
 from carboy.idempotency.schemas import StoredAnswer
+from carboy.idempotency.services import scope_of
 from carboy.limits.schemas import By
 from carboy.web.access import admit
 from carboy.web.application import Request, current_request
@@ -53,9 +54,8 @@ def _creating(operation: Operation) -> View:
 
 
 def _owner_of(request: Request) -> str:
-    """Return whose an Idempotency-Key is: the same key may serve another operation, and another account."""
-    account = request.actor.account_id if request.actor is not None else None
-    return str(request.endpoint) if account is None else f"{request.endpoint} of account {account}"
+    """Return whose an Idempotency-Key is."""
+    return scope_of(str(request.endpoint), request.actor.account_id if request.actor is not None else None)
 
 
 def _preparation(operation: Operation) -> Callable[[Request, dict[str, Any]], Awaitable[None]]:

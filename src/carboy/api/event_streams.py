@@ -1,10 +1,11 @@
 """Server-sent events (WHATWG HTML, section 9.2): a view answers with a stream of models.
 
 The generator behind a stream runs in a task of its own, whole, so that time-outs and task groups in it mean what they
-say. It is closed when the client leaves and when the server is told to stop.
+say. It is closed when the client leaves, when the stream has lasted its time and when the server is told to stop.
 """
 
 import asyncio
+import logging
 import random
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import suppress
@@ -13,7 +14,9 @@ from typing import Any, Generic, Protocol, TypeVar
 from flask import Response
 from pydantic import BaseModel, TypeAdapter
 
+from carboy.api.answers import without_body
 from carboy.di.wiring import current_container
+from carboy.errors import CarboyError, UnavailableError
 from carboy.schemas.events import Event
 from carboy.web.application import Request
 
@@ -29,15 +32,18 @@ MAX_EVENT_ID = 1000
 
 _END = object()
 
+_log = logging.getLogger(__name__)
+
 
 class EventStream(Generic[ModelT]):
     """The return value of a view that streams events.
 
     Args:
-        events: An async generator. It is closed when its client leaves, where it waits.
+        events: An async generator, which is closed where it waits when its client leaves. None where the client has
+            seen all that there will be: it is answered with 204, after which browsers do not come again.
     """
 
-    def __init__(self, events: AsyncGenerator[Event[ModelT], None]) -> None:
+    def __init__(self, events: AsyncGenerator[Event[ModelT], None] | None) -> None:
         self.events = events
 
 
@@ -55,12 +61,22 @@ class EventStreams:
     Args:
         health: Tells when that is.
         heartbeat_seconds: After how long without an event a comment is sent, by which proxies see that it is alive.
+        stream_seconds: How long a stream lasts at most. Its client comes again then, and is asked anew who it is.
         drain_seconds: How long this server serves on when it is told to stop.
+
+    Attributes:
+        opened: How many streams there have been.
+        sent: How many events.
     """
 
-    def __init__(self, health: Stopping, *, heartbeat_seconds: float, drain_seconds: float) -> None:
+    def __init__(
+        self, health: Stopping, *, heartbeat_seconds: float, stream_seconds: float, drain_seconds: float
+    ) -> None:
+        self.opened = 0
+        self.sent = 0
         self._health = health
         self._heartbeat_seconds = heartbeat_seconds
+        self._stream_seconds = stream_seconds
         self._drain_seconds = drain_seconds
         self._pumps: set[asyncio.Task[None]] = set()
         self._ending = asyncio.Event()
@@ -95,24 +111,29 @@ class EventStreams:
             await events.aclose()
             yield self._farewell()
             return
+        self.opened += 1
         waiting: asyncio.Queue[Any] = asyncio.Queue()
         pump = asyncio.create_task(_pump(events, waiting))
         self._pumps.add(pump)
         pump.add_done_callback(self._pumps.discard)
         # Not by the task itself, which may be cancelled before it has begun.
         pump.add_done_callback(lambda _: waiting.put_nowait(_END))
+        # At random, so that those which began together do not end together.
+        over = asyncio.get_running_loop().call_later(self._stream_seconds * random.uniform(0.9, 1), pump.cancel)  # noqa: S311 - nobody gains by guessing it.
         try:
             yield _retry(RETRY_SECONDS)
             while (event := await self._next(waiting)) is not _END:
                 yield HEARTBEAT if event is None else _written(event, encode)
                 if event is not None:
+                    self.sent += 1
                     waiting.task_done()
         finally:
+            over.cancel()
             pump.cancel()
             await asyncio.wait({pump})
         if self._ending.is_set():
             yield self._farewell()
-        elif not pump.cancelled():
+        elif not pump.cancelled() and not _is_declared(pump.exception()):
             # What the generator raised is the request's error.
             pump.result()
 
@@ -139,6 +160,14 @@ async def _pump(events: AsyncGenerator[Event[Any], None], waiting: asyncio.Queue
         await events.aclose()
 
 
+def _is_declared(error: BaseException | None) -> bool:
+    """Tell whether an error is one that clients may be told: the stream ends, and they are when they come again."""
+    if not isinstance(error, CarboyError):
+        return False
+    _log.log(logging.WARNING if isinstance(error, UnavailableError) else logging.INFO, "a stream ends early: %s", error)
+    return True
+
+
 def _retry(seconds: float) -> bytes:
     return b"retry: %d\n\n" % round(seconds * 1000)
 
@@ -158,6 +187,8 @@ def stream_writer(model: Any) -> Callable[[EventStream[Any], Request, dict[str, 
     encode = TypeAdapter(model).serializer.to_json
 
     def write(result: EventStream[Any], _request: Request, _arguments: dict[str, Any]) -> Response:
+        if result.events is None:
+            return without_body(204)
         streams: EventStreams = current_container().event_streams()
         # The bridge takes async generators, which Flask's types do not know.
         response = Response(streams.body(result.events, encode), content_type=EVENT_STREAM)  # type: ignore[arg-type]

@@ -58,6 +58,7 @@ class ApiClient:
         self._turns = asyncio.Semaphore(http.settings.max_calls)
         self.breaker = CircuitBreaker(http.settings.breaker_failures, http.settings.breaker_open_seconds, is_outage)
         self.outcomes: Counter[str] = Counter()
+        http.add(self)
 
     async def ping(self) -> str | None:
         """Tell readiness, without asking the API, whether it is known to be down."""

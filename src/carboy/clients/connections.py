@@ -1,15 +1,21 @@
 """The connections to other people's APIs: one pool for all clients of a process."""
 
 import ssl
+import weakref
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import Protocol
 
 import httpx2
 
 from carboy.clients.addresses import pinned
+from carboy.clients.breaker import CircuitBreaker
 from carboy.clients.redirects import is_same_origin, redirected
 from carboy.config.settings import ClientSettings
+from carboy.telemetry.propagation import outgoing_headers
+from carboy.telemetry.tracing import current_spans, span
 
 
 class AnswerTooLargeError(Exception):
@@ -23,6 +29,16 @@ class Reply:
     status: int
     headers: httpx2.Headers
     body: bytes
+
+
+class Client(Protocol):
+    """What can be told of a client of an API."""
+
+    @property
+    def name(self) -> str: ...
+
+    outcomes: Counter[str]
+    breaker: CircuitBreaker
 
 
 class HttpClient:
@@ -40,6 +56,16 @@ class HttpClient:
         self.settings = settings
         self._transport = transport
         self._is_open = False
+        self._clients: list[weakref.ref[Client]] = []
+
+    def add(self, client: Client) -> None:
+        """Remember a client as long as it is there, for what watches all of them."""
+        self._clients = [one for one in self._clients if one() is not None]
+        self._clients.append(weakref.ref(client))
+
+    def clients(self) -> list[Client]:
+        """Return the clients that there are. It may be called from any thread."""
+        return [client for one in self._clients if (client := one()) is not None]
 
     def open(self) -> None:
         self._is_open = True
@@ -85,6 +111,16 @@ class HttpClient:
             return await self._exchange(client, await pinned(request))
 
     async def _exchange(self, client: httpx2.AsyncClient, request: httpx2.Request) -> Reply:
+        told = {"http.request.method": request.method, "server.address": request.url.host}
+        with span(f"{request.method} {request.url.host}", "client", **told) as here:
+            if current_spans() is not None:
+                # They name this span: each attempt has one.
+                request.headers.update(outgoing_headers())
+            reply = await self._read(client, request)
+            here.set_attribute("http.response.status_code", reply.status)
+            return reply
+
+    async def _read(self, client: httpx2.AsyncClient, request: httpx2.Request) -> Reply:
         response = await client.send(request, stream=True)
         try:
             body = bytearray()

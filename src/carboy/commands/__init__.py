@@ -9,6 +9,7 @@ from flask.cli import AppGroup, with_appcontext
 
 from carboy.api.compatibility.documents import breaking_changes
 from carboy.api.openapi.document import describe, spell
+from carboy.commands.data import data
 from carboy.commands.db import db
 from carboy.commands.doctor import doctor
 from carboy.commands.jobs import jobs
@@ -23,7 +24,7 @@ graph = AppGroup("container", help="Look at the dependency-injection container."
 
 
 def init_app(app: Flask) -> None:
-    for command in (config, graph, db, doctor, jobs, show_errors, show_openapi):
+    for command in (config, graph, data, db, doctor, jobs, show_errors, show_openapi):
         app.cli.add_command(command)
 
 

@@ -13,6 +13,7 @@ from flask import current_app
 from flask.cli import AppGroup
 
 from carboy.config import SettingsError
+from carboy.config.extras import missing_extras
 from carboy.di.lifecycle import opened
 from carboy.di.wiring import current_container
 from carboy.errors import CarboyError
@@ -35,6 +36,8 @@ def work(queues: tuple[str, ...]) -> None:
 
 
 async def _work(container: Container, queues: Sequence[str]) -> None:
+    if missing := [*missing_extras(container.settings())]:
+        raise SettingsError("\n".join(missing))
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

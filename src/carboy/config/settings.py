@@ -4,10 +4,12 @@ Every default stands in config.yaml and nowhere else, so that no key has two.
 """
 
 import re
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal, Self
 
+from cronsim import CronSim, CronSimError
 from email_validator import validate_email
 from pydantic import (
     BaseModel,
@@ -79,6 +81,7 @@ class HttpSettings(Section):
     trusted_hops: int = Field(ge=0)
     public_url: str | None
     event_heartbeat_seconds: Seconds
+    event_stream_seconds: Seconds
     drain_seconds: SecondsOrNone
     stop_seconds: SecondsOrNone
 
@@ -141,6 +144,31 @@ class JobSettings(Section):
         """How many jobs of each queue a process runs at once."""
         return {name: int(number) for name, _, number in (queue.partition(":") for queue in self.queues)}
 
+    @property
+    def keep_done(self) -> timedelta:
+        """How long jobs are kept once they are done."""
+        return timedelta(hours=self.keep_done_hours)
+
+    @property
+    def keep_dead(self) -> timedelta:
+        """How long dead and cancelled jobs are kept."""
+        return timedelta(days=self.keep_dead_days)
+
+
+class RetentionSettings(Section):
+    schedule: str | None
+    batch_rows: int = Field(gt=0, le=10_000)
+
+    @field_validator("schedule")
+    @classmethod
+    def _is_a_cron_expression(cls, schedule: str | None) -> str | None:
+        if schedule is not None:
+            try:
+                next(CronSim(schedule, datetime(2026, 1, 1, tzinfo=UTC)))
+            except (CronSimError, StopIteration):
+                raise ValueError(f"{schedule!r} is no cron expression such as */10 * * * *") from None
+        return schedule
+
 
 class LoggingSettings(Section):
     level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
@@ -168,6 +196,35 @@ class ClientSettings(Section):
 class MetricsSettings(Section):
     port: int | None = Field(gt=0, le=65535)
     host: str
+
+
+class TracingSettings(Section):
+    endpoint: str | None
+    service: str = Field(min_length=1)
+    sample_ratio: float = Field(ge=0, le=1)
+
+    @field_validator("endpoint")
+    @classmethod
+    def _is_an_address_to_append_paths_to(cls, endpoint: str | None) -> str | None:
+        if endpoint is not None and not PUBLIC_URL.fullmatch(endpoint):
+            raise ValueError(f"{endpoint!r} is no address such as http://collector:4318, without a slash at its end")
+        return endpoint
+
+
+DSN = re.compile(r"https?://[^@/\s]+@[^@/\s]+/([^@/\s]+/)*[0-9]+")
+"""Where Sentry takes reports: a public key, a host, and the number of a project."""
+
+
+class SentrySettings(Section):
+    dsn: SecretStr | None
+    release: str | None
+
+    @field_validator("dsn")
+    @classmethod
+    def _is_a_dsn(cls, dsn: SecretStr | None) -> SecretStr | None:
+        if dsn is not None and not DSN.fullmatch(dsn.get_secret_value()):
+            raise ValueError("this is no DSN such as https://key@sentry.example.org/1")
+        return dsn
 
 
 MIN_SECRET_LENGTH = 32
@@ -261,9 +318,12 @@ class Settings(Section):
     http: HttpSettings
     database: DatabaseSettings
     jobs: JobSettings
+    retention: RetentionSettings
     logging: LoggingSettings
     clients: ClientSettings
     metrics: MetricsSettings
+    tracing: TracingSettings
+    sentry: SentrySettings
     security: SecuritySettings
     passwords: PasswordSettings
     limits: LimitSettings

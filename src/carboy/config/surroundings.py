@@ -1,4 +1,4 @@
-"""What is wrong with the machine that a configuration is used on: folders, and Flask's debug mode."""
+"""What is wrong with the machine that a configuration is used on: folders, missing extras, and Flask's debug mode."""
 
 import os
 import tempfile
@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from carboy.config.database_urls import parse_url
+from carboy.config.extras import missing_extras
 from carboy.config.settings import Settings
 
 OFF = {"", "0", "false", "no"}
@@ -16,6 +17,7 @@ def unfit_surroundings(settings: Settings, environ: Mapping[str, str]) -> Iterat
     """Yield a line for each reason not to serve with these settings here."""
     if settings.environment.is_deployed and environ.get("FLASK_DEBUG", "").lower() not in OFF:
         yield f"FLASK_DEBUG is on: whoever meets an error could run code; unset it in {settings.environment}."
+    yield from missing_extras(settings)
     url = parse_url(settings.database.url.get_secret_value()).url
     if url.get_backend_name() == "sqlite":
         yield from _unfit_file(Path(url.database or ""), f"(from {settings.source_of('database.url')})")

@@ -1,6 +1,7 @@
 """Base class of DAOs: CRUD, keyset pages, unique-constraint errors."""
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, ClassVar, Generic, NoReturn, TypeVar, cast
 
 from carboy.daos.declarations import check_declaration, mistakes_in
@@ -185,6 +186,19 @@ class Dao(Generic[RecordT]):
         """
         if not await self._parts.writing.delete(identity, versions):
             await self._explain_miss(identity)
+
+    async def delete_until(self, column: str, moment: datetime, *, limit: int, where: Where = NOTHING) -> int:
+        """Delete rows whose moment has come, softly deleted ones too, and return how many; see `Kept`.
+
+        Those go first whose moment came first. What another transaction has locked is left to a later call.
+
+        Args:
+            column: The column of the moments.
+            moment: The last moment that has come.
+            limit: The most rows to delete.
+            where: Delete only rows that match, as in `page`.
+        """
+        return await self._parts.writing.delete_until(column, moment, self._parts.folding.asked(where), limit)
 
     async def restore(self, identity: int) -> RecordT:
         """Undo a soft deletion, and return the row; a row that is not deleted is not changed.

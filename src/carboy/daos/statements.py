@@ -114,6 +114,16 @@ class Statements:
     def delete(self, checks_version: bool) -> Executable:
         return removal(self.table).where(*self._row_is(checks_version)).returning(self.table.c.id)
 
+    def delete_until(self, shape: Shape, column: str) -> Executable:
+        """Delete rows whose moment has come, those first that came first; what others have locked is left out."""
+        identity, moment = self.table.c.id, self.table.c[column]
+        has_come = moment <= bindparam("row_until", type_=moment.type)
+        old = select(identity).where(has_come, *conditions(shape, self.model, self.table.c))
+        # A table expression is worked out once, where PostgreSQL may run a locking subquery again for each row. SQLite
+        # has one writer, so that SQLAlchemy leaves the locking out there.
+        some = old.order_by(moment, identity).limit(bindparam("row_limit")).with_for_update(skip_locked=True)
+        return delete(self.table).where(identity.in_(select(some.cte("chosen").c.id))).returning(identity)
+
     def restore(self) -> Update:
         if not is_soft_deleted(self.table):
             raise TypeError(f"{self.table.name}: no row is restored where none stays: see SoftDeleted.")

@@ -1,20 +1,24 @@
 """Adds, changes and deletes the rows of one table."""
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Executable, Row
 from sqlalchemy.exc import DBAPIError
 
+from carboy.daos.filters import filter_parameters, shape_of
 from carboy.daos.limits import Limits
 from carboy.daos.refusals import Refusals
 from carboy.daos.related import Related
 from carboy.daos.statements import Statements, row_parameters, stamped
 from carboy.db import Database
 from carboy.schemas.base import Versions
+from carboy.schemas.filters import Filter
 
 Rows = Sequence[Row[Any]]
 Values = Mapping[str, object]
+Asked = Mapping[Filter, object]
 
 
 class Writing:
@@ -67,6 +71,12 @@ class Writing:
         await self._related.touch(self._database, identity)
         statement = self._prepared(self._statements.delete, versions is not None)
         return await self._change(statement, row_parameters(identity, versions), deleted=identity)
+
+    async def delete_until(self, column: str, moment: datetime, asked: Asked, limit: int) -> int:
+        """Delete rows whose moment in a column has come, and return how many; their parents' versions stay."""
+        statement = self._prepared(self._statements.delete_until, shape_of(asked), column)
+        values = filter_parameters(asked) | {"row_until": moment, "row_limit": limit}
+        return len(await self._database.execute(statement, values, writes=True))
 
     async def restore(self, identity: int) -> Rows:
         """Take the mark of a deletion from a row, and return it; nothing if there is none with a mark."""

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 
+from sqlalchemy import Engine
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.util import greenlet_spawn
 
@@ -30,6 +31,12 @@ class Engines:
     def connections(self) -> Connections:
         """The connections of reader and writer."""
         return Connections(self.reader.sync_engine, self.writer.sync_engine)
+
+    @property
+    def sources(self) -> list[Engine]:
+        """The engines whose events tell of each statement once: a reader with the writer's pool has its events too."""
+        reader, writer = self.reader.sync_engine, self.writer.sync_engine
+        return [writer] if reader.pool is writer.pool else [reader, writer]
 
     async def dispose(self) -> None:
         """Close all connections. An open one would prevent the process from ending (aiosqlite issue 369)."""

@@ -2,16 +2,19 @@
 
 import asyncio
 import logging
-from collections import defaultdict
-from collections.abc import Callable
+import os
+import uuid
 from contextlib import suppress
+from contextvars import Context
 from typing import Any
+from weakref import WeakValueDictionary
 
 from sqlalchemy import Text, bindparam, func, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from carboy.db.database import Database
 from carboy.db.engines import Engines
+from carboy.db.signals import Signal
 
 CHANNEL = "carboy"
 SECONDS_BETWEEN = 0.02
@@ -20,6 +23,8 @@ RECONNECT_SECONDS = 1.0
 PROBE_SECONDS = 30.0
 """How often a connection that hears nothing is asked whether it is still there."""
 PROBE_TIMEOUT = 10.0
+WAKES_TOGETHER, SECONDS_BETWEEN_WAKES = 100, 0.1
+"""How fast all signals are given after the connection had been lost: each means that somebody asks the database."""
 
 NOTIFY = select(func.pg_notify(CHANNEL, func.unnest(bindparam("topics", type_=ARRAY(Text)))))
 
@@ -27,9 +32,9 @@ _log = logging.getLogger(__name__)
 
 
 class Notices:
-    """Passes topics on between the processes of one database. On SQLite it does nothing.
+    """Passes topics on between the processes of one database, and within this one. On SQLite it is this one alone.
 
-    They are hints: one may be lost, and what it stands for is in the database. So whoever subscribes looks there by
+    They are hints: one may be lost, and what it stands for is in the database. So whoever waits for one looks there by
     himself, now and then, and is told of everything when the connection has been lost.
     """
 
@@ -37,26 +42,22 @@ class Notices:
         self._database = database
         self._engines = engines
         self._is_able = engines.writer.dialect.name == "postgresql"
-        self._heard: defaultdict[str, list[Callable[[], None]]] = defaultdict(list)
+        self._signals: WeakValueDictionary[str, Signal] = WeakValueDictionary()
+        self._name = uuid.uuid4().hex[:8]
         self._topics: set[str] = set()
         self._sending: asyncio.Task[None] | None = None
         self._listening: asyncio.Task[None] | None = None
 
-    def subscribe(self, topic: str, heard: Callable[[], None]) -> None:
-        """Call something when a process has announced a topic, this one too, from `open` on."""
-        self._heard[topic].append(heard)
-
-    def announce(self, topic: str) -> None:
-        """Tell all processes of a topic, soon; it must be called on the event loop's thread."""
-        if not self._is_able:
-            return
-        self._topics.add(topic)
-        if self._sending is None or self._sending.done():
-            self._sending = asyncio.create_task(self._send(), name="notices: send")
+    def signal(self, topic: str) -> Signal:
+        """Return the signal of a topic, which all who ask for it share as long as one of them keeps it."""
+        signal = self._signals.get(topic)
+        if signal is None:
+            signal = self._signals[topic] = Signal(lambda: self._announce(topic))
+        return signal
 
     async def open(self) -> None:
         """Begin to listen, on a connection of its own beside the pool, as soon as the database is there."""
-        if self._is_able and self._heard:
+        if self._is_able:
             self._listening = asyncio.create_task(self._listen(), name="notices: listen")
 
     async def close(self) -> None:
@@ -67,6 +68,20 @@ class Notices:
             self._listening.cancel()
             await asyncio.wait({self._listening})
             self._listening = None
+
+    def _announce(self, topic: str) -> None:
+        """Tell the other processes of a topic, soon; it must be called on the event loop's thread."""
+        if not self._is_able:
+            return
+        self._topics.add(f"{self._sender} {topic}")
+        if self._sending is None or self._sending.done():
+            # In a context of its own: it is no part of the request that happens to begin it.
+            self._sending = asyncio.create_task(self._send(), name="notices: send", context=Context())
+
+    @property
+    def _sender(self) -> str:
+        # A process that was forked is another one.
+        return f"{self._name}.{os.getpid()}"
 
     async def _send(self) -> None:
         while self._topics:
@@ -92,18 +107,23 @@ class Notices:
             lost = asyncio.Event()
             driver.add_termination_listener(lambda _connection: lost.set())
             await driver.add_listener(CHANNEL, self._on_notice)
-            # What was announced before, nobody has told this process.
-            for topic in self._heard:
-                self._tell(topic)
+            await self._wake_all()
             while not lost.is_set():
                 with suppress(TimeoutError):
                     await asyncio.wait_for(lost.wait(), PROBE_SECONDS)
                     return
                 await driver.execute("SELECT 1", timeout=PROBE_TIMEOUT)
 
-    def _on_notice(self, _connection: object, _process: int, _channel: str, topic: object) -> None:
-        self._tell(str(topic))
+    async def _wake_all(self) -> None:
+        """Give all signals, as nobody has told this process what was announced before it listened."""
+        for number, signal in enumerate([*self._signals.values()], 1):
+            signal.wake()
+            if number % WAKES_TOGETHER == 0:
+                await asyncio.sleep(SECONDS_BETWEEN_WAKES)
 
-    def _tell(self, topic: str) -> None:
-        for heard in self._heard.get(topic, ()):
-            heard()
+    def _on_notice(self, _connection: object, _process: int, _channel: str, notice: object) -> None:
+        sender, _, topic = str(notice).partition(" ")
+        signal = self._signals.get(topic)
+        # What this process has announced, it has told itself.
+        if signal is not None and sender != self._sender:
+            signal.wake()

@@ -1,6 +1,6 @@
-from datetime import datetime
+from collections.abc import Sequence
 
-from sqlalchemy import Delete, bindparam, delete, select
+from sqlalchemy import ColumnElement, Executable, bindparam, delete, select
 
 from carboy.daos.base import Dao
 from carboy.errors import NotFoundError
@@ -16,18 +16,19 @@ class IdempotencyKeyDao(Dao[IdempotencyKeyRead]):
     async def find_by_key(self, scope: str, key: str) -> IdempotencyKeyRead | None:
         return await self._find_by(scope=scope, key=key)
 
-    async def delete_expired(self, now: datetime, *, limit: int) -> None:
-        """Delete rows that expired before now or expire now, at most this many, those that expired first.
+    async def ending_in(self, scope: str) -> Sequence[IdempotencyKeyRead]:
+        """Return the keys whose scope ends so."""
+        rows = await self._database.execute(self._prepared(self._ending), {"scope": scope})
+        return await self._parts.reading.records(self._database, rows)
 
-        Rows that another transaction has locked are left to a later call instead of waited for.
-        """
-        statement = self._prepared(self._delete_expired)
-        await self._database.execute(statement, {"now": now, "limit": limit}, writes=True)
+    async def delete_ending_in(self, scope: str) -> None:
+        await self._database.execute(self._prepared(self._delete_ending), {"scope": scope}, writes=True)
 
-    def _delete_expired(self) -> Delete:
-        identity, expires_at = self._table.c.id, self._table.c.expires_at
-        expired = select(identity).where(expires_at <= bindparam("now")).order_by(expires_at, identity)
-        # A table expression is worked out once, where PostgreSQL may run a locking subquery again for each row. SQLite
-        # has one writer, so that SQLAlchemy leaves the locking out there.
-        chosen = expired.limit(bindparam("limit")).with_for_update(skip_locked=True).cte("chosen")
-        return delete(self._table).where(identity.in_(select(chosen.c.id)))
+    def _ending(self) -> Executable:
+        return select(*(self._table.c[name] for name in self._parts.reading.names)).where(self._ends())
+
+    def _delete_ending(self) -> Executable:
+        return delete(self._table).where(self._ends())
+
+    def _ends(self) -> ColumnElement[bool]:
+        return self._table.c.scope.endswith(bindparam("scope"))

@@ -8,10 +8,6 @@ from carboy.idempotency.errors import IdempotencyKeyInUseError, IdempotencyKeyRe
 from carboy.idempotency.schemas import IdempotencyKeyRead, StoredAnswer
 from carboy.services.transactions import Service, UnitOfWork, transactional
 
-PURGE_EVERY = 100
-PURGE_LIMIT = 1000
-"""Every hundredth row that is stored takes up to a thousand expired ones with it, so that the table needs no care."""
-
 Work = Callable[[], Awaitable[StoredAnswer]]
 
 
@@ -70,8 +66,15 @@ class IdempotencyService(Service):
         return stored
 
     async def _store(self, answer: StoredAnswer, **names: str) -> None:
-        now = datetime.now(UTC)
-        row = await self._keys.add({**answer.model_dump(), **names, "expires_at": now + self._lifetime})
-        # Ids count what all processes store, also those that are restarted often.
-        if row.id % PURGE_EVERY == 0:
-            await self._keys.delete_expired(now, limit=PURGE_LIMIT)
+        expires_at = datetime.now(UTC) + self._lifetime
+        await self._keys.add({**answer.model_dump(), **names, "expires_at": expires_at})
+
+
+def scope_of(operation: str, account_id: int | None) -> str:
+    """Return what an account's key is unique in: the same key may serve another operation, and another account."""
+    return operation if account_id is None else f"{operation}{suffix_of(account_id)}"
+
+
+def suffix_of(account_id: int) -> str:
+    """Return how the scopes of an account's keys end."""
+    return f" of account {account_id}"

@@ -4,7 +4,7 @@ from carboy.jobs.cron import Cron, Missed
 from carboy.jobs.declaring import INJECTED, Job, job
 from carboy.jobs.policies import GiveUp, Rate, Snooze, Unique
 from carboy.jobs.runs import JobRun
-from carboy.jobs.schemas import Enqueued, JobRead, State, UniqueUntil
+from carboy.jobs.schemas import Enqueued, JobProgress, JobRead, State, UniqueUntil
 from carboy.jobs.services import Jobs
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "Enqueued",
     "GiveUp",
     "Job",
+    "JobProgress",
     "JobRead",
     "JobRun",
     "Jobs",

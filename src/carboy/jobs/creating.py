@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from dependency_injector.containers import Container
+from dependency_injector.containers import Container, DeclarativeContainer
 from dependency_injector.providers import Provider
 
 from carboy.config import SettingsError
 from carboy.config.settings import JobSettings
 from carboy.db import Database
 from carboy.di.paths import providers_of, resolve
+from carboy.jobs.counting import QueueCounter
 from carboy.jobs.daos import JobDao
 from carboy.jobs.holding import Holding
 from carboy.jobs.kinds import JobKinds
@@ -21,12 +22,23 @@ from carboy.jobs.policies import Rate
 from carboy.jobs.scheduling import Scheduler
 from carboy.jobs.services import Clock, Jobs
 from carboy.jobs.signals import JobSignals
-from carboy.jobs.sweeping import Retention, Sweeper
 from carboy.jobs.worker import Worker, WorkerOptions
+from carboy.telemetry.tracing import Tracing
 
 
 def create_performer(container: Container, kinds: JobKinds, clock: Clock, unknown_seconds: float) -> Performer:
-    """Make what runs handlers, which gives them what they ask the container for."""
+    """Make what runs handlers, which gives them what they ask the container for.
+
+    Raises:
+        SettingsError: What is given is no container but the class of one.
+    """
+    if isinstance(container, type):
+        # A class that extends a container has a `__self__` of its own, and what it inherits still has the other's.
+        # Handlers would be given other objects than everybody else: a second database, without a test's overrides.
+        extended = [one for one in container.mro() if issubclass(one, DeclarativeContainer)][-2]
+        raise SettingsError(
+            f"A class that extends the container must say so: write `__self__ = {extended.__name__}.__self__` in it."
+        )
     providers = providers_of(container)
     return Performer(kinds, lambda path: _given(providers, path), clock, unknown_seconds)
 
@@ -41,6 +53,7 @@ def create_worker(  # noqa: PLR0913 - each is a provider that stands by its name
     metrics: JobMetrics,
     settings: JobSettings,
     clock: Clock,
+    tracing: Tracing,
 ) -> Worker:
     """Make the worker of this process.
 
@@ -49,14 +62,19 @@ def create_worker(  # noqa: PLR0913 - each is a provider that stands by its name
     """
     kinds, leases = performer.kinds, Leases(database)
     options = _options(kinds, settings)
-    retention = Retention(done=timedelta(hours=settings.keep_done_hours), dead=timedelta(days=settings.keep_dead_days))
     return Worker(
         leases=leases,
         holding=Holding(
-            leases=leases, performer=performer, signals=signals, metrics=metrics, lease=options.lease, clock=clock
+            leases=leases,
+            performer=performer,
+            signals=signals,
+            metrics=metrics,
+            lease=options.lease,
+            clock=clock,
+            tracing=tracing,
         ),
         scheduler=Scheduler(database, dao, jobs, kinds, clock),
-        sweeper=Sweeper(database, dao, metrics, retention, clock),
+        counter=QueueCounter(database, dao, metrics, clock),
         signals=signals,
         options=options,
         clock=clock,

@@ -1,7 +1,9 @@
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from pydantic_core import to_json
 from sqlalchemy import (
     ColumnElement,
     Executable,
@@ -14,6 +16,7 @@ from sqlalchemy import (
     func,
     insert,
     literal_column,
+    or_,
     select,
     update,
 )
@@ -22,7 +25,7 @@ from carboy.daos.base import Dao
 from carboy.daos.statements import insert_unless_there, stamped
 from carboy.jobs.errors import JobNotFoundError
 from carboy.jobs.models import JobSchedule, PausedQueue, StoredJob
-from carboy.jobs.schemas import ENDED, Enqueued, JobRead, QueueCount, State, UniqueUntil
+from carboy.jobs.schemas import ENDED, Enqueued, JobQuery, JobRead, KindCount, QueueCount, State, UniqueUntil
 from carboy.models.base import table_of
 
 JOB = table_of(StoredJob).c
@@ -46,7 +49,7 @@ def kept_key(state: State) -> ColumnElement[str | None]:
 class JobDao(Dao[JobRead]):
     """What services and operators do with jobs; what their workers do is in `carboy.jobs.leases`."""
 
-    model, record, not_found = StoredJob, JobRead, JobNotFoundError
+    model, record, not_found, query = StoredJob, JobRead, JobNotFoundError, JobQuery
 
     async def enqueue(self, values: Mapping[str, object]) -> Enqueued:
         """Insert a job, unless another one of its kind has its unique key: then that one is the answer."""
@@ -85,10 +88,14 @@ class JobDao(Dao[JobRead]):
         """Delete a job that does not run."""
         return await self._has_changed(self._drop, identity=identity)
 
-    async def purge(self, states: Sequence[State], before: datetime, *, limit: int) -> int:
-        """Delete jobs that ended in one of these states before a moment, and return how many; at most this many."""
-        parameters = {"states": list(states), "before": before, "limit": limit}
-        return len(await self._database.execute(self._prepared(self._purge), parameters, writes=True))
+    async def naming(self, text: str) -> Sequence[JobRead]:
+        """Return the jobs whose payload has this text as a value, whatever its case."""
+        rows = await self._database.execute(self._prepared(self._naming), {"text": _value(text)})
+        return await self._parts.reading.records(self._database, rows)
+
+    async def delete_naming(self, text: str) -> None:
+        """Delete those of them that do not run."""
+        await self._database.execute(self._prepared(self._delete_naming), {"text": _value(text)}, writes=True)
 
     async def pause(self, queue: str) -> bool:
         """Let nothing of a queue be claimed; return False if it was so."""
@@ -113,6 +120,10 @@ class JobDao(Dao[JobRead]):
         for queue, number in running.items():
             found[queue] = found.get(queue, QueueCount(queue, 0, 0, 0, None))._replace(running=number)
         return [found[queue] for queue in sorted(found)]
+
+    async def counts_by_kind(self) -> list[KindCount]:
+        """Return how many jobs of each kind are in each state, without those that are done: most are."""
+        return [KindCount(*row) for row in await self._database.execute(self._prepared(self._by_kind))]
 
     async def last_tick(self, schedule: str) -> datetime | None:
         """Return the last tick of a schedule, None if no worker has seen it; within a transaction it is locked."""
@@ -166,12 +177,11 @@ class JobDao(Dao[JobRead]):
     def _drop(self) -> Executable:
         return delete(self._table).where(JOB.id == bindparam("identity"), JOB.state != State.RUNNING).returning(JOB.id)
 
-    def _purge(self) -> Executable:
-        old = select(JOB.id).where(
-            JOB.state.in_(bindparam("states", expanding=True)), JOB.ended_at < bindparam("before")
-        )
-        chosen = old.limit(bindparam("limit")).with_for_update(skip_locked=True).cte("chosen")
-        return delete(self._table).where(JOB.id.in_(select(chosen.c.id))).returning(JOB.id)
+    def _naming(self) -> Select[Any]:
+        return select(*(JOB[name] for name in self._parts.reading.names)).where(_is_named()).order_by(JOB.id)
+
+    def _delete_naming(self) -> Executable:
+        return delete(self._table).where(_is_named(), JOB.state != State.RUNNING)
 
     def _waiting(self) -> Select[Any]:
         is_due = JOB.due_at <= bindparam("now")
@@ -183,6 +193,14 @@ class JobDao(Dao[JobRead]):
     def _running(self) -> Select[Any]:
         return select(JOB.queue, func.count().label("number")).where(is_in(State.RUNNING)).group_by(JOB.queue)
 
+    def _by_kind(self) -> Select[Any]:
+        # Each part is spelt so that a partial index serves it.
+        ended = JOB.state.in_([State.DEAD, State.CANCELLED]) & JOB.ended_at.is_not(None)
+        counted = select(JOB.kind, JOB.state, func.count()).where(
+            or_(is_in(State.WAITING), is_in(State.RUNNING), ended)
+        )
+        return counted.group_by(JOB.kind, JOB.state).order_by(JOB.kind, JOB.state)
+
     def _last_tick(self, locks: bool) -> Select[Any]:  # noqa: FBT001 - see `Statements`.
         statement = select(SCHEDULES.c.last_tick).where(SCHEDULES.c.name == bindparam("name"))
         return statement.with_for_update() if locks else statement
@@ -190,3 +208,13 @@ class JobDao(Dao[JobRead]):
     def _advance_schedule(self) -> Update:
         is_ours = (SCHEDULES.c.name == bindparam("schedule")) & (SCHEDULES.c.last_tick == bindparam("last"))
         return update(SCHEDULES).where(is_ours).values(last_tick=bindparam("tick")).returning(SCHEDULES.c.id)
+
+
+def _value(text: str) -> str:
+    """Return the pattern of a text that stands in a payload, in small letters; wildcards in it are escaped."""
+    escaped = re.sub("[/%_]", r"/\g<0>", to_json(text).decode().lower())
+    return f"%{escaped}%"
+
+
+def _is_named() -> ColumnElement[bool]:
+    return func.lower(JOB.payload).like(bindparam("text"), escape="/")

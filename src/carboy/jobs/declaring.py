@@ -86,6 +86,10 @@ class Job(Generic[P]):
         """
         return replace(self, timing=Timing(delay=delay, at=at, priority=priority, deadline=deadline))
 
+    def scheduled(self, schedule: Cron | None) -> "Job[P]":
+        """Return the same kind with another schedule, or none, for schedules that are configured."""
+        return replace(self, declared=replace(self.declared, schedule=schedule))
+
 
 def job(  # noqa: PLR0913 - each is an option that stands by its name, and none has to be given.
     *,

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Sequence
+from contextvars import Context
 
 from carboy.errors import UnavailableError
 from carboy.jobs.leases import Leases
@@ -29,7 +30,8 @@ class Finisher:
         told: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._gathered.append((end, told))
         if self._writing is None or self._writing.done():
-            self._writing = asyncio.create_task(self._write_all())
+            # In a context of its own: it is no part of the job that happens to begin it.
+            self._writing = asyncio.create_task(self._write_all(), context=Context())
         return await told
 
     async def _write_all(self) -> None:

@@ -16,6 +16,7 @@ from carboy.jobs.performing import Performer, Stop
 from carboy.jobs.schemas import ClaimedJob, End
 from carboy.jobs.services import Clock
 from carboy.jobs.signals import JobSignals
+from carboy.telemetry.tracing import Span, Tracing, Value, note_failure
 
 _log = logging.getLogger("carboy.jobs")
 
@@ -51,6 +52,7 @@ class Holding:
         metrics: JobMetrics,
         lease: timedelta,
         clock: Clock,
+        tracing: Tracing,
     ) -> None:
         self._leases = leases
         self._performer = performer
@@ -58,6 +60,7 @@ class Holding:
         self._metrics = metrics
         self._lease = lease
         self._clock = clock
+        self._tracing = tracing
         self._finisher = Finisher(leases)
         self._running: dict[Running, asyncio.Task[None]] = {}
 
@@ -111,22 +114,36 @@ class Holding:
         job = running.job
         clear_contextvars()
         bind_contextvars(**job.context, job=job.kind, job_id=job.id, attempt=job.attempt)
-        began = monotonic()
+        told: dict[str, Value] = {
+            "messaging.destination.name": job.queue,
+            "messaging.message.id": str(job.id),
+            "attempt": job.attempt,
+        }
         try:
-            end, error = self._performer.refuse(job), None
-            if end is None:
-                error = await self._handle(running)
-                end = self._performer.end_of(job, error, running.stop)
-            is_ours = end is not None and await self._finisher.finish(end)
-            self._tell(job, end if is_ours else None, error, monotonic() - began)
+            with self._tracing.job(f"run {job.kind}", job.context, **told) as span:
+                await self._run(running, span)
         except Exception:  # noqa: BLE001 - it is logged, and other jobs go on.
             # It is a fault of ours; the lease lapses.
             _log.exception("job %d could not be ended", job.id)
         finally:
             del self._running[running]
             self._metrics.running = len(self._running)
-            (self._signals.change.give if running.has_reported else self._signals.change.wake)()
+            self._signals.changed(job.id, everywhere=running.has_reported)
             self._signals.work.wake()
+
+    async def _run(self, running: Running, span: Span) -> None:
+        """Run a job, write how it ended, and tell of it."""
+        job, began = running.job, monotonic()
+        end, error = self._performer.refuse(job), None
+        if end is None:
+            error = await self._handle(running)
+            end = self._performer.end_of(job, error, running.stop)
+        is_ours = end is not None and await self._finisher.finish(end)
+        outcome = end.outcome if end is not None and is_ours else "lost"
+        span.set_attribute("carboy.job.outcome", outcome)
+        if error is not None:
+            note_failure(error)
+        self._tell(job, end if is_ours else None, error, monotonic() - began)
 
     async def _handle(self, running: Running) -> BaseException | None:
         """Run the handler to its end and return what it raised."""
@@ -141,7 +158,7 @@ class Holding:
     async def _report(self, running: Running, fraction: float, text: str | None) -> None:
         running.has_reported = True
         await self._leases.report((running.job.id, running.job.claims), fraction, text)
-        self._signals.change.give()
+        self._signals.changed(running.job.id)
 
     def _tell(self, job: ClaimedJob, end: End | None, error: BaseException | None, seconds: float) -> None:
         outcome = "lost" if end is None else end.outcome

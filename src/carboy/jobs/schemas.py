@@ -3,9 +3,13 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, NamedTuple
+from hashlib import sha256
+from typing import Annotated, Any, NamedTuple
 
-from carboy.schemas.base import Record
+from pydantic import StringConstraints
+
+from carboy.schemas.base import PageQuery, Record, sort_by
+from carboy.schemas.text import Text
 
 
 class State(StrEnum):
@@ -81,6 +85,34 @@ class JobRead(Record):
         return self.state in ENDED
 
 
+class JobProgress(Record):
+    """How far a job has come, for clients: neither what it was given nor what went wrong in it."""
+
+    state: State
+    progress: float | None
+    """From 0 to 1, if the job tells."""
+    progress_text: str | None
+    """What is being done, if the job tells."""
+
+    @property
+    def has_ended(self) -> bool:
+        return self.state in ENDED
+
+    @property
+    def event_id(self) -> str:
+        """Names what is said, so that a client which has seen it need not be told again."""
+        return sha256(self.model_dump_json().encode()).hexdigest()[:16]
+
+
+class JobQuery(PageQuery):
+    """Which jobs a list shows."""
+
+    sort: Annotated[str, sort_by()] = "-id"
+    state: State | None = None
+    kind: Annotated[Text, StringConstraints(max_length=200)] | None = None
+    """Only jobs of this kind, such as `users.send_welcome`."""
+
+
 @dataclass(frozen=True, slots=True)
 class ClaimedJob:
     """A job that a worker has a lease on.
@@ -127,6 +159,14 @@ class End:
     rank_at: datetime
     ended_at: datetime | None
     history: list[dict[str, Any]]
+
+
+class KindCount(NamedTuple):
+    """How many jobs of a kind are in a state."""
+
+    kind: str
+    state: State
+    number: int
 
 
 class QueueCount(NamedTuple):

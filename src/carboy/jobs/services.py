@@ -1,19 +1,22 @@
 """Enqueues jobs, and tells what became of them."""
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import ParamSpec, Protocol
 
 from carboy.jobs.context import current_context
 from carboy.jobs.daos import JobDao
 from carboy.jobs.declaring import Job
-from carboy.jobs.errors import JobStateError
+from carboy.jobs.errors import JobNotFoundError, JobStateError
 from carboy.jobs.kinds import JobKinds
 from carboy.jobs.policies import rank_of
-from carboy.jobs.schemas import Enqueued, JobRead, QueueCount, State
+from carboy.jobs.schemas import Enqueued, JobProgress, JobRead, QueueCount, State
 from carboy.jobs.signals import JobSignals
+from carboy.schemas.events import Event
 from carboy.services import Service, UnitOfWork, read_only, transactional
+from carboy.telemetry.tracing import span
 
 P = ParamSpec("P")
 Clock = Callable[[], datetime]
@@ -59,7 +62,8 @@ class Jobs(Service):
             RuntimeError: The container does not know the kind.
         """
         self._kinds.require(job)
-        return await self._add(self._row(job, job.payload.write(args, kwargs)))
+        with span(f"enqueue {job.name}", "producer", **{"messaging.destination.name": job.declared.queue}):
+            return await self._add(self._row(job, job.payload.write(args, kwargs)))
 
     @transactional
     async def _add(self, row: Mapping[str, object]) -> Enqueued:
@@ -104,6 +108,34 @@ class Jobs(Service):
         """
         return await self._jobs.get(job_id)
 
+    async def follow(self, job_id: int, last: str | None = None) -> AsyncGenerator[Event[JobProgress], None] | None:
+        """Return how far a job comes, event by event, to its end; None for a client that has seen that.
+
+        It is what a view answers with: ``EventStream(await jobs.follow(job_id, last))``. Whether the client may know of
+        this job is for the view, or its service, to say before.
+
+        Args:
+            job_id: The job's.
+            last: The `LastEventId` of a client that comes again.
+
+        Raises:
+            JobNotFoundError: There is none with this id, or retention has removed it.
+        """
+        now = JobProgress.model_validate(await self.status(job_id))
+        return None if now.has_ended and now.event_id == last else self._follow(job_id, last)
+
+    async def _follow(self, job_id: int, last: str | None) -> AsyncGenerator[Event[JobProgress], None]:
+        async for _ in self._signals.changes(job_id):
+            try:
+                now = JobProgress.model_validate(await self.status(job_id))
+            except JobNotFoundError:
+                return
+            if now.event_id != last:
+                last = now.event_id
+                yield Event(now, id=last)
+            if now.has_ended:
+                return
+
     @transactional
     async def cancel(self, job_id: int) -> JobRead:
         """Cancel a job: at once if it waits, at its worker's next heartbeat if it runs.
@@ -116,6 +148,7 @@ class Jobs(Service):
             if not await self._jobs.ask_to_cancel(job_id):
                 await self._refuse(job_id, "cannot be cancelled")
             self._committing.after_commit(self._signals.cancel.give)
+        self._committing.after_commit(partial(self._signals.changed, job_id))
         return await self._jobs.get(job_id)
 
     @transactional
@@ -129,6 +162,7 @@ class Jobs(Service):
         if not await self._jobs.retry(job_id, self._clock()):
             await self._refuse(job_id, "cannot be retried")
         self._committing.after_commit(self._signals.work.give)
+        self._committing.after_commit(partial(self._signals.changed, job_id))
         return await self._jobs.get(job_id)
 
     @transactional
@@ -141,6 +175,7 @@ class Jobs(Service):
         """
         if not await self._jobs.drop(job_id):
             await self._refuse(job_id, "cannot be dropped")
+        self._committing.after_commit(partial(self._signals.changed, job_id))
 
     async def _refuse(self, job_id: int, what: str) -> None:
         job = await self._jobs.get(job_id)

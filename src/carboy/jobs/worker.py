@@ -1,4 +1,4 @@
-"""The loops of a worker: it claims jobs, keeps their leases, fires schedules and sweeps, until it is told to stop."""
+"""The loops of a worker: it claims jobs, keeps their leases and fires schedules, until it is told to stop."""
 
 import asyncio
 import logging
@@ -11,7 +11,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from carboy.config import SettingsError
+from carboy.db.signals import Signal
 from carboy.errors import UnavailableError
+from carboy.jobs.counting import QueueCounter
 from carboy.jobs.holding import Holding
 from carboy.jobs.leases import Leases, Term
 from carboy.jobs.performing import Stop
@@ -19,15 +21,14 @@ from carboy.jobs.policies import Rate
 from carboy.jobs.scheduling import Scheduler
 from carboy.jobs.schemas import ClaimedJob
 from carboy.jobs.services import Clock
-from carboy.jobs.signals import JobSignals, Signal
-from carboy.jobs.sweeping import Sweeper
+from carboy.jobs.signals import JobSignals
 
 HEARTBEATS_PER_LEASE = 4
 LOOK_SECONDS = 1.0
 """How often a worker looks whether leases of its own have lapsed, and tries again what the database did not take."""
 LAST_SECONDS = 5.0
 """What handlers may take to end after they were cancelled, when their worker stops."""
-SWEEP_SECONDS = 30.0
+COUNT_SECONDS = 30.0
 LONGEST_NAP_SECONDS = 30.0
 """Between two looks at the schedules, as a system's clock may be set meanwhile."""
 
@@ -62,7 +63,7 @@ class Worker:
         leases: Leases,
         holding: Holding,
         scheduler: Scheduler,
-        sweeper: Sweeper,
+        counter: QueueCounter,
         signals: JobSignals,
         options: WorkerOptions,
         clock: Clock,
@@ -71,7 +72,7 @@ class Worker:
         self._leases = leases
         self._holding = holding
         self._scheduler = scheduler
-        self._sweeper = sweeper
+        self._counter = counter
         self._signals = signals
         self._options = options
         self._clock = clock
@@ -109,7 +110,7 @@ class Worker:
             self._loop(self.claim, lambda: self._until(self._wake_at), signals.work),
             self._loop(self.rescue, lambda: beat),
             self._loop(self.fire, lambda: self._until(self._scheduler.next_tick())),
-            self._loop(self.sweep, lambda: SWEEP_SECONDS),
+            self._loop(self.count, lambda: COUNT_SECONDS),
         ]
         try:
             yield
@@ -181,9 +182,9 @@ class Worker:
         """Enqueue the jobs of schedules whose tick has come."""
         await self._scheduler.fire()
 
-    async def sweep(self) -> None:
-        """Remove what ended long ago, and count the rest."""
-        await self._sweeper.sweep()
+    async def count(self) -> None:
+        """Count the jobs of each queue, for metrics."""
+        await self._counter.count()
 
     async def until_idle(self) -> None:
         """Wait until nothing runs."""

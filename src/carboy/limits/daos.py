@@ -1,7 +1,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BindParameter, Delete, bindparam, case, delete, select
+from sqlalchemy import BindParameter, Delete, bindparam, case, delete
 from sqlalchemy.dialects import postgresql
 
 from carboy.daos.base import Dao
@@ -33,11 +33,6 @@ class RateLimitCountDao(Dao[CountRead]):
         """Forget the count of a key."""
         await self._database.execute(self._prepared(self._reset), {"key": key}, writes=True)
 
-    async def delete_expired(self, now: datetime, *, limit: int) -> None:
-        """Delete windows that have ended, at most this many. Rows that another transaction has locked are left."""
-        values = {"now": now, "limit": limit}
-        await self._database.execute(self._prepared(self._delete_expired), values, writes=True)
-
     def _count(self) -> Any:
         table = self._table
         now: BindParameter[datetime] = bindparam("now", type_=table.c.expires_at.type)
@@ -59,9 +54,3 @@ class RateLimitCountDao(Dao[CountRead]):
 
     def _reset(self) -> Delete:
         return delete(self._table).where(self._table.c.key == bindparam("key"))
-
-    def _delete_expired(self) -> Delete:
-        identity, expires_at = self._table.c.id, self._table.c.expires_at
-        expired = select(identity).where(expires_at <= bindparam("now")).order_by(expires_at, identity)
-        chosen = expired.limit(bindparam("limit")).with_for_update(skip_locked=True).cte("chosen")
-        return delete(self._table).where(identity.in_(select(chosen.c.id)))

@@ -15,8 +15,6 @@ from carboy.services.transactions import UnitOfWork
 MAX_KEYS = 50_000
 """Counts that a process keeps in memory, some 10 MB; beyond them, the one that began first is forgotten."""
 REDIS_TIMEOUT_SECONDS = 0.25
-PURGE_EVERY, PURGE_LIMIT = 100, 1000
-"""A window whose row has a hundredth id takes up to a thousand expired rows with it when it begins."""
 
 
 class MemoryStorage(Storage):
@@ -94,8 +92,6 @@ class DatabaseStorage(Storage):
     async def _count(self, key: str, expiry: int, amount: int) -> int:
         now = datetime.now(UTC)
         row = await self._counts.count_up(_digest(key), amount, now=now, expires_at=now + timedelta(seconds=expiry))
-        if row.count == amount and row.id % PURGE_EVERY == 0:
-            await self._counts.delete_expired(now, limit=PURGE_LIMIT)
         return row.count
 
     async def get(self, key: str) -> int:

@@ -10,6 +10,7 @@ from carboy.mail.mails import Mail
 from carboy.mail.templating import MailTemplates
 from carboy.mail.transports import Transport
 from carboy.security.encryption import Cipher
+from carboy.telemetry.tracing import span
 
 
 class Mailer:
@@ -57,7 +58,8 @@ class Mailer:
         """
         transport, sender = self._ready()
         letter = Letter.model_validate_json(self._cipher.decrypt(sealed, purpose=_purpose(template, to)))
-        await transport.send(message_of(letter, sender))
+        with span("send mail", "client", **{"carboy.mail.template": template}):
+            await transport.send(message_of(letter, sender))
 
     def _ready(self) -> tuple[Transport, Address]:
         if self._transport is None or self._sender is None:

@@ -46,6 +46,11 @@ class PasswordPolicy:
         self._threads = threads
         self._breaches = breaches
 
+    @property
+    def min_length(self) -> int:
+        """The least number of characters of a password that lets somebody in alone."""
+        return self._settings.min_length
+
     async def check(
         self,
         password: str,

@@ -1,5 +1,8 @@
 import os
+from functools import partial
+from typing import Any
 
+from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, Scope
 from dependency_injector.containers import Container
 from flask import Flask
 
@@ -7,6 +10,18 @@ from carboy.bridge import FlaskASGI
 from carboy.config import Settings, SettingsError
 from carboy.config.surroundings import unfit_surroundings
 from carboy.server.lifespan import close_connections_at_shutdown, lifespan_of
+from carboy.telemetry.tracing import Tracing
+
+
+class TracedASGI(FlaskASGI):
+    """Traces each request from its first message to its last."""
+
+    def __init__(self, tracing: Tracing, app: Flask, **options: Any) -> None:
+        super().__init__(app, **options)
+        self._tracing = tracing
+
+    async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        await self._tracing.serve(super().__call__, scope, receive, send)
 
 
 def create_asgi(container: Container, app: Flask) -> FlaskASGI:
@@ -24,7 +39,9 @@ def create_asgi(container: Container, app: Flask) -> FlaskASGI:
     http = settings.http
     if http.drain_seconds:
         close_connections_at_shutdown(app, container.health_service)
-    served = FlaskASGI(
+    tracing: Tracing = container.tracing()
+    kind = partial(TracedASGI, tracing) if tracing.is_on else FlaskASGI
+    served = kind(
         app,
         lifespan=lifespan_of(container),
         run_on=http.run_on,

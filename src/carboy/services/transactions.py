@@ -1,7 +1,7 @@
 """The `@transactional` and `@read_only` decorators."""
 
 from collections.abc import Awaitable, Callable, Coroutine
-from functools import wraps
+from functools import partial, wraps
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 P = ParamSpec("P")
@@ -45,7 +45,7 @@ def transactional(method: Method[ServiceT, P, T]) -> Method[ServiceT, P, T]:
 
     @wraps(method)
     async def run(self: ServiceT, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return await self._unit_of_work.write(lambda: method(self, *args, **kwargs))
+        return await self._unit_of_work.write(partial(method, self, *args, **kwargs))
 
     return run
 
@@ -55,6 +55,6 @@ def read_only(method: Method[ServiceT, P, T]) -> Method[ServiceT, P, T]:
 
     @wraps(method)
     async def run(self: ServiceT, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return await self._unit_of_work.read(lambda: method(self, *args, **kwargs))
+        return await self._unit_of_work.read(partial(method, self, *args, **kwargs))
 
     return run

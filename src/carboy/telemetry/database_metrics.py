@@ -36,7 +36,7 @@ class DatabaseMetrics:
         if not self._is_on or self._is_listening:
             return
         self._is_listening = True
-        engines = self._engines.reader.sync_engine, self._engines.writer.sync_engine
+        engines = self._engines.sources
         for engine in engines:
             event.listen(engine, "before_cursor_execute", _begin, retval=True)
             event.listen(engine, "after_cursor_execute", self._end)

@@ -4,6 +4,8 @@ from typing import Any
 
 from flask import Flask, Response
 
+from carboy.web.application import current_request
+
 DEFAULTS = {
     # A browser takes an answer for what its Content-Type says, and for nothing else.
     "X-Content-Type-Options": "nosniff",
@@ -16,6 +18,9 @@ DEFAULTS = {
     "Cache-Control": "private, no-cache",
 }
 """What an answer gets unless the view, or its blueprint, has set a header of that name."""
+
+TLS_ALONE = ("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
+"""What an answer over TLS gets besides: a browser then asks this host over TLS alone (ASVS 5.0 3.4.1, RFC 6797)."""
 
 PATCH_TYPES = "application/merge-patch+json, application/json"
 """What a PATCH may send, told to whoever asks for the methods (RFC 5789 section 3.1)."""
@@ -49,4 +54,6 @@ def _add_defaults(response: Response) -> Response:
     for lower, name, value in _DEFAULTS:
         if lower not in present:
             headers.add(name, value)
+    if current_request().environ["wsgi.url_scheme"] == "https" and TLS_ALONE[0].lower() not in present:
+        headers.add(*TLS_ALONE)
     return response

@@ -18,6 +18,7 @@ from carboy.web import rate_limits
 from carboy.web.access import Access, access_of, credentials_of
 from carboy.web.application import Request, current_request
 from carboy.web.csrf import SAFE_METHODS, check_form, origin_of, token_of
+from carboy.web.redirects import target_of
 from carboy.web.sessions import SessionCookie
 
 POLICY = (
@@ -106,7 +107,7 @@ class PageBlueprint(Blueprint):
     def _send_to_login(self, _error: UnauthenticatedError) -> BaseResponse:
         request = current_request()
         # What was sent in a form is lost; a page is where they wanted to go.
-        target = request.full_path.rstrip("?") if request.method in SAFE_METHODS else None
+        target = target_of(request) if request.method in SAFE_METHODS else None
         return redirect(url_for(self._login, next=target), HTTPStatus.SEE_OTHER)
 
 

@@ -11,6 +11,7 @@ from carboy.web.access import credentials_of
 from carboy.web.application import current_request
 from carboy.web.flashes import Flash, FlashKind, add_flash, read_flashes
 from carboy.web.pages import PageSession, PageSessions, csrf_token, page_session
+from carboy.web.redirects import path_of
 from carboy.web.sessions import SessionCookie
 
 
@@ -52,15 +53,21 @@ async def flash(text: str, kind: FlashKind = FlashKind.SUCCESS) -> None:
 
 
 async def render_page(template: str, status: HTTPStatus = HTTPStatus.OK, **context: Any) -> Response:
-    """Render a page: its template is also given who acts, the messages that wait, and `csrf_token`.
+    """Render a page: its template is also given who acts, the messages that wait, `csrf_token`, and ``here``, its path.
 
     Args:
         template: The template's name.
         status: The answer's status.
         **context: What else the template is given.
     """
+    request = current_request()
     html = render_template(
-        template, actor=current_request().actor, flashes=await _take_flashes(), csrf_token=csrf_token, **context
+        template,
+        actor=request.actor,
+        flashes=await _take_flashes(),
+        csrf_token=csrf_token,
+        here=path_of(request),
+        **context,
     )
     return Response(html, status)
 

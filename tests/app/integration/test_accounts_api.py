@@ -4,16 +4,22 @@ import asyncio
 
 import httpx
 import pytest
-from sqlalchemy import text
 from support.databases import rows_of
-from support.people import OTHER, PASSWORD, RecordedMails, add_person, bearer, headers_of, tokens_of
+from support.people import (
+    NOBODY,
+    OTHER,
+    RecordedMails,
+    add_person,
+    ask_for_reset,
+    bearer,
+    headers_of,
+    tokens_of,
+)
 from support.visitor import Visitor
 
 from carboy.db import Database
 from carboy.testing import override
 from containers import Container
-
-NOBODY = {"Authorization": ""}
 
 
 async def refresh(client: httpx.AsyncClient, token: str) -> httpx.Response:
@@ -65,7 +71,7 @@ async def test_a_reset_link_works_for_one_of_many_who_send_it_at_once(
     with override(container, post=mails):
         await add_person(container)
         headers = await headers_of(client)
-        await client.post("/api/auth/password-reset", json={"email": "ada@example.org"}, headers=NOBODY)
+        await ask_for_reset(client, container)
         body = {"token": mails.token(), "password": OTHER}
         answers = await asyncio.gather(
             *(client.post("/api/auth/password-reset/confirm", json=body, headers=NOBODY) for _ in range(5))
@@ -91,24 +97,28 @@ async def test_an_authenticated_read_is_one_statement_more_than_the_read(
     assert len(asked) == 2
 
 
-async def test_no_secret_is_stored(client: httpx.AsyncClient, container: Container) -> None:
-    mails = RecordedMails()
-    with override(container, post=mails):
-        await add_person(container)
-        tokens = await tokens_of(client)
-        made = await client.post("/api/me/api-keys", json={"name": "ci"}, headers=bearer(tokens))
-        prepared = await client.post("/api/me/second-factor", headers=bearer(tokens))
-        await client.post("/api/auth/password-reset", json={"email": "ada@example.org"}, headers=NOBODY)
-    secrets = [tokens["access_token"], tokens["refresh_token"], made.json()["key"], prepared.json()["seed"]]
-    secrets += [PASSWORD, mails.token()]
-    database: Database = container.database()
-    for table in ("sessions", "session_tokens", "api_keys", "credentials", "one_time_tokens", "audit_events"):
-        rows = await database.read(lambda table=table: database.execute(text(f"SELECT * FROM {table}")))  # type: ignore[misc]  # noqa: S608 - a constant.
-        stored = repr([tuple(row) for row in rows])
-        assert len(rows) > 0, table
-        for secret in secrets:
-            assert secret not in stored
-            assert secret.encode().hex() not in stored
-    digests = [row["digest"] for table in ("session_tokens", "api_keys") for row in await rows_of(database, table)]
-    for digest in digests:
-        assert (await client.get("/api/me", headers=bearer(digest))).status_code == 401
+async def test_an_erasure_forgets_all_that_names_a_person(client: httpx.AsyncClient, container: Container) -> None:
+    invited = {"email": "ADA@example.org"}
+    assert (await client.post("/api/accounts/invitations", json=invited)).status_code == 200
+    account_id = await add_person(container)
+    headers = await headers_of(client)
+    found = (await client.get("/api/me/export", headers=headers)).json()["data"]
+    assert {"users", "sessions", "audit_events"} <= found.keys()
+    assert (await client.delete("/api/me", headers=headers)).status_code == 204
+    assert (await client.get("/api/me", headers=headers)).status_code == 401
+    for table in ("users", "sessions", "one_time_tokens", "audit_events", "background_jobs"):
+        assert "ada" not in str(await rows_of(container.database(), table)).lower(), table
+    last = (await rows_of(container.database(), "audit_events"))[-1]
+    assert (last["event"], last["subject_id"], last["address"]) == ("account.erased", account_id, None)
+
+
+async def test_of_two_administrators_who_erase_themselves_at_once_one_stays(
+    client: httpx.AsyncClient, container: Container
+) -> None:
+    people = []
+    for name in ("ada", "bob"):
+        await add_person(container, name, is_administrator=True)
+        people.append(await headers_of(client, name))
+    answers = await asyncio.gather(*(client.delete("/api/me", headers=headers) for headers in people))
+    assert sorted(answer.status_code for answer in answers) == [204, 409]
+    assert len(await rows_of(container.database(), "users")) == 1

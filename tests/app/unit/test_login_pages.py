@@ -11,7 +11,10 @@ from sqlalchemy import text
 from support.people import OTHER, PASSWORD, add_person, headers_of
 from support.visitor import Visitor
 
-from carboy.testing import MemoryDatabase
+from carboy.db import Database
+from carboy.limits.services import RateLimiter
+from carboy.limits.storages import MemoryStorage
+from carboy.testing import MemoryDatabase, override
 from containers import Container
 
 
@@ -48,7 +51,7 @@ async def test_a_visitor_logs_in_and_out(
     assert "script-src" not in page.headers["Content-Security-Policy"]
     before = visitor.session
     await visitor.send("/login", {"login": "Ada@Example.org ", "password": PASSWORD})
-    assert visitor.path == "/"
+    assert visitor.path == "/account"
     assert visitor.session not in {None, before}
     states = await rows(database, "SELECT state FROM sessions")
     assert [row[0] for row in states] == ["full"], "The visitor's session is over."
@@ -60,6 +63,25 @@ async def test_a_visitor_logs_in_and_out(
     assert "session" not in client.cookies
     assert await rows(database, "SELECT state FROM sessions") == []
     assert (await events(client))[0] == "logout"
+
+
+async def test_a_password_is_typed_unseen_pasted_or_filled_in(visitor: Visitor) -> None:
+    await visitor.open("/login")
+    field = re.search(r'<input id="field-password"[^>]*>', visitor.text)
+    assert field is not None
+    assert 'type="password"' in field[0]
+    assert 'autocomplete="current-password"' in field[0]
+    # Nothing hinders pasting, or a password manager.
+    assert "<script" not in visitor.text
+    assert "onpaste" not in visitor.text
+
+
+async def test_each_page_offers_to_log_out(visitor: Visitor, container: Container) -> None:
+    await add_person(container, is_administrator=True)
+    await visitor.log_in()
+    for path in ("/account", "/account/sessions", "/admin/users"):
+        page = await visitor.open(path)
+        assert (page.status_code, '<form method="post" action="/logout">' in page.text) == (200, True), path
 
 
 async def test_what_is_wrong_stands_beside_its_field(visitor: Visitor, container: Container) -> None:
@@ -104,9 +126,9 @@ async def test_guesses_at_pages_and_at_the_api_are_counted_together(
     ("wanted", "reached"),
     [
         ("/logout", "/logout"),
-        ("//evil.example", "/"),
-        ("https://evil.example", "/"),
-        ("/\\evil.example", "/"),
+        ("//evil.example", "/account"),
+        ("https://evil.example", "/account"),
+        ("/\\evil.example", "/account"),
     ],
 )
 async def test_a_login_leads_where_somebody_wanted_to_go_within_the_application(
@@ -149,7 +171,7 @@ async def test_a_second_factor_is_asked_for_on_a_page_of_its_own(
     await visitor.send("/logout")
     await visitor.log_in()
     page = await visitor.send("/login/second-factor", {"code": recovery[0]})
-    assert visitor.path == "/"
+    assert visitor.path == "/account"
 
 
 async def test_wrong_codes_end_a_login(visitor: Visitor, client: httpx.AsyncClient, container: Container) -> None:
@@ -258,14 +280,53 @@ async def test_a_token_of_the_api_opens_no_page_and_a_cookie_no_route(
     assert shown.status_code == 401
 
 
-async def test_a_visitor_clears_sessions_away_that_are_over(
-    visitor: Visitor, client: httpx.AsyncClient, database: MemoryDatabase
+async def test_a_page_costs_one_statement_and_no_write(
+    visitor: Visitor, container: Container, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await visitor.open("/login")
-    await rows(database, "UPDATE sessions SET idle_expires_at = '2026-01-01 00:00:00'")
-    await visitor.open("/login")
-    [(count,)] = await rows(database, "SELECT count(*) FROM sessions")
-    assert count == 1
+    await add_person(container)
+    await visitor.log_in()
+    execute, asked = Database.execute, []
+
+    async def counted(self: Database, *args: Any, **options: Any) -> Any:
+        asked.append(options)
+        return await execute(self, *args, **options)
+
+    monkeypatch.setattr(Database, "execute", counted)
+    assert (await visitor.open("/logout")).status_code == 200
+    assert asked == [{}]
+
+
+async def test_new_visitors_from_one_address_are_bounded(
+    client: httpx.AsyncClient, visitor: Visitor, container: Container
+) -> None:
+    limiter = RateLimiter(MemoryStorage(), MemoryStorage(), ("visitors=2/1 minute",))
+    with override(container, rate_limiter=limiter):
+        for status in (200, 200, 429):
+            client.cookies.clear()
+            assert (await visitor.open("/login")).status_code == status
+
+
+async def test_pages_know_where_the_application_is_mounted(
+    visitor: Visitor, client: httpx.AsyncClient, container: Container
+) -> None:
+    await add_person(container)
+    client._transport.root_path = "/under here"  # type: ignore[attr-defined]  # noqa: SLF001 - httpx's own transport.
+    await visitor.open("/under%20here/logout?a=%C3%A9")
+    assert visitor.path == "/under%20here/login?next=/under%2520here/logout?a%3D%25C3%25A9"
+    assert 'action="/under%20here/login"' in visitor.text
+    next_page = "/under%20here/logout?a=%C3%A9"
+    assert f'name="next" value="{next_page}"' in visitor.text
+    await visitor.send("/under%20here/login", {"login": "ada", "password": PASSWORD, "next": next_page})
+    assert visitor.path == next_page
+    await visitor.open("/under%20here/login")
+    assert visitor.path == "/under%20here/account"
+    client._transport.root_path = ""  # type: ignore[attr-defined]  # noqa: SLF001 - likewise.
+
+
+async def test_an_address_that_is_wrong_is_a_page_that_says_so(visitor: Visitor) -> None:
+    page = await visitor.open("/login", Host="x" * 300)
+    assert (page.status_code, page.headers["Content-Type"]) == (400, "text/html; charset=utf-8")
+    assert 'href="/static/app.css"' in page.text
 
 
 async def test_the_style_sheet_is_for_everybody(client: httpx.AsyncClient) -> None:

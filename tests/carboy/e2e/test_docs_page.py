@@ -1,51 +1,21 @@
 """The page at /api/docs as a person meets it: in a real browser, under a real server."""
 
 import json
-import os
-import shutil
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, Response, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Response, expect
 from support.accounts import KEY
+from support.browser import Watched, browser  # noqa: F401 - a fixture.
 from support.carboy_server import HYPERCORN, PRODUCTION, CarboyServer, migrated_copy, serve
-from support.server import PATIENCE
 from support.users import registration
 
 PAGE = "/api/docs"
 DOCUMENT = "/api/openapi.json"
 METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
-
-REQUIRED_VARIABLE = "CARBOY_TEST_REQUIRE_BROWSER"
-"""Set it where a browser must be there, so that tests that do not run are a failure."""
-
-BROWSERS = ("chromium", "google-chrome")
-# Containers forbid the sandbox; the rest keeps the browser from asking servers of its maker.
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    path = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if path is None:
-        reason = f"none of {', '.join(BROWSERS)} is on the PATH"
-        if os.environ.get(REQUIRED_VARIABLE):
-            pytest.fail(f"A browser is required: {reason}")
-        pytest.skip(f"NOT TESTED IN A BROWSER: {reason}")
-    expect.set_options(timeout=PATIENCE * 1000)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
@@ -56,20 +26,10 @@ def server(migrated_database: Path, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 @pytest.fixture
-def page(browser: Browser, server: CarboyServer) -> Iterator[Page]:
+def page(browser: Browser, server: CarboyServer) -> Iterator[Page]:  # noqa: F811 - the fixture.
     """The page, open; at the end, the browser must have had nothing to say and nobody else to ask."""
-    said: list[str] = []
-    asked: list[str] = []
-    with browser.new_context(base_url=server.url) as context:
-        page = context.new_page()
-        # Violations of the content security policy are among what is said.
-        page.on("console", lambda message: said.append(f"{message.type}: {message.text}"))
-        page.on("pageerror", lambda error: said.append(str(error)))
-        context.on("request", lambda request: asked.append(request.url))
-        page.goto(PAGE)
-        yield page
-    assert said == []
-    assert [url for url in asked if not url.startswith((f"{server.url}/", "data:"))] == []
+    with closing(Watched(browser, server.url)) as window:
+        yield window.open(PAGE)
 
 
 def document_of(server: CarboyServer) -> dict[str, Any]:

@@ -13,11 +13,13 @@ import httpx
 import pytest
 from support.accounts import HEADERS, add_person
 from support.carboy_server import HYPERCORN, PRODUCTION, PROJECT, SCRIPTS, database_file, migrated_copy, serve
+from support.documents import write_document
 from support.server import PATIENCE
 from support.users import registration
 
+from app.settings import Settings
+
 IF_MATCH = {"CARBOY_HTTP__REQUIRE_IF_MATCH": "true"}
-DOCUMENT = PROJECT / "docs" / "openapi.json"
 CONFIG = PROJECT / "tests" / "clients" / "openapi-python-client.yaml"
 PACKAGE = "carboy_client"
 PASSWORD = "seven grey herons over the weir"
@@ -68,9 +70,10 @@ def _with_pat(environment: dict[str, str]) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def api(migrated_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+def api(migrated_database: Path, loaded_settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     folder = tmp_path_factory.mktemp("python")
-    command = [f"{SCRIPTS}/openapi-python-client", "generate", "--path", f"{DOCUMENT}", "--config", f"{CONFIG}"]
+    document = write_document(folder, loaded_settings)
+    command = [f"{SCRIPTS}/openapi-python-client", "generate", "--path", f"{document}", "--config", f"{CONFIG}"]
     command += ["--meta", "none", "--output-path", f"{folder}/{PACKAGE}", "--fail-on-warning"]
     result = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - the test names it all.
     assert result.returncode == 0, result.stdout + result.stderr
@@ -204,3 +207,9 @@ def test_a_field_that_is_not_valid_is_named(api: Api) -> None:
     answer = api.call("create_user", body=api.registration(username=""))
     problem = assert_problem(api, answer, 422, "invalid_input")
     assert [each.pointer for each in problem.errors] == ["#/username"]
+
+
+def test_an_application_with_streams_has_a_client_that_knows_their_events(api: Api) -> None:
+    assert importlib.import_module(f"{PACKAGE}.api.streams.follow_topic").sync_detailed
+    told = api.models.FollowTopicResponse200
+    assert told.from_dict({"data": "{}", "id": "1"}).id == "1"

@@ -13,9 +13,11 @@ from pathlib import Path
 import pytest
 from support.accounts import KEY, add_person
 from support.carboy_server import HYPERCORN, PRODUCTION, PROJECT, CarboyServer, database_file, migrated_copy, serve
+from support.documents import write_document
+
+from app.settings import Settings
 
 IF_MATCH = {"CARBOY_HTTP__REQUIRE_IF_MATCH": "true"}
-DOCUMENT = PROJECT / "docs" / "openapi.json"
 CLIENTS = PROJECT / "tests" / "clients"
 REQUIRED = "CARBOY_TEST_REQUIRE_NODE"
 # Neither is a registry asked for news, nor anyone told what is run.
@@ -51,11 +53,16 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def programs(node: Path) -> Path:
+def document(tmp_path_factory: pytest.TempPathFactory, loaded_settings: Settings) -> Path:
+    return write_document(tmp_path_factory.mktemp("document"), loaded_settings)
+
+
+@pytest.fixture(scope="module")
+def programs(node: Path, document: Path) -> Path:
     """The folder of the programs, checked against what is generated from the document, and compiled."""
     # With a default, a property of a request is optional still.
-    run(node, "npx", "openapi-typescript", str(DOCUMENT), "--default-non-nullable=false", "--output", "api.d.ts")
-    run(node, "npx", "openapi-ts", "--input", str(DOCUMENT), "--output", "schemas", "--plugins", "zod")
+    run(node, "npx", "openapi-typescript", str(document), "--default-non-nullable=false", "--output", "api.d.ts")
+    run(node, "npx", "openapi-ts", "--input", str(document), "--output", "schemas", "--plugins", "zod")
     run(node, "npx", "tsc")
     return node / "built"
 
@@ -80,13 +87,13 @@ def test_the_lock_names_no_download_address() -> None:
     assert '"resolved"' not in (CLIENTS / "package-lock.json").read_text(encoding="utf-8")
 
 
-def test_the_document_passes_a_strict_lint(node: Path) -> None:
-    run(node, "npx", "redocly", "lint", "--config", "redocly.yaml", str(DOCUMENT))
+def test_the_document_passes_a_strict_lint(node: Path, document: Path) -> None:
+    run(node, "npx", "redocly", "lint", "--config", "redocly.yaml", str(document))
 
 
-def test_patterns_can_stand_in_a_program_with_their_characters_spelt_out(node: Path) -> None:
+def test_patterns_can_stand_in_a_program_with_their_characters_spelt_out(node: Path, document: Path) -> None:
     # As hey-api's zod plugin writes them: a line separator would end the line within the expression.
-    patterns = re.findall(r'"pattern": (".*")', DOCUMENT.read_text(encoding="utf-8"))
+    patterns = re.findall(r'"pattern": (".*")', document.read_text(encoding="utf-8"))
     assert patterns
     run(node, "node", "--eval", COMPARE_PATTERNS, PATTERNS=f"[{','.join(patterns)}]")
 

@@ -65,12 +65,12 @@ async def test_expired_rows_are_deleted_the_oldest_first(keys: IdempotencyKeyDao
     moments = [NOW, NOW - 2 * HOUR, NOW + timedelta(microseconds=1), NOW - HOUR, NOW + HOUR, NOW - 2 * HOUR]
     for number, moment in enumerate(moments):
         await write(partial(keys.add, key_row(str(number), moment)))
-    await write(lambda: keys.delete_expired(NOW, limit=2))
+    await write(lambda: keys.delete_until("expires_at", NOW, limit=2))
     assert await left(keys, write) == [1, 3, 4, 5]
-    await write(lambda: keys.delete_expired(NOW, limit=1))
+    await write(lambda: keys.delete_until("expires_at", NOW, limit=1))
     assert await left(keys, write) == [1, 3, 5]
-    await write(lambda: keys.delete_expired(NOW, limit=99))
-    await write(lambda: keys.delete_expired(NOW, limit=99))
+    await write(lambda: keys.delete_until("expires_at", NOW, limit=99))
+    await write(lambda: keys.delete_until("expires_at", NOW, limit=99))
     assert await left(keys, write) == [3, 5]
 
 
@@ -78,9 +78,9 @@ async def test_deleting_expired_rows_needs_a_unit_that_writes(
     keys: IdempotencyKeyDao, contract_database: Database
 ) -> None:
     with pytest.raises(RuntimeError, match="No unit of work"):
-        await keys.delete_expired(NOW, limit=1)
+        await keys.delete_until("expires_at", NOW, limit=1)
     with pytest.raises(RuntimeError, match="only reads"):
-        await contract_database.read(lambda: keys.delete_expired(NOW, limit=1))
+        await contract_database.read(lambda: keys.delete_until("expires_at", NOW, limit=1))
 
 
 async def test_expired_rows_that_another_transaction_uses_are_left_to_a_later_call(postgresql_url: str) -> None:
@@ -92,7 +92,7 @@ async def test_expired_rows_that_another_transaction_uses_are_left_to_a_later_ca
 
     async def delete_while_one_is_used() -> None:
         assert await IdempotencyKeyDao(theirs).find_by_key("users", "a") is not None
-        await ours.write(lambda: keys.delete_expired(NOW, limit=99))
+        await ours.write(lambda: keys.delete_until("expires_at", NOW, limit=99))
 
     try:
         await theirs.write(delete_while_one_is_used)

@@ -57,15 +57,6 @@ async def test_a_key_has_a_count_of_its_own_and_can_be_forgotten(counts: RateLim
     assert [one and one.count for one in found] == [2, None, None]
 
 
-async def test_windows_that_have_ended_are_deleted(counts: RateLimitCountDao, write: Write) -> None:
-    for seconds in range(5):
-        expires_at = NOW + timedelta(seconds=seconds)
-        await write(partial(counts.count_up, str(seconds), 1, now=NOW - MINUTE, expires_at=expires_at))
-    await write(partial(counts.delete_expired, NOW + timedelta(seconds=3), limit=3))
-    found = [await write(partial(counts.find_by_key, str(seconds))) for seconds in range(5)]
-    assert [one is not None for one in found] == [False, False, False, True, True]
-
-
 async def test_workers_together_let_no_more_pass_than_the_limit(workers: list[Database]) -> None:
     limiters = [limiter_of(database) for database in workers]
     hits = [limiter.hit(LOGIN, "ada", "192.0.2.7") for _ in range(20) for limiter in limiters]

@@ -7,7 +7,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from support.configuration import CLIENTS, HTTP, JOBS, LIMITS, MAIL, METRICS, PASSWORDS
+from support.configuration import CLIENTS, HTTP, JOBS, LIMITS, MAIL, METRICS, PASSWORDS, RETENTION, SENTRY, TRACING
 from support.guarded import caller, guarded, hops, tokens  # noqa: F401 - fixtures.
 
 from carboy.config import SettingsError, load_settings
@@ -23,11 +23,14 @@ defaults:
   passwords: {PASSWORDS}
   limits: {LIMITS}
   metrics: {METRICS}
+  tracing: {TRACING}
+  sentry: {SENTRY}
   mail: {MAIL}
   database:
     {{url: sqlite+aiosqlite:///var/default.db, pool_size: 10, acquire_timeout: 0.8,
      statement_timeout: 10.0, require_migrated: true}}
   jobs: {JOBS}
+  retention: {RETENTION}
   logging: {{level: INFO, format: json}}
   clients: {CLIENTS}
   security: {{secret_key: null, breached_passwords: false}}

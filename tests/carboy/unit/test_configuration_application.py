@@ -8,7 +8,7 @@ import pytest
 from dependency_injector import providers
 from flask import Flask
 from pydantic import Field, SecretStr
-from support.configuration import CLIENTS, HTTP, JOBS, LIMITS, MAIL, METRICS, PASSWORDS
+from support.configuration import CLIENTS, HTTP, JOBS, LIMITS, MAIL, METRICS, PASSWORDS, RETENTION, SENTRY, TRACING
 
 from app.settings import Settings as ShippedSettings
 from carboy.config import Section, Settings, masked, walk
@@ -62,11 +62,14 @@ defaults:
   passwords: {PASSWORDS}
   limits: {LIMITS}
   metrics: {METRICS}
+  tracing: {TRACING}
+  sentry: {SENTRY}
   mail: {MAIL}
   database:
     {{url: null, pool_size: 1, acquire_timeout: 0.8,
      statement_timeout: 10.0, require_migrated: true}}
   jobs: {JOBS}
+  retention: {RETENTION}
   logging: {{level: INFO, format: json}}
   clients: {CLIENTS}
   security: {{secret_key: null, breached_passwords: false}}

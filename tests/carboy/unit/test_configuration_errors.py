@@ -5,7 +5,7 @@ from pathlib import Path
 from textwrap import indent
 
 import pytest
-from support.configuration import CLIENTS, HTTP, JOBS, LIMITS, MAIL, METRICS, PASSWORDS
+from support.configuration import CLIENTS, HTTP, JOBS, LIMITS, MAIL, METRICS, PASSWORDS, RETENTION, SENTRY, TRACING
 
 from carboy.config import SettingsError, load_settings
 from carboy.config.settings import Settings
@@ -23,11 +23,14 @@ defaults:
   passwords: {PASSWORDS}
   limits: {LIMITS}
   metrics: {METRICS}
+  tracing: {TRACING}
+  sentry: {SENTRY}
   mail: {MAIL}
   database:
     {{url: sqlite+aiosqlite:///a.db, pool_size: 1, acquire_timeout: 0.8,
      statement_timeout: 10.0, require_migrated: true}}
   jobs: {JOBS}
+  retention: {RETENTION}
   logging: {{level: INFO, format: json}}
   clients: {CLIENTS}
   security: {{secret_key: {"k" * 32}, breached_passwords: false}}
@@ -100,6 +103,11 @@ def test_a_variable_with_one_underscore_too_few_is_an_error(problems_of: Problem
         ("http", "compress_min_bytes", "-1"),
         ("http", "compress_min_bytes", "some"),
         ("logging", "level", "LOUD"),
+        ("tracing", "endpoint", "collector:4318"),
+        ("tracing", "endpoint", "http://collector:4318/"),
+        ("tracing", "service", "''"),
+        ("tracing", "sample_ratio", "1.1"),
+        ("sentry", "dsn", "https://sentry.example.org/1"),
         ("logging", "format", "xml"),
         ("database", "url", "not a url"),
         ("database", "url", "mysql://u:p@h/d"),

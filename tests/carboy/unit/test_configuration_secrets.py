@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from dependency_injector import providers
 from flask import Flask
-from support.configuration import CLIENTS, HTTP, JOBS, LIMITS, MAIL, METRICS, PASSWORDS
+from support.configuration import CLIENTS, HTTP, JOBS, LIMITS, MAIL, METRICS, PASSWORDS, RETENTION, SENTRY, TRACING
 
 from carboy.config import SettingsError, masked
 from carboy.config.settings import Settings
@@ -36,11 +36,14 @@ def document(*, key: str = "null", url: str = "null") -> str:
       passwords: {PASSWORDS}
       limits: {LIMITS}
       metrics: {METRICS}
+      tracing: {TRACING}
+      sentry: {SENTRY}
       mail: {MAIL}
       database:
         {{url: {url}, pool_size: 1, acquire_timeout: 0.8,
          statement_timeout: 10.0, require_migrated: true}}
       jobs: {JOBS}
+      retention: {RETENTION}
       logging: {{level: INFO, format: json}}
       clients: {CLIENTS}
       security: {{secret_key: {key}, breached_passwords: false}}
@@ -218,6 +221,7 @@ def test_config_show_prints_each_setting_with_its_source(
         ["http.trusted_hops", "0", "# config.yaml, defaults"],
         ["http.public_url", "null", "# config.yaml, defaults"],
         ["http.event_heartbeat_seconds", "15.0", "# config.yaml, defaults"],
+        ["http.event_stream_seconds", "900.0", "# config.yaml, defaults"],
         ["http.drain_seconds", "0.0", "# config.yaml, defaults"],
         ["http.stop_seconds", "0.0", "# config.yaml, defaults"],
         ["database.url", "postgresql+asyncpg://u:********@h/d", f"# {URL}"],
@@ -233,6 +237,8 @@ def test_config_show_prints_each_setting_with_its_source(
         ["jobs.unknown_seconds", "600.0", "# config.yaml, defaults"],
         ["jobs.keep_done_hours", "24", "# config.yaml, defaults"],
         ["jobs.keep_dead_days", "30", "# config.yaml, defaults"],
+        ["retention.schedule", "null", "# config.yaml, defaults"],
+        ["retention.batch_rows", "500", "# config.yaml, defaults"],
         ["logging.level", "ERROR", "# CARBOY_LOGGING__LEVEL in carboy.env"],
         ["logging.format", "json", "# config.yaml, defaults"],
         ["clients.connect_timeout", "1.0", "# config.yaml, defaults"],
@@ -247,6 +253,11 @@ def test_config_show_prints_each_setting_with_its_source(
         ["clients.user_agent", "tests", "# config.yaml, defaults"],
         ["metrics.port", "null", "# config.yaml, defaults"],
         ["metrics.host", "127.0.0.1", "# config.yaml, defaults"],
+        ["tracing.endpoint", "null", "# config.yaml, defaults"],
+        ["tracing.service", "tests", "# config.yaml, defaults"],
+        ["tracing.sample_ratio", "1.0", "# config.yaml, defaults"],
+        ["sentry.dsn", "null", "# config.yaml, defaults"],
+        ["sentry.release", "null", "# config.yaml, defaults"],
         ["security.secret_key", "********", "# config.yaml, development"],
         ["security.breached_passwords", "False", "# config.yaml, defaults"],
         ["security.encryption_keys", "null", "# set nowhere"],

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.configuration import CLIENTS, HTTP, JOBS, LIMITS, MAIL, METRICS, PASSWORDS
+from support.configuration import CLIENTS, HTTP, JOBS, LIMITS, MAIL, METRICS, PASSWORDS, RETENTION, SENTRY, TRACING
 
 from app.settings import Settings as AppSettings
 from carboy.config import load_settings, walk
@@ -24,11 +24,14 @@ def document(**profiles: Any) -> str:
       passwords: {PASSWORDS}
       limits: {LIMITS}
       metrics: {METRICS}
+      tracing: {TRACING}
+      sentry: {SENTRY}
       mail: {MAIL}
       database:
         {{url: sqlite+aiosqlite:///a.db, pool_size: 1, acquire_timeout: 0.8,
          statement_timeout: 10.0, require_migrated: true}}
       jobs: {JOBS}
+      retention: {RETENTION}
       logging: {{level: INFO, format: json}}
       clients: {CLIENTS}
       security: {{secret_key: {"k" * 32}, breached_passwords: false}}

@@ -105,7 +105,12 @@ def test_a_name_that_mermaid_reserves_stands_for_no_node(name: str) -> None:
 def test_one_provider_is_drawn_with_what_it_needs_and_what_needs_it(app: Flask, container: Container) -> None:
     graph = draw_graph(Container(), app, "audit_service")
     below = ["settings", "engines", "session_factory", "database", "cursors", "audit_event_dao"]
-    assert set(nodes(graph)) == {"routes_audit", "provider_audit_service", *(f"provider_{name}" for name in below)}
+    assert set(nodes(graph)) == {
+        "routes_audit",
+        "routes_account_events",
+        "provider_audit_service",
+        *(f"provider_{name}" for name in below),
+    }
     assert ("provider_audit_service", "provider_audit_event_dao") in arrows(graph)
     assert nodes(draw_graph(Container(), app, "settings"))[:2] == ["routes_health", "routes_users"]
 

@@ -15,6 +15,7 @@ from carboy.api import ApiBlueprint, EventStream, LastEventId
 from carboy.api.openapi.document import describe
 from carboy.bridge import FlaskASGI
 from carboy.config.settings import Settings
+from carboy.errors import DatabaseUnavailableError
 from carboy.schemas.events import Event
 from carboy.server import create_asgi
 from carboy.testing import client_of, override
@@ -47,6 +48,10 @@ class Ticker:
             await asyncio.sleep(0)
             self.log.append("closed")
 
+    async def lose(self) -> AsyncGenerator[Event[Tick], None]:
+        yield Event(Tick(number=1))
+        raise DatabaseUnavailableError
+
     async def fail(self) -> AsyncGenerator[Event[Tick], None]:
         yield Event(Tick(number=1))
         raise LookupError("secret")
@@ -70,6 +75,16 @@ def ticking(app: Flask, ticker: Ticker) -> Flask:
     async def follow_ticks() -> EventStream[Tick]:
         """Follow."""
         return EventStream(ticker.follow())
+
+    @ticks.get("/seen")
+    async def see_ticks(last: LastEventId) -> EventStream[Tick]:
+        """See."""
+        return EventStream(None if last == "2" else ticker.count(0))
+
+    @ticks.get("/lose")
+    async def lose_ticks() -> EventStream[Tick]:
+        """Lose."""
+        return EventStream(ticker.lose())
 
     @ticks.get("/fail")
     async def fail_ticks() -> EventStream[Tick]:
@@ -153,6 +168,34 @@ async def test_a_stream_where_nothing_happens_has_heartbeats(
             conversation.leave()
 
 
+async def test_a_stream_lasts_its_time_and_ends_well(
+    container: Container, settings: Settings, ticker: Ticker, ticking: Flask
+) -> None:
+    http = settings.http.model_copy(update={"event_stream_seconds": 0.05})
+    with override(container, settings=settings.model_copy(update={"http": http}), database=container.database()):
+        async with client_of(create_asgi(container, ticking)) as client:
+            answer = await client.get("/ticks/follow")
+            assert (answer.status_code, answer.text) == (200, "retry: 3000\n\n")
+            assert ticker.log == ["begun", "closed"]
+            assert (container.event_streams().opened, container.event_streams().count) == (1, 0)
+
+
+async def test_a_client_that_has_seen_all_is_told_to_stay_away(client: httpx.AsyncClient) -> None:
+    first = await client.get("/ticks/seen")
+    assert (first.status_code, first.text.count("data:")) == (200, 3)
+    again = await client.get("/ticks/seen", headers={"Last-Event-ID": "2"})
+    assert (again.status_code, again.content) == (204, b"")
+
+
+async def test_a_stream_whose_database_is_away_ends_so_that_its_client_comes_again(
+    client: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    answer = await client.get("/ticks/lose")
+    assert answer.status_code == 200
+    assert answer.text.count("data:") == 1
+    assert [record.levelname for record in caplog.records if "a stream ends early" in record.message] == ["WARNING"]
+
+
 async def test_shutdown_ends_streams_and_sends_their_clients_elsewhere(
     asgi: FlaskASGI, container: Container, ticker: Ticker
 ) -> None:
@@ -193,3 +236,14 @@ def test_a_stream_is_in_the_document(ticking: Flask) -> None:
     data = content["text/event-stream"]["schema"]["properties"]["data"]
     assert data["contentSchema"] == {"$ref": "#/components/schemas/Tick"}
     assert "Last-Event-ID" in str(operation["parameters"])
+    assert "204" in operation["responses"]
+    assert "204" not in document["paths"]["/ticks/follow"]["get"]["responses"]
+
+
+async def test_streams_and_their_events_are_counted(client: httpx.AsyncClient, container: Container) -> None:
+    for _ in range(2):
+        await client.get("/ticks/count")
+    series = container.metrics().registry.get_sample_value
+    assert series("carboy_event_streams") == 0
+    assert series("carboy_event_streams_opened_total") == 2
+    assert series("carboy_events_sent_total") == 6

@@ -5,7 +5,7 @@ import pytest
 from flask import Flask, Response
 from support.users import registration
 
-from carboy.web.headers import DEFAULTS
+from carboy.web.headers import DEFAULTS, TLS_ALONE
 
 USER = registration("ada")
 
@@ -38,6 +38,16 @@ async def test_a_failure_has_them_too(app: Flask, client: httpx.AsyncClient) -> 
     answer = await client.get("/health/live")
     assert answer.status_code == 500
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+async def test_over_tls_a_browser_is_told_to_keep_to_it(app: Flask, client: httpx.AsyncClient) -> None:
+    for path in ("/health/live", "/nothing"):
+        answer = await client.get(f"https://testserver{path}")
+        assert answer.headers.get_list(TLS_ALONE[0]) == [TLS_ALONE[1]]
+        assert TLS_ALONE[0] not in (await client.get(path)).headers
+    own = {TLS_ALONE[0].lower(): "max-age=60"}
+    app.view_functions["health.check_liveness"] = lambda: Response("{}", headers=own)
+    assert (await client.get("https://testserver/health/live")).headers.get_list(TLS_ALONE[0]) == ["max-age=60"]
 
 
 async def test_what_a_view_has_set_stays(app: Flask, client: httpx.AsyncClient) -> None:

@@ -17,7 +17,7 @@ from carboy.idempotency.daos import IdempotencyKeyDao
 from carboy.idempotency.errors import IdempotencyKeyInUseError, IdempotencyKeyReusedError
 from carboy.idempotency.models import IdempotencyKey
 from carboy.idempotency.schemas import StoredAnswer
-from carboy.idempotency.services import PURGE_EVERY, IdempotencyService
+from carboy.idempotency.services import IdempotencyService
 from carboy.testing import MemoryDatabase, override
 from containers import Container
 
@@ -188,17 +188,3 @@ async def test_a_key_expires_after_the_configured_hours(
     assert (await service.answer_once(SCOPE, KEY, "other", creation))[1] is False
     assert (await service.answer_once(SCOPE, KEY, "other", creation))[1] is True
     assert [row["fingerprint"] for row in await rows_of(database, "idempotency_keys")] == ["other"]
-
-
-async def test_every_hundredth_answer_takes_the_expired_ones_with_it(
-    service: IdempotencyService, database: MemoryDatabase
-) -> None:
-    async def nothing() -> StoredAnswer:
-        return StoredAnswer(status=204, body="", headers={})
-
-    for number in range(1, PURGE_EVERY):
-        await service.answer_once(SCOPE, str(number), FINGERPRINT, nothing)
-    await expire(database, *range(2, PURGE_EVERY))
-    assert len(await rows_of(database, "idempotency_keys")) == PURGE_EVERY - 1
-    await service.answer_once(SCOPE, "last", FINGERPRINT, nothing)
-    assert [row["id"] for row in await rows_of(database, "idempotency_keys")] == [1, PURGE_EVERY]

@@ -1,12 +1,11 @@
 """One line of JSON for each request, by an id that the client may choose and always gets back."""
 
 import asyncio
-import io
 import json
 import logging
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -16,48 +15,18 @@ from dependency_injector import providers
 from flask import Flask
 from sqlalchemy import text
 from support.asgi import Conversation, http_scope, within
+from support.log_lines import *  # noqa: F403 - pytest finds fixtures among the names of a module.
+from support.log_lines import Lines
 from support.users import registration
 
 from app.users.services import UserService
-from carboy.config.settings import LoggingSettings, Settings
+from carboy.config.settings import Settings
 from carboy.server import create_asgi
 from carboy.telemetry.stderr import Stderr
 from carboy.testing import MemoryDatabase, override
 from containers import Container
 
-Lines = Callable[[], list[dict[str, Any]]]
 SECRET = "Zq7Secret"
-
-
-@pytest.fixture
-def settings(settings: Settings) -> Settings:
-    return settings.model_copy(update={"logging": LoggingSettings(level="INFO", format="json")})
-
-
-@pytest.fixture(autouse=True)
-def _logging_put_back() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:], root.level = handlers, level
-
-
-@pytest.fixture
-def lines(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Lines:
-    """Return what has been logged since last asked, each line read as JSON."""
-    # The client of the tests logs its requests too.
-    monkeypatch.setattr(logging.getLogger("httpx"), "disabled", True)
-    [handler] = [handler for handler in logging.getLogger().handlers if type(handler) is Stderr]
-    handler.setStream(stream := io.StringIO())
-
-    def lines() -> list[dict[str, Any]]:
-        handler.flush()
-        text = stream.getvalue()
-        stream.seek(0)
-        stream.truncate()
-        return [json.loads(line) for line in text.splitlines()]
-
-    return lines
 
 
 class LoggingService(UserService):

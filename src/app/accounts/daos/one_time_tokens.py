@@ -1,7 +1,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import Executable, bindparam, delete
+from sqlalchemy import Executable, bindparam, delete, select
 
 from app.accounts.errors import InvalidOneTimeTokenError
 from app.accounts.models import OneTimeToken
@@ -9,6 +9,7 @@ from app.accounts.schemas.internal import OneTimeTokenRow
 from app.accounts.schemas.kinds import Purpose
 from carboy.daos.base import Dao
 from carboy.errors import NotFoundError
+from carboy.schemas.emails import fold_email
 
 
 class OneTimeTokenDao(Dao[OneTimeTokenRow]):
@@ -40,11 +41,15 @@ class OneTimeTokenDao(Dao[OneTimeTokenRow]):
         parameters = {"account_id": account_id, "purposes": [*purposes]}
         await self._database.execute(self._prepared(_delete_of), parameters, writes=True)
 
+    async def delete_invitations(self, email_key: str) -> None:
+        """Delete the invitations to an address, given as `fold_email` spells it."""
+        found = await self._database.execute(self._prepared(_invitations), {"purpose": Purpose.INVITE})
+        for row in found:
+            if row.email is not None and fold_email(row.email) == email_key:
+                await self.delete(row.id)
+
     async def delete_unused(self, purpose: Purpose) -> None:
         await self._database.execute(self._prepared(_delete_purpose), {"purpose": purpose}, writes=True)
-
-    async def delete_expired(self, now: datetime) -> None:
-        await self._database.execute(self._prepared(_delete_expired), {"now": now}, writes=True)
 
 
 def _delete_of() -> Executable:
@@ -56,5 +61,5 @@ def _delete_purpose() -> Executable:
     return delete(OneTimeToken).where(OneTimeToken.purpose == bindparam("purpose"))
 
 
-def _delete_expired() -> Executable:
-    return delete(OneTimeToken).where(OneTimeToken.expires_at <= bindparam("now"))
+def _invitations() -> Executable:
+    return select(OneTimeToken.id, OneTimeToken.email).where(OneTimeToken.purpose == bindparam("purpose"))

@@ -2,7 +2,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Executable, bindparam, delete, exists, select, update
+from sqlalchemy import ColumnElement, Executable, bindparam, case, delete, exists, select, update
 
 from app.accounts.daos.permissions import permissions_of_account
 from app.accounts.errors import SessionNotFoundError
@@ -64,13 +64,9 @@ class SessionDao(OwnedDao[SessionRead]):
         return len(await self._database.execute(self._prepared(_end_all), parameters, writes=True))
 
     async def end_oldest(self, account_id: int, *, keep: int) -> None:
-        """End what has expired, and the sessions that were seen longest ago, beyond those that an account may have."""
+        """End the sessions that were seen longest ago, beyond those that an account may have."""
         parameters = {"account_id": account_id, "keep": keep}
         await self._database.execute(self._prepared(_end_oldest), parameters, writes=True)
-
-    async def delete_expired(self, now: datetime, *, limit: int) -> None:
-        """Delete sessions that were idle for too long, at most this many. Those that are too old become idle."""
-        await self._database.execute(self._prepared(_delete_expired), {"now": now, "limit": limit}, writes=True)
 
 
 class SessionTokenDao(Dao[SessionTokenRow]):
@@ -97,10 +93,6 @@ class SessionTokenDao(Dao[SessionTokenRow]):
         """Tell whether a refresh token was followed by one that has been used too."""
         [(found,)] = await self._database.execute(self._prepared(_has_used_child), {"parent_id": token_id})
         return bool(found)
-
-    async def delete_expired(self, session_id: int, now: datetime) -> None:
-        parameters = {"session_id": session_id, "now": now}
-        await self._database.execute(self._prepared(_delete_expired_tokens), parameters, writes=True)
 
     async def delete_kinds(self, session_id: int, kinds: Iterable[TokenKind]) -> None:
         parameters = {"session_id": session_id, "kinds": [*kinds]}
@@ -202,9 +194,12 @@ def _set_flashes() -> Executable:
 
 def _touch() -> Executable:
     table = table_of(Session)
+    ends = table.c.expires_at
+    until: ColumnElement[Any] = bindparam("seen_until", type_=ends.type)
     seen: dict[str, Any] = {
         "last_seen_at": bindparam("seen_at"),
-        "idle_expires_at": bindparam("seen_until"),
+        # No later than its end, so that one column tells when a session is over.
+        "idle_expires_at": case((ends < until, ends), else_=until),
         "address": bindparam("seen_address"),
     }
     return update(table).where(table.c.id == bindparam("row")).values(seen)
@@ -225,12 +220,6 @@ def _end_oldest() -> Executable:
     return delete(Session).where(
         Session.account_id == bindparam("account_id"), Session.id.not_in(kept.scalar_subquery())
     )
-
-
-def _delete_expired() -> Executable:
-    expired = select(Session.id).where(Session.idle_expires_at <= bindparam("now")).order_by(Session.idle_expires_at)
-    chosen = expired.limit(bindparam("limit")).with_for_update(skip_locked=True).cte("chosen")
-    return delete(Session).where(Session.id.in_(select(chosen.c.id)))
 
 
 def _consume() -> Executable:
@@ -274,12 +263,6 @@ def _has_used_child() -> Executable:
         SessionToken.consumed_at.is_not(None),
     )
     return select(used)
-
-
-def _delete_expired_tokens() -> Executable:
-    return delete(SessionToken).where(
-        SessionToken.session_id == bindparam("session_id"), SessionToken.expires_at <= bindparam("now")
-    )
 
 
 def _delete_tokens() -> Executable:

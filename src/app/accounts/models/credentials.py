@@ -35,6 +35,6 @@ class ApiKey(Base):
     """What it is limited to, with blanks between them; null if to nothing."""
     has_second_factor: Mapped[bool] = mapped_column(default=False)
     """Whether the session that made it was begun with one: it stands in for that where a role wants it."""
-    expires_at: Mapped[datetime | None]
+    expires_at: Mapped[datetime | None] = mapped_column(index=True)
     last_used_at: Mapped[datetime | None]
     last_address: Mapped[str | None] = mapped_column(String(45))

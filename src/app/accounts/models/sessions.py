@@ -46,4 +46,4 @@ class SessionToken(Base):
     parent_id: Mapped[int | None] = reference("session_tokens.id", ondelete="SET NULL")
     """The refresh token that it was given for."""
     consumed_at: Mapped[datetime | None]
-    expires_at: Mapped[datetime]
+    expires_at: Mapped[datetime] = mapped_column(index=True)

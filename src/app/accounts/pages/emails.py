@@ -1,9 +1,9 @@
 from flask import Response
 
-from app.accounts.pages.common import HOME, actor, go, page_blueprint
 from app.accounts.pages.links import explain_links, forget_link, link, takes_link
 from app.accounts.provided import Emails
 from app.accounts.schemas.auth import TokenConfirmation
+from app.pages import HOME, actor, go_to, page_blueprint
 from app.users.errors import EmailTakenError
 from carboy.forms import Form, render_form, sent_form
 from carboy.security.errors import UnauthenticatedError
@@ -11,7 +11,7 @@ from carboy.web.access import public, requires
 from carboy.web.visits import flash
 
 emails = page_blueprint("email_pages", __name__)
-explain_links(emails, ask_anew="home.show_home", how="Ask for a new link in your account.")
+explain_links(emails, ask_anew="account.show_overview", how="Ask for a new link in your account.")
 
 
 @emails.get("/verify-email")
@@ -31,7 +31,7 @@ async def verify_email(service: Emails) -> Response:
         await service.verify(actor(), form.content.token)
         forget_link()
         await flash("Your email address is confirmed.")
-        return go(HOME)
+        return go_to(HOME)
     return await render_form("pages/confirm_email.html", form)
 
 
@@ -52,7 +52,7 @@ async def change_email(service: Emails) -> Response:
         await service.change(actor(), form.content.token)
         forget_link()
         await flash("This is your email address now.")
-        return go(HOME)
+        return go_to(HOME)
     return await render_form("pages/confirm_email.html", form)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from flask import Response, after_this_request, url_for
 
 from app.accounts.errors import InvalidOneTimeTokenError
-from app.accounts.pages.common import go
+from app.pages import go
 from carboy.di.wiring import current_container
 from carboy.web.application import current_request
 from carboy.web.pages import PageBlueprint
@@ -20,6 +20,8 @@ from carboy.web.sessions import SessionCookie
 from carboy.web.visits import render_page
 
 View = Callable[..., Awaitable[Response]]
+MAX_TOKEN = 200
+"""Characters of a token that are kept: more than one has."""
 KEPT = timedelta(hours=1)
 """How long a browser keeps a link; opening it again begins anew."""
 
@@ -33,7 +35,8 @@ def takes_link(view: View) -> View:
         if token is None:
             return await view(**arguments)
         response = go(url_for(str(current_request().endpoint)))
-        _cookie().write(response, token, lifetime=KEPT)
+        # A browser drops what is too long for a cookie.
+        _cookie().write(response, token[:MAX_TOKEN], lifetime=KEPT)
         return response
 
     return keep_or_show

@@ -1,13 +1,13 @@
 from flask import Response, request, url_for
 
 from app.accounts.errors import WrongCodeError, WrongCredentialsError
-from app.accounts.limits import GUESSING
-from app.accounts.pages.common import HOME, LOGIN, actor, go, go_to, page_blueprint
+from app.accounts.limits import GUESSES_BY_ADDRESS
 from app.accounts.provided import Logins, Registrations, Sessions
 from app.accounts.schemas.auth import Login, PageLogin, SecondStep
 from app.accounts.schemas.kinds import SessionState
 from app.accounts.services.registration import RegistrationService
 from app.accounts.services.sessions import Begun, Way
+from app.pages import LOGIN, actor, go, go_to, page_blueprint, wanted
 from carboy.di.wiring import current_container
 from carboy.forms import Form, render_form, sent_form
 from carboy.web.access import credentials_of, public, requires
@@ -15,7 +15,6 @@ from carboy.web.application import current_request
 from carboy.web.flashes import FlashKind
 from carboy.web.pages import PageSessions, page_session
 from carboy.web.rate_limits import limited
-from carboy.web.redirects import safe_target
 from carboy.web.sessions import SessionCookie
 from carboy.web.visits import flash, give_cookie, render_page
 
@@ -33,7 +32,7 @@ async def show_login(registrations: Registrations) -> Response:
 
 @login.post("/login")
 @public
-@limited(*GUESSING)
+@limited(GUESSES_BY_ADDRESS)
 async def log_in(service: Logins, registrations: Registrations) -> Response:
     """Log in; where a second factor is on, ask for it next."""
     form = sent_form(PageLogin)
@@ -55,7 +54,7 @@ async def show_second_factor() -> Response:
 
 @login.post("/login/second-factor")
 @public
-@limited(*GUESSING)
+@limited(GUESSES_BY_ADDRESS)
 async def confirm_login(service: Logins) -> Response:
     """Finish a login with a code."""
     token = _waiting()
@@ -109,7 +108,7 @@ def _follow(begun: Begun) -> Response:
 
 
 def _target() -> str:
-    return safe_target(request.values.get("next"), HOME)
+    return wanted(request.values.get("next"))
 
 
 def _waiting() -> str | None:

@@ -1,10 +1,10 @@
 from flask import Response
 
-from app.accounts.limits import GUESSING
-from app.accounts.pages.common import LOGIN, actor, go_to, page_blueprint
+from app.accounts.limits import GUESSES_BY_ADDRESS
 from app.accounts.pages.links import explain_links, forget_link, link, takes_link
 from app.accounts.provided import Passwords
 from app.accounts.schemas.auth import Accepted, ResetConfirmation, ResetRequest
+from app.pages import LOGIN, actor, go_to, page_blueprint
 from carboy.forms import Form, render_form, sent_form
 from carboy.web.access import public
 from carboy.web.flashes import FlashKind
@@ -24,7 +24,7 @@ async def show_forgotten() -> Response:
 
 @passwords.post("/forgot-password")
 @public
-@limited(*GUESSING)
+@limited(GUESSES_BY_ADDRESS)
 async def request_reset(service: Passwords) -> Response:
     """Send a link if the address belongs to an account, and say the same if it does not."""
     form = sent_form(ResetRequest)
@@ -46,7 +46,7 @@ async def show_reset(service: Passwords) -> Response:
 
 @passwords.post("/reset-password")
 @public
-@limited(*GUESSING)
+@limited(GUESSES_BY_ADDRESS)
 async def reset_password(service: Passwords) -> Response:
     """Set a new password; all sessions of the account end."""
     username = await service.whose_reset(link())

@@ -1,4 +1,4 @@
-from flask import Response, after_this_request
+from flask import after_this_request
 
 from app.accounts.errors import (
     AlreadySetUpError,
@@ -10,13 +10,14 @@ from app.accounts.errors import (
     WrongCodeError,
     WrongCredentialsError,
 )
-from app.accounts.limits import GUESSING, REGISTER
+from app.accounts.limits import GUESSES_BY_ADDRESS, REGISTER
 from app.accounts.provided import Emails, Logins, Passwords, Registrations, Sessions
-from app.accounts.routes.common import keep_out_of_caches
+from app.accounts.routes.common import clear_browser, keep_out_of_caches
 from app.accounts.schemas.auth import (
     Accepted,
     Confirmation,
     FirstAdministrator,
+    InvitationRequest,
     Login,
     Refresh,
     Registration,
@@ -37,7 +38,7 @@ auth.after_request(keep_out_of_caches)
 
 @auth.post("/login", errors=[WrongCredentialsError, PasswordsBusyError])
 @public
-@limited(*GUESSING)
+@limited(GUESSES_BY_ADDRESS)
 async def log_in(given: Login, actor: Actor, service: Logins) -> Tokens:
     """Log in.
 
@@ -49,7 +50,7 @@ async def log_in(given: Login, actor: Actor, service: Logins) -> Tokens:
 
 @auth.post("/second-factor", errors=[WrongCodeError])
 @public
-@limited(*GUESSING)
+@limited(GUESSES_BY_ADDRESS)
 async def log_in_with_second_factor(given: SecondStep, actor: Actor, service: Logins) -> Tokens:
     """Finish a login with a code.
 
@@ -60,7 +61,7 @@ async def log_in_with_second_factor(given: SecondStep, actor: Actor, service: Lo
 
 @auth.post("/confirm", errors=[WrongCredentialsError, WrongCodeError, SessionRequiredError, PasswordsBusyError])
 @requires()
-@limited(*GUESSING)
+@limited(GUESSES_BY_ADDRESS)
 async def confirm_login(given: Confirmation, actor: Actor, service: Logins) -> Tokens:
     """Confirm the password within a session.
 
@@ -87,7 +88,20 @@ async def log_out(actor: Actor, service: Sessions) -> None:
     The session ends, and all of its tokens with it.
     """
     await service.log_out(actor)
-    after_this_request(_clear_data)
+    after_this_request(clear_browser)
+
+
+@auth.post("/invitation", errors=[RegistrationClosedError])
+@public
+@limited(REGISTER)
+async def request_invitation(given: InvitationRequest, actor: Actor, service: Registrations) -> Accepted:
+    """Ask for an invitation, where everybody may register.
+
+    It is sent to the address. If that belongs to an account already, its owner is told so, which the answer does not
+    tell.
+    """
+    await service.request_invitation(actor, given.email)
+    return Accepted()
 
 
 @auth.post(
@@ -97,23 +111,21 @@ async def log_out(actor: Actor, service: Sessions) -> None:
         InvitationRequiredError,
         InvalidOneTimeTokenError,
         UsernameTakenError,
+        EmailTakenError,
         PasswordsBusyError,
     ],
 )
 @public
 @limited(REGISTER)
 async def register(given: Registration, actor: Actor, service: Registrations) -> Accepted:
-    """Get an account.
-
-    Whether the email address belongs to an account already is told to its owner alone, by mail.
-    """
+    """Get an account, by the invitation that was sent to the email address."""
     await service.register(actor, given)
     return Accepted()
 
 
 @auth.post("/password-reset")
 @public
-@limited(*GUESSING)
+@limited(GUESSES_BY_ADDRESS)
 async def request_password_reset(given: ResetRequest, actor: Actor, service: Passwords) -> Accepted:
     """Ask for a link to reset a password.
 
@@ -125,7 +137,7 @@ async def request_password_reset(given: ResetRequest, actor: Actor, service: Pas
 
 @auth.post("/password-reset/confirm", errors=[InvalidOneTimeTokenError, PasswordsBusyError])
 @public
-@limited(*GUESSING)
+@limited(GUESSES_BY_ADDRESS)
 async def reset_password(given: ResetConfirmation, actor: Actor, service: Passwords) -> None:
     """Set a new password by the token of a link.
 
@@ -163,13 +175,7 @@ async def verify_email(given: TokenConfirmation, actor: Actor, service: Emails) 
     ],
 )
 @public
-@limited(*GUESSING)
+@limited(GUESSES_BY_ADDRESS)
 async def claim_first_administrator(given: FirstAdministrator, actor: Actor, service: Registrations) -> None:
     """Become the first administrator, by the token that the server's operator was shown."""
     await service.claim(actor, given)
-
-
-def _clear_data(response: Response) -> Response:
-    """Tell a browser to forget what it has kept (ASVS 5.0 14.3.1)."""
-    response.headers["Clear-Site-Data"] = '"cache", "cookies", "storage"'
-    return response

@@ -15,3 +15,9 @@ def keep_out_of_caches(response: Response) -> Response:
     """Let no cache keep an answer: it may hold a token, or what concerns one person (RFC 6749 section 5.1)."""
     response.cache_control.no_store = True
     return response
+
+
+def clear_browser(response: Response) -> Response:
+    """Tell a browser to forget what it has kept (ASVS 5.0 14.3.1)."""
+    response.headers["Clear-Site-Data"] = '"cache", "cookies", "storage"'
+    return response

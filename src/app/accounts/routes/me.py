@@ -1,18 +1,22 @@
+from flask import after_this_request
+
 from app.accounts.errors import (
     ApiKeyNotFoundError,
     ExcessiveScopesError,
     FreshLoginRequiredError,
     InvalidOneTimeTokenError,
+    LastAdministratorError,
     PersonRequiredError,
     SecondFactorError,
     SessionNotFoundError,
     TooManyKeysError,
     WrongCodeError,
 )
-from app.accounts.limits import GUESSING
-from app.accounts.provided import Accounts, Emails, Factors, Keys, Passwords, Sessions
-from app.accounts.routes.common import KeyId, SessionId, keep_out_of_caches
+from app.accounts.limits import EXPORTS, GUESSES_BY_ADDRESS
+from app.accounts.provided import Accounts, Emails, Factors, Keys, Passwords, PersonalDataOf, Sessions
+from app.accounts.routes.common import KeyId, SessionId, clear_browser, keep_out_of_caches
 from app.accounts.schemas.auth import Accepted, TokenConfirmation
+from app.accounts.schemas.export import PersonalDataRead
 from app.accounts.schemas.keys import ApiKeyCreate, ApiKeyIssued, ApiKeyQuery, ApiKeyRead
 from app.accounts.schemas.me import (
     EmailChange,
@@ -27,6 +31,7 @@ from app.accounts.schemas.sessions import SessionQuery, SessionRead
 from app.security import Actor
 from app.users.errors import EmailTakenError, UsernameTakenError
 from carboy.api import ApiBlueprint, Issued, limited, requires
+from carboy.errors import InUseError
 from carboy.schemas.base import Page
 from carboy.security.errors import PasswordsBusyError
 
@@ -51,9 +56,32 @@ async def update_me(change: MeUpdate, actor: Actor, service: Accounts) -> MeRead
     return await service.update_me(actor, change)
 
 
+@me.delete("", errors=[FreshLoginRequiredError, PersonRequiredError, LastAdministratorError, InUseError])
+@requires("me:write")
+async def erase_me(actor: Actor, service: PersonalDataOf) -> None:
+    """Erase oneself.
+
+    The account goes, with its sessions, its keys and all that is yours. What you did stays written down, without where
+    it came from.
+    """
+    await service.erase_own(actor)
+    after_this_request(clear_browser)
+
+
+@me.get("/export", errors=[PersonRequiredError])
+@requires("me:read")
+@limited(EXPORTS)
+async def export_me(actor: Actor, service: PersonalDataOf) -> PersonalDataRead:
+    """Get all that is known of oneself.
+
+    Rows of others, and secrets, are left out. `truncated` names the tables of which there is more than an answer holds.
+    """
+    return await service.export_own(actor)
+
+
 @me.post("/password", errors=[PasswordsBusyError])
 @requires("me:write")
-@limited(*GUESSING)
+@limited(GUESSES_BY_ADDRESS)
 async def change_password(given: PasswordChange, actor: Actor, service: Passwords) -> None:
     """Change one's own password.
 

@@ -76,6 +76,10 @@ class ResetRequest(Input):
     email: Email
 
 
+class InvitationRequest(Input):
+    email: Email
+
+
 class ResetConfirmation(Input):
     token: TokenText
     password: Password

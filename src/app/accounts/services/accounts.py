@@ -8,7 +8,6 @@ from app.accounts.schemas.internal import LoginRow
 from app.accounts.schemas.kinds import AccountKind
 from app.accounts.schemas.me import MeRead, MeUpdate
 from app.accounts.services.guarding import Guard
-from app.accounts.services.listing import every
 from app.audit.schemas import Event
 from app.audit.services import Audit, audited
 from app.security import Actor, Permission
@@ -17,6 +16,7 @@ from app.users.services import UserService
 from carboy.schemas.base import Page, Versions
 from carboy.security.errors import ForbiddenError
 from carboy.services import Cursors, Service, UnitOfWork, read_only
+from carboy.services.listing import every
 
 
 class AccountService(Service):
@@ -80,6 +80,18 @@ class AccountService(Service):
             AccountNotFoundError: There is none with this id.
         """
         return await self._accounts.get(account_id)
+
+    @read_only
+    async def get_account_of_user(self, user_id: int) -> AccountRead:
+        """Return the account of a user.
+
+        Raises:
+            AccountNotFoundError: There is no such user.
+        """
+        found = await self._accounts.find_by_user(user_id)
+        if found is None:
+            raise AccountNotFoundError
+        return found
 
     def every_account(self) -> AsyncIterator[AccountRead]:
         """Yield all accounts."""

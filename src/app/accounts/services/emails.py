@@ -2,6 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 from app.accounts.daos import AccountDao
 from app.accounts.errors import InvalidOneTimeTokenError, PersonRequiredError
+from app.accounts.jobs import send_new_email_link
 from app.accounts.mails import ConfirmNewEmail, EmailChanged, Post, VerifyEmail
 from app.accounts.schemas.internal import LoginRow
 from app.accounts.schemas.kinds import Purpose
@@ -11,8 +12,9 @@ from app.audit.services import Audit, audited
 from app.security import Actor
 from app.settings import AccountSettings
 from app.users.services import UserService
+from carboy.jobs import Jobs
 from carboy.schemas.emails import fold_email
-from carboy.services import Service, UnitOfWork
+from carboy.services import Service, UnitOfWork, read_only
 
 
 class EmailService(Service):
@@ -30,6 +32,7 @@ class EmailService(Service):
         one_time_tokens: OneTimeTokens,
         audit: Audit,
         mailer: Post,
+        jobs: Jobs,
         settings: AccountSettings,
     ) -> None:
         super().__init__(unit_of_work)
@@ -38,6 +41,7 @@ class EmailService(Service):
         self._one_time_tokens = one_time_tokens
         self._audit = audit
         self._mailer = mailer
+        self._jobs = jobs
         self._settings = settings
 
     @audited
@@ -64,14 +68,20 @@ class EmailService(Service):
         await self._accounts.update(found.account_id, {"email_verified_at": datetime.now(UTC)})
         await self._audit.record(Event.EMAIL_VERIFIED, actor, subject_id=found.account_id)
 
-    @audited
     async def request_change(self, actor: Actor, email: str) -> None:
-        """Send a link to a new address. Whether it belongs to another account is not told.
+        """Have a link sent to a new address. Whether it belongs to another account is not told: a job looks it up.
 
         Raises:
             FreshLoginRequiredError: The login was too long ago (ASVS 5.0 7.5.1).
+            PersonRequiredError: The account is that of a service.
         """
         actor.require_fresh(self._settings.fresh)
+        await self._require_person(actor)
+        await self._jobs.enqueue(send_new_email_link, email=email, asker=actor.without_permissions)
+
+    @audited
+    async def send_change_link(self, actor: Actor, email: str) -> None:
+        """Send the link that was asked for, for the job `send_new_email_link`."""
         found = await self._own(actor)
         other = await self._accounts.find_login(email)
         is_taken = other is not None and fold_email(other.email) == fold_email(email)
@@ -102,6 +112,10 @@ class EmailService(Service):
     @property
     def _valid(self) -> timedelta:
         return timedelta(hours=self._settings.verification_hours)
+
+    @read_only
+    async def _require_person(self, actor: Actor) -> None:
+        await self._own(actor)
 
     async def _own(self, actor: Actor) -> LoginRow:
         account = await self._accounts.get(actor.own_account)

@@ -13,7 +13,7 @@ from app.security import Actor
 from app.settings import AccountSettings
 from carboy.security import totp
 from carboy.security.encryption import Cipher
-from carboy.services import Service, UnitOfWork
+from carboy.services import Service, UnitOfWork, read_only
 
 ISSUER = "Carboy"
 SECOND_FACTOR = (CredentialKind.TOTP, CredentialKind.RECOVERY)
@@ -86,7 +86,19 @@ class FactorService(Service):
         sealed = self._second_factors.seal(account.id, seed)
         await self._credentials.of(account.id).put(CredentialKind.TOTP, sealed, confirmed_at=None)
         await self._audit.record(Event.FACTOR_PREPARED, actor, subject_id=account.id)
-        return TotpPrepared(seed=seed, uri=totp.provisioning_uri(seed, account=account.user.username, issuer=ISSUER))
+        return _prepared(seed, account.user.username)
+
+    @read_only
+    async def find_prepared(self, actor: Actor) -> TotpPrepared | None:
+        """Return the seed that waits for its first code, for a page that is shown again; None if none waits.
+
+        Raises:
+            FreshLoginRequiredError: The login was too long ago.
+        """
+        account, present = await self._look_up(actor)
+        if account.user is None or present is None or present.confirmed_at is not None:
+            return None
+        return _prepared(self._second_factors.open(account.id, present.secret), account.user.username)
 
     @audited
     async def confirm(self, actor: Actor, code: str) -> RecoveryCodes:
@@ -157,3 +169,7 @@ class FactorService(Service):
             values = {"kind": CredentialKind.RECOVERY, "secret": totp.recovery_digest(code), "confirmed_at": now}
             await own.add(values)
         return RecoveryCodes(codes=codes)
+
+
+def _prepared(seed: str, username: str) -> TotpPrepared:
+    return TotpPrepared(seed=seed, uri=totp.provisioning_uri(seed, account=username, issuer=ISSUER))

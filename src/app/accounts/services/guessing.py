@@ -1,5 +1,5 @@
 from app.accounts.daos import SessionDao
-from app.accounts.limits import LOGIN, LOGIN_FROM_UNKNOWN
+from app.accounts.limits import GUESSES_BY_ALL, LOGIN, LOGIN_FROM_UNKNOWN
 from app.accounts.schemas.internal import LoginRow
 from app.audit.schemas import Event
 from app.audit.services import Audit, audited
@@ -8,12 +8,16 @@ from carboy.limits.services import RateLimiter, network_of
 from carboy.schemas.text import fold
 from carboy.services import Service, UnitOfWork, read_only
 
+NOBODY = 0
+"""The id of no account."""
+
 
 class Guessing(Service):
     """Bounds how often the password of one account is guessed, and leaves its owner a way in (ASVS 5.0 6.1.1).
 
-    Names that nobody has count like others, so that the limit tells nothing. From a network that the owner has a
-    session from, only the guesses of that network count: nobody elsewhere can lock the owner out.
+    Names that nobody has count like others, and cost the same look-up, so that neither the limit nor the time tells
+    anything. From a network that the owner has a session from, only the guesses of that network count: nobody
+    elsewhere can lock the owner out.
     """
 
     def __init__(self, unit_of_work: UnitOfWork, sessions: SessionDao, limiter: RateLimiter, audit: Audit) -> None:
@@ -31,8 +35,10 @@ class Guessing(Service):
         """
         network = network_of(actor.address)
         await self._limiter.hit(LOGIN, *_key(login, found), network)
-        if found is None or network not in await self._networks(found.account_id):
+        if network not in await self._networks(NOBODY if found is None else found.account_id):
             await self._limiter.hit(LOGIN_FROM_UNKNOWN, *_key(login, found))
+            # The last, so that a flood of guesses at one name ends before it: it does not use up everybody's.
+            await self._limiter.hit(GUESSES_BY_ALL)
 
     async def forgive(self, found: LoginRow) -> None:
         """Forget the guesses from unknown networks: the owner has shown that the account is theirs."""

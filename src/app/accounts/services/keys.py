@@ -8,7 +8,6 @@ from app.accounts.schemas.keys import ApiKeyCreate, ApiKeyIssued, ApiKeyQuery, A
 from app.accounts.schemas.kinds import AccountKind
 from app.accounts.services.authentication import KEY
 from app.accounts.services.guarding import Guard
-from app.accounts.services.listing import every
 from app.audit.schemas import Event
 from app.audit.services import Audit, audited
 from app.security import Actor
@@ -17,6 +16,7 @@ from carboy.errors import FieldProblem, InvalidInputError
 from carboy.schemas.base import Page
 from carboy.security.tokens import Tokens
 from carboy.services import Cursors, Service, UnitOfWork, read_only
+from carboy.services.listing import every
 
 
 class KeyService(Service):

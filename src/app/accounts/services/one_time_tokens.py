@@ -32,7 +32,6 @@ class OneTimeTokens(Service):
     ) -> Token:
         """Make a token. Those that its account was given before for this purpose work no longer."""
         now = datetime.now(UTC)
-        await self._rows.delete_expired(now)
         if account_id is not None:
             await self._rows.delete_of(account_id, [purpose])
         token = self._tokens.new(KIND)

@@ -16,9 +16,6 @@ from carboy.services import Service, UnitOfWork, read_only, transactional
 from carboy.web.csrf import secret_of
 from carboy.web.pages import PageSession
 
-PURGED = 100
-"""Sessions that are over, which each new visitor clears away."""
-
 
 class AccountPageSessions(Service):
     """The sessions of browsers: of visitors, of those whose login waits for a second factor, and of those who are in.
@@ -83,7 +80,6 @@ class AccountPageSessions(Service):
     @transactional
     async def _begin(self, token: Token, credentials: Credentials) -> PageRow:
         now = datetime.now(UTC)
-        await self._sessions.delete_expired(now, limit=PURGED)
         idle, absolute = lifetimes(self._settings, Way.PAGE)
         values = {
             "state": SessionState.PRE,

@@ -2,6 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 from app.accounts.daos import AccountDao, ApiKeyDao, CredentialDao, SessionDao
 from app.accounts.errors import InvalidOneTimeTokenError, PersonRequiredError
+from app.accounts.jobs import send_reset_link
 from app.accounts.limits import RESET_OF_ADDRESS
 from app.accounts.mails import PasswordChanged, Post, ResetPassword
 from app.accounts.schemas.auth import ResetConfirmation
@@ -15,6 +16,7 @@ from app.audit.services import Audit, audited
 from app.security import Actor
 from app.settings import AccountSettings
 from carboy.errors import FieldProblem, InvalidInputError
+from carboy.jobs import Jobs
 from carboy.limits.services import RateLimiter
 from carboy.schemas.emails import fold_email
 from carboy.security.passwords import PasswordHasher
@@ -42,6 +44,7 @@ class PasswordService(Service):
         limiter: RateLimiter,
         audit: Audit,
         mailer: Post,
+        jobs: Jobs,
         settings: AccountSettings,
     ) -> None:
         super().__init__(unit_of_work)
@@ -56,6 +59,7 @@ class PasswordService(Service):
         self._limiter = limiter
         self._audit = audit
         self._mailer = mailer
+        self._jobs = jobs
         self._settings = settings
 
     async def change(self, actor: Actor, given: PasswordChange) -> None:
@@ -75,16 +79,19 @@ class PasswordService(Service):
         await self._change(actor, found, await self._hasher.hash(given.new_password))
 
     async def request_reset(self, actor: Actor, email: str) -> None:
-        """Send a link for a new password, if a person has this address and is not disabled. The caller is not told.
+        """Have a link for a new password sent, if a person has this address and is not disabled.
+
+        It does the same for every address, so that neither its answer nor its time tells anything: a job looks it up.
 
         Raises:
             RateLimitedError: There were too many requests for this address, whether anybody has it or not.
         """
         await self._limiter.hit(RESET_OF_ADDRESS, fold_email(email))
-        await self._request_reset(actor, email)
+        await self._jobs.enqueue(send_reset_link, email=email, asker=actor.without_permissions)
 
     @audited
-    async def _request_reset(self, actor: Actor, email: str) -> None:
+    async def send_reset_link(self, actor: Actor, email: str) -> None:
+        """Send the link that was asked for, for the job of that name."""
         found = await self._accounts.find_login(email)
         # A username may look like an address.
         is_theirs = found is not None and fold_email(found.email) == fold_email(email)

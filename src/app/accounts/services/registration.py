@@ -8,7 +8,9 @@ from app.accounts.errors import (
     RegistrationClosedError,
     UnknownRoleError,
 )
-from app.accounts.mails import AlreadyRegistered, Invitation, Post, VerifyEmail
+from app.accounts.jobs import send_invitation
+from app.accounts.limits import INVITATION_OF_ADDRESS
+from app.accounts.mails import AlreadyRegistered, Invitation, Post
 from app.accounts.schemas.auth import FirstAdministrator, InvitationCreate, InvitationRead, Registration
 from app.accounts.schemas.internal import LoginRow
 from app.accounts.schemas.kinds import CredentialKind, Purpose
@@ -17,9 +19,10 @@ from app.audit.schemas import Event
 from app.audit.services import Audit, audited
 from app.security import ADMINISTRATOR, MEMBER, Actor, Permission
 from app.settings import AccountSettings
-from app.users.errors import EmailTakenError
 from app.users.schemas import UserCreate
 from app.users.services import UserService
+from carboy.jobs import Jobs
+from carboy.limits.services import RateLimiter
 from carboy.schemas.emails import fold_email
 from carboy.security.errors import ForbiddenError
 from carboy.security.passwords import PasswordHasher
@@ -44,8 +47,10 @@ class RegistrationService(Service):
         one_time_tokens: OneTimeTokens,
         hasher: PasswordHasher,
         policy: PasswordPolicy,
+        limiter: RateLimiter,
         audit: Audit,
         mailer: Post,
+        jobs: Jobs,
         settings: AccountSettings,
     ) -> None:
         super().__init__(unit_of_work)
@@ -56,53 +61,73 @@ class RegistrationService(Service):
         self._one_time_tokens = one_time_tokens
         self._hasher = hasher
         self._policy = policy
+        self._limiter = limiter
         self._audit = audit
         self._mailer = mailer
+        self._jobs = jobs
         self._settings = settings
 
+    async def request_invitation(self, actor: Actor, email: str) -> None:
+        """Have an invitation sent to an address, where everybody may register.
+
+        It does the same for every address, so that neither its answer nor its time tells anything: a job looks it up.
+        Nor does what follows: an account is made by whoever reads the mails of its address, and by nobody else.
+
+        Raises:
+            RegistrationClosedError: The configuration does not allow it.
+            RateLimitedError: There were too many requests for this address, whether anybody has it or not.
+        """
+        if not self.is_open:
+            raise RegistrationClosedError
+        await self._limiter.hit(INVITATION_OF_ADDRESS, fold_email(email))
+        await self._jobs.enqueue(send_invitation, email=email, asker=actor.without_permissions)
+
+    @audited
+    async def send_invitation(self, actor: Actor, email: str) -> None:
+        """Send the invitation that was asked for, for the job of that name; the owner of a known address is told so."""
+        found = await self._accounts.find_login(email)
+        # A username may look like an address.
+        if found is not None and fold_email(found.email) == fold_email(email):
+            await self._mailer.send(AlreadyRegistered(to=found.email, username=found.username))
+            await self._audit.record(Event.REGISTERED_AGAIN, actor, subject_id=found.account_id)
+        else:
+            await self._invite(actor, InvitationCreate.model_construct(email=email, role=None))
+
     async def register(self, actor: Actor, given: Registration) -> None:
-        """Make an account, as far as `accounts.registration` allows. A known address gets a mail instead.
+        """Make an account of whoever has an invitation, which proves the address.
 
         Raises:
             RegistrationClosedError, InvitationRequiredError: The configuration does not allow it.
             InvalidOneTimeTokenError: The invitation is not valid, or is for another address.
             InvalidInputError: The password is not good enough.
-            UsernameTakenError: Another user has it, ignoring case.
+            UsernameTakenError, EmailTakenError: Another user has it, ignoring case.
         """
-        email = await self.invited(given.invitation)
-        if email is not None:
-            _require_for(email, given)
+        _require_for(await self.invited(given.invitation), given)
         await self._check(given)
-        encoded = await self._hasher.hash(given.password)
-        if await self._has_owner(given.email):
-            await self._tell_owner(actor, given)
-            return
-        try:
-            await self._register(actor, given, encoded)
-        except EmailTakenError:
-            # It was registered in this very moment.
-            await self._tell_owner(actor, given)
+        await self._register(actor, given, await self._hasher.hash(given.password))
 
     @property
     def is_open(self) -> bool:
         """Whether everybody may register."""
         return self._settings.registration == "open"
 
+    @property
+    def min_length(self) -> int:
+        """The least number of characters of a new account's password."""
+        return self._policy.min_length
+
     async def invited(self, invitation: str | None) -> str | None:
-        """Return the address that an invitation was sent to, before a form is shown; None where none is needed.
+        """Return the address that an invitation was sent to, before a form is shown.
 
         Raises:
             RegistrationClosedError, InvitationRequiredError: The configuration does not allow it.
             InvalidOneTimeTokenError: The invitation is not valid.
         """
-        mode = self._settings.registration
-        if mode == "closed":
+        if self._settings.registration == "closed":
             raise RegistrationClosedError
-        if invitation is not None:
-            return (await self._one_time_tokens.look(Purpose.INVITE, invitation)).email
-        if mode == "invitation":
+        if invitation is None:
             raise InvitationRequiredError
-        return None
+        return (await self._one_time_tokens.look(Purpose.INVITE, invitation)).email
 
     @audited
     async def invite(self, actor: Actor, new: InvitationCreate) -> InvitationRead:
@@ -117,6 +142,9 @@ class RegistrationService(Service):
                 raise ForbiddenError
             if await self._roles.missing([new.role]):
                 raise UnknownRoleError([new.role])
+        return await self._invite(actor, new)
+
+    async def _invite(self, actor: Actor, new: InvitationCreate) -> InvitationRead:
         days = self._settings.invitation_days
         valid = timedelta(days=days)
         token = await self._one_time_tokens.make(Purpose.INVITE, valid, email=new.email, role=new.role)
@@ -124,12 +152,19 @@ class RegistrationService(Service):
         await self._audit.record(Event.ACCOUNT_INVITED, actor, email=new.email, role=new.role)
         return InvitationRead(email=new.email, expires_at=datetime.now(UTC) + valid)
 
-    @audited
     async def offer_first_administrator(self, actor: Actor) -> Token | None:
         """Return the token of a link that makes the first administrator; None if there is one already.
 
         An earlier one works no longer.
         """
+        return None if await self._has_administrator() else await self._offer(actor)
+
+    @read_only
+    async def _has_administrator(self) -> bool:
+        return await self._accounts.count_other_administrators(None) > 0
+
+    @audited
+    async def _offer(self, actor: Actor) -> Token | None:
         await self._roles.get_by_name(ADMINISTRATOR)
         await self._one_time_tokens.drop_all(Purpose.FIRST_ADMINISTRATOR)
         if await self._accounts.count_other_administrators(None):
@@ -178,44 +213,20 @@ class RegistrationService(Service):
             is_administrator: Whether it gets that role.
         """
         roles = [MEMBER, ADMINISTRATOR] if is_administrator else [MEMBER]
-        return (await self._create(actor, new, password, roles, is_verified=True)).account_id
+        return (await self._create(actor, new, password, roles)).account_id
 
     async def _check(self, given: Registration | FirstAdministrator) -> None:
         await self._policy.check(given.password, words=(given.username, given.email, given.full_name))
 
-    @read_only
-    async def _has_owner(self, email: str) -> bool:
-        found = await self._accounts.find_login(email)
-        return found is not None and fold_email(found.email) == fold_email(email)
-
-    @audited
-    async def _tell_owner(self, actor: Actor, given: Registration) -> None:
-        found = await self._accounts.find_login(given.email)
-        if found is not None:
-            await self._mailer.send(AlreadyRegistered(to=found.email, username=found.username))
-        subject = None if found is None else found.account_id
-        await self._audit.record(Event.REGISTERED_AGAIN, actor, subject_id=subject)
-
     @audited
     async def _register(self, actor: Actor, given: Registration, encoded: str) -> None:
-        roles, is_verified = [MEMBER], False
-        if given.invitation is not None:
-            invitation = await self._one_time_tokens.take(Purpose.INVITE, given.invitation)
-            _require_for(invitation.email, given)
-            roles += [invitation.role] if invitation.role not in {None, MEMBER} else []
-            is_verified = True
+        invitation = await self._one_time_tokens.take(Purpose.INVITE, given.invitation or "")
+        _require_for(invitation.email, given)
+        roles = [MEMBER, invitation.role] if invitation.role not in {None, MEMBER} else [MEMBER]
         new = UserCreate.model_construct(
             username=given.username, email=given.email, full_name=given.full_name, active=True
         )
-        person = await self._create(actor, new, encoded, roles, is_verified=is_verified)
-        if not is_verified:
-            token = await self._one_time_tokens.make(
-                Purpose.VERIFY,
-                timedelta(hours=self._settings.verification_hours),
-                account_id=person.account_id,
-                email=person.email,
-            )
-            await self._mailer.send(VerifyEmail(to=person.email, username=person.username, token=token.reveal()))
+        await self._create(actor, new, encoded, roles)
 
     @audited
     async def _claim(self, actor: Actor, given: FirstAdministrator, encoded: str) -> None:
@@ -226,17 +237,15 @@ class RegistrationService(Service):
         new = UserCreate.model_construct(
             username=given.username, email=given.email, full_name=given.full_name, active=True
         )
-        await self._create(actor, new, encoded, [MEMBER, ADMINISTRATOR], is_verified=True)
+        await self._create(actor, new, encoded, [MEMBER, ADMINISTRATOR])
 
-    async def _create(
-        self, actor: Actor, new: UserCreate, encoded: str | None, roles: list[str], *, is_verified: bool
-    ) -> LoginRow:
+    async def _create(self, actor: Actor, new: UserCreate, encoded: str | None, roles: list[str]) -> LoginRow:
         user = await self._users.create_user(actor, new)
         account = await self._accounts.find_by_user(user.id)
         if account is None:
             raise RuntimeError("A user was created without an account.")
         now = datetime.now(UTC)
-        await self._accounts.update(account.id, {"email_verified_at": now if is_verified else None, "roles": roles})
+        await self._accounts.update(account.id, {"email_verified_at": now, "roles": roles})
         if encoded is not None:
             await self._credentials.of(account.id).put(CredentialKind.PASSWORD, encoded, confirmed_at=now)
         await self._audit.record(Event.ROLES_ASSIGNED, actor, subject_id=account.id, roles=roles)

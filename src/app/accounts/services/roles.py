@@ -6,12 +6,12 @@ from app.accounts.errors import BuiltInRoleError, UnknownRoleError
 from app.accounts.schemas.accounts import AccountRead
 from app.accounts.schemas.roles import RoleCreate, RoleQuery, RoleRead, RoleUpdate
 from app.accounts.services.guarding import Guard
-from app.accounts.services.listing import every
 from app.audit.schemas import Event
 from app.audit.services import Audit, audited
 from app.security import ADMINISTRATOR, GRANTABLE, MEMBER, Actor
 from carboy.schemas.base import Page, Versions
 from carboy.services import Cursors, Service, UnitOfWork, read_only
+from carboy.services.listing import every
 
 BUILT_IN = frozenset({MEMBER, ADMINISTRATOR})
 

@@ -209,7 +209,6 @@ class SessionService(Service):
             await self._audit.record(Event.LOGIN_FAILED, actor, reason="session over")
             return None
         await self._session_tokens.consume_siblings(used, now)
-        await self._session_tokens.delete_expired(session.id, now)
         begun = await self._starting.give(session.id, Way.API, session.expires_at, parent=used)
         owner = await self._sessions.owner_of(session.id)
         await self._audit.record(Event.SESSION_REFRESHED, actor, subject_id=owner, target=f"session {session.id}")

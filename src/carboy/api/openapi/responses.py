@@ -89,6 +89,10 @@ def responses_of(operation: Operation, method: str, models: Models, shared: Comp
         description = "The client has it already: see If-None-Match."
         unchanged = {"description": description, "headers": _headers(shared, "ETag", "X-Request-ID")}
         responses["304"] = shared.refer("responses", "not_modified", unchanged)
+    if operation.last_event_id is not None:
+        description = "The client has seen all that there will be, and need not come again."
+        seen = {"description": description, "headers": _headers(shared, "X-Request-ID")}
+        responses["204"] = shared.refer("responses", "all_seen", seen)
     by_status: dict[HTTPStatus, list[Failure]] = {}
     for failure in dict.fromkeys(_failures(operation, has_path=has_path)):
         by_status.setdefault(failure.status, []).append(failure)

@@ -9,6 +9,7 @@ import pytest_asyncio
 from support.databases import database_settings
 from support.jobs import JOBS, JobContainer, Script, act
 from support.proxy import Proxy
+from support.sizes import size
 
 from carboy.config.settings import Settings
 from carboy.jobs import Jobs, State
@@ -16,7 +17,9 @@ from carboy.jobs.kinds import JobKinds
 from carboy.testing import override
 
 pytestmark = pytest.mark.alone
-LEASE = 4.0
+LEASE = size(4, 60)
+ABSENCE = LEASE * 0.55
+"""Seconds without the database. By then heartbeats have failed, and each try to write an end."""
 
 
 @contextmanager
@@ -73,6 +76,7 @@ async def test_a_worker_is_woken_by_another_process_also_after_a_restart_of_the_
         proxy.cut()
 
 
+@pytest.mark.timeout(60 + ABSENCE + LEASE)
 async def test_a_worker_outlives_the_absence_of_its_database_in_claim_work_and_completion(
     enqueuing: Jobs, working: JobContainer, proxy: Proxy
 ) -> None:
@@ -85,8 +89,7 @@ async def test_a_worker_outlives_the_absence_of_its_database_in_claim_work_and_c
     proxy.cut()
     script.released["ends meanwhile"].set()
     new = (await enqueuing.enqueue(act, "enqueued meanwhile")).id
-    # Longer than half a lease: heartbeats fail, and so does every way to write an end.
-    await asyncio.sleep(LEASE * 0.55)
+    await asyncio.sleep(ABSENCE)
     assert (await enqueuing.status(early)).state is State.RUNNING
     await proxy.listen()
     assert await ended(enqueuing, early, new) == [State.DONE, State.DONE]

@@ -213,8 +213,9 @@ async def test_a_worker_finds_by_itself_what_nobody_has_told_it_of(jobs: Jobs, o
 
 
 async def test_what_ended_long_ago_is_removed(
-    jobs: Jobs, worker: Worker, script: Script, clock: ManualClock, contract_database: Database
+    jobs: Jobs, job_container: JobContainer, script: Script, clock: ManualClock, contract_database: Database
 ) -> None:
+    worker, sweeper = job_container.job_worker(), job_container.sweeper()
     script.raises("bad", SystemExit())
     labels = [*(f"good{number}" for number in range(3)), "bad"]
     for label in labels:
@@ -224,14 +225,14 @@ async def test_what_ended_long_ago_is_removed(
         clock.forward(30)
     left = [row["state"] for row in await rows_of(contract_database, "background_jobs")]
     assert left == [State.DONE] * 3 + [State.DEAD]
-    await worker.sweep()
+    await sweeper.sweep()
     assert len(await rows_of(contract_database, "background_jobs")) == 4
     clock.forward(24 * 3600)
-    await worker.sweep()
+    await sweeper.sweep()
     left = [row["state"] for row in await rows_of(contract_database, "background_jobs")]
     assert left == [State.DEAD]
     clock.forward(30 * 24 * 3600)
-    await worker.sweep()
+    await sweeper.sweep()
     assert await rows_of(contract_database, "background_jobs") == []
 
 
@@ -246,7 +247,7 @@ async def test_depth_and_oldest_age_of_each_queue_are_counted(
     await jobs.enqueue(act, "due")
     clock.forward(5)
     await jobs.enqueue(send, "due")
-    await worker.sweep()
+    await worker.count()
     assert job_container.job_metrics().running == 1
     assert job_container.job_metrics().queues == await jobs.counts()
     assert await jobs.counts() == [("default", 1, 1, 1, BEGIN), ("mail", 1, 0, 0, BEGIN + timedelta(seconds=5))]
@@ -257,9 +258,6 @@ async def test_depth_and_oldest_age_of_each_queue_are_counted(
 async def test_progress_is_seen_while_a_job_runs(
     jobs: Jobs, job_container: JobContainer, worker: Worker, script: Script
 ) -> None:
-    signal = job_container.job_signals().change
-    seen = signal.count
-
     async def report(run: object) -> None:
         await script.runs[0].progress(0.25, "1 of 4")
         await script.runs[0].progress(0.5, "too soon to be written")
@@ -268,8 +266,10 @@ async def test_progress_is_seen_while_a_job_runs(
 
     script.does["a"] = report
     job_id = (await jobs.enqueue(act, "a")).id
+    changes = job_container.job_signals().changes(job_id)
+    await anext(changes)
     await worker.claim()
-    await signal.wait(seen, 5)
+    await anext(changes)
     await script.entered["a"].wait()
     found = await jobs.status(job_id)
     assert (found.progress, found.progress_text) == (0.25, "1 of 4")

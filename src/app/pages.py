@@ -1,4 +1,4 @@
-"""What the pages share."""
+"""What the pages of all domains share."""
 
 from http import HTTPStatus
 from typing import Any, cast
@@ -8,15 +8,16 @@ from flask import Response, redirect, url_for
 from app.security import Actor
 from carboy.web.application import current_request
 from carboy.web.pages import PageBlueprint
+from carboy.web.redirects import safe_target
 
 LOGIN = "login_pages.show_login"
 """The endpoint of the page that visitors are sent to."""
-HOME = "/"
-"""Where a login leads that nobody was sent to."""
+HOME = "account.show_overview"
+"""The endpoint where a login leads that nobody was sent to."""
 
 
-def page_blueprint(name: str, import_name: str) -> PageBlueprint:
-    return PageBlueprint(name, import_name, login=LOGIN)
+def page_blueprint(name: str, import_name: str, url_prefix: str | None = None) -> PageBlueprint:
+    return PageBlueprint(name, import_name, login=LOGIN, url_prefix=url_prefix)
 
 
 def actor() -> Actor:
@@ -27,6 +28,11 @@ def actor() -> Actor:
 def go(address: str) -> Response:
     """Send a browser to another page, which it gets by GET, whatever it has sent."""
     return cast("Response", redirect(address, HTTPStatus.SEE_OTHER))
+
+
+def wanted(target: str | None) -> str:
+    """Return where somebody wanted to go, as far as that is within the application; otherwise their account."""
+    return safe_target(target, url_for(HOME))
 
 
 def go_to(endpoint: str, **arguments: Any) -> Response:

@@ -4,7 +4,7 @@ from functools import partial
 from carboy.daos.base import NOTHING, Dao, RecordT
 from carboy.daos.keyset import Place
 from carboy.schemas.base import MAX_PAGE_SIZE
-from carboy.services import UnitOfWork
+from carboy.services.transactions import UnitOfWork
 
 
 async def every(

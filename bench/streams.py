@@ -1,0 +1,154 @@
+"""Measures streams of events that are open and mostly idle: ``python -m bench.streams [COUNT]``.
+
+One worker of hypercorn has them all. Each stream follows a topic of its own and reads a row at each look, every half
+minute, and at each publication; heartbeats go out each 15 seconds. The last COUNT / 10 follow one topic together.
+"""
+
+import asyncio
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bench.servers import ROOT, SECRET_KEY, Server
+
+IDLE_SECONDS = 60
+TOGETHER = 20
+"""How many connections are opened at once: each reads its row, and a pool has ten connections."""
+
+
+class Follower:
+    """A client of a stream, which counts its events.
+
+    Attributes:
+        told: When it was told last.
+    """
+
+    def __init__(self) -> None:
+        self.events = self.heartbeats = self.visits = 0
+        self.told = 0.0
+        self._writer: asyncio.StreamWriter | None = None
+        self._reading: asyncio.Task[None] | None = None
+        self._first = asyncio.Event()
+
+    async def begin(self, port: int, topic: str) -> None:
+        """Follow a topic, and return at the first event. A client whose stream ends before comes again."""
+        while not self.events:
+            await self._come(port, topic)
+
+    async def _come(self, port: int, topic: str) -> None:
+        self._first.clear()
+        reader, self._writer = await asyncio.open_connection("127.0.0.1", port)
+        self._writer.write(f"GET /watch/{topic} HTTP/1.1\r\nHost: bench\r\n\r\n".encode())
+        self._reading = asyncio.create_task(self._read(reader))
+        await self._first.wait()
+        self.visits += 1
+
+    async def _read(self, reader: asyncio.StreamReader) -> None:
+        while line := await reader.readline():
+            if line.startswith(b"data:"):
+                self.events, self.told = self.events + 1, time.perf_counter()
+                self._first.set()
+            self.heartbeats += line == b":\n"
+        self._first.set()
+
+    def leave(self) -> None:
+        if self._writer is not None and self._reading is not None:
+            self._reading.cancel()
+            self._writer.transport.abort()
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[Server]:
+    """Serve the application of this measurement with one process, on a SQLite database of its own."""
+    port, log = 8765, folder / "log"
+    environment = os.environ | {
+        "CARBOY_ENV": "production",
+        "CARBOY_DATABASE__URL": f"sqlite+aiosqlite:///{folder}/carboy.db",
+        "CARBOY_SECURITY__SECRET_KEY": SECRET_KEY,
+        "CARBOY_HTTP__DRAIN_SECONDS": "0",
+        "CARBOY_JOBS__EMBEDDED": "false",
+    }
+    flask = [sys.executable, "-m", "flask", "--app", "asgi", "db", "upgrade"]
+    subprocess.run(flask, cwd=ROOT, env=environment, check=True, capture_output=True)
+    command = [sys.executable, "-m", "carboy", "--config", "hypercorn.toml", "--bind", f"127.0.0.1:{port}"]
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [*command, "bench.streams_app:asgi"], cwd=ROOT, env=environment, stdout=output, stderr=output
+        )
+        server = Server("carboy", process, port, log)
+        try:
+            server.wait_until_it_answers()
+            yield server
+        finally:
+            process.kill()
+            process.wait()
+
+
+async def measure(server: Server, count: int) -> None:
+    crowd = count // 10
+    for _ in range(200):
+        await publish(server.port, "nobody")
+    empty, began = server.memory_bytes(), time.perf_counter()
+    followers = [Follower() for _ in range(count)]
+    topics = [*(f"topic-{number}" for number in range(count - crowd)), *["news"] * crowd]
+    used = server.cpu_seconds()
+    for first in range(0, count, TOGETHER):
+        pairs = [*zip(followers, topics, strict=True)][first : first + TOGETHER]
+        await asyncio.gather(*(one.begin(server.port, topic) for one, topic in pairs))
+    print(
+        f"{count} streams are open after {time.perf_counter() - began:.1f} s and "
+        f"{(server.cpu_seconds() - used) * 1000 / count:.2f} ms of processor time each"
+    )
+    early = sum(one.visits for one in followers) - count
+    print(f"{early} came again, as no connection to the database was free in time")
+    full = server.memory_bytes()
+    each = (full - empty) / count / 1e3
+    print(f"memory: {empty / 1e6:.0f} MB before, {full / 1e6:.0f} MB with them: {each:.1f} kB each")
+    await idle(server, followers)
+    await tell(server, followers[-crowd:])
+    for one in followers:
+        one.leave()
+    await asyncio.sleep(10)
+    print(f"memory: {server.memory_bytes() / 1e6:.0f} MB ten seconds after all have left")
+
+
+async def idle(server: Server, followers: list[Follower]) -> None:
+    used, beats = server.cpu_seconds(), sum(one.heartbeats for one in followers)
+    await asyncio.sleep(IDLE_SECONDS)
+    share = (server.cpu_seconds() - used) / IDLE_SECONDS
+    beats = sum(one.heartbeats for one in followers) - beats
+    print(f"idle: {share:.1%} of a core over {IDLE_SECONDS} s, in which {beats} heartbeats arrived")
+
+
+async def tell(server: Server, crowd: list[Follower]) -> None:
+    seen, used, began = [one.events for one in crowd], server.cpu_seconds(), time.perf_counter()
+    await publish(server.port, "news")
+    while any(one.events == before for one, before in zip(crowd, seen, strict=True)):  # noqa: ASYNC110 - it is over soon.
+        await asyncio.sleep(0.01)
+    last = max(one.told for one in crowd) - began
+    spent = (server.cpu_seconds() - used) * 1000 / len(crowd)
+    print(f"one publication: the last of {len(crowd)} followers was told after {last:.2f} s, {spent:.2f} ms each")
+
+
+async def publish(port: int, topic: str) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(
+        f"POST /watch/{topic} HTTP/1.1\r\nHost: bench\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode()
+    )
+    assert b" 204 " in await reader.readline()  # noqa: S101 - a measurement of errors is none.
+    writer.close()
+
+
+def main() -> None:
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 5000
+    with tempfile.TemporaryDirectory() as folder, serving(Path(folder)) as server:
+        asyncio.run(measure(server, count))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""What operators look at in the running application, and what they can do about it."""
