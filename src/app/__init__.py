@@ -45,6 +45,7 @@ def create_app(container: Container) -> Flask:
     # Hooks run in this order before a request and in reverse order after it.
     proxies.init_app(app, settings.http)
     container.tracing().init_app(app)
+    container.error_reports().init_app(app)
     logs.init_app(app)
     container.request_metrics().init_app(app)
     problems.init_app(app)

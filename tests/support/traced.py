@@ -195,6 +195,15 @@ def sync_meets(number: int) -> str:
     raise LookupError(f"/traced/sync-meets/{number}")
 
 
+@plain.get("/breaks/<int:number>")
+async def breaks(number: int) -> Any:
+    async def stream() -> AsyncIterator[str]:
+        yield "begun"
+        raise LookupError("in a stream")
+
+    return Response(stream())  # type: ignore[arg-type]
+
+
 def edges(spans: tuple[ReadableSpan, ...]) -> list[tuple[str, str | None]]:
     """Return the name of each span with that of its parent."""
     names = {one.context.span_id: one.name for one in spans}

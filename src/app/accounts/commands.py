@@ -71,7 +71,7 @@ async def _person(container: Any, login: str) -> LoginRow:
 
 async def _new_link(container: Any, account_id: int) -> str:
     service: PasswordService = container.password_service()
-    return (await service.make_reset_token(COMMAND, account_id)).reveal()
+    return _address(container, "/reset-password", await service.make_reset_token(COMMAND, account_id))
 
 
 @users.command("create")
@@ -80,7 +80,10 @@ async def _new_link(container: Any, account_id: int) -> str:
 @click.option("--full-name")
 @click.option("--admin", is_flag=True, help="Make an administrator.")
 def create_user(username: str, email: str, full_name: str | None, *, admin: bool) -> None:
-    """Create a person, and print a token by which they set a password (POST /api/auth/password-reset/confirm)."""
+    """Create a person, and print a link by which they set a password.
+
+    Without http.public_url its token is printed, for POST /api/auth/password-reset/confirm.
+    """
     new = _validated(UserCreate, username=username, email=email, full_name=full_name)
 
     async def work(container: Any) -> str:
@@ -148,7 +151,10 @@ def promote_user(login: str) -> None:
 @users.command("reset-password")
 @click.argument("login")
 def reset_password(login: str) -> None:
-    """Print a token by which a person sets a new password (POST /api/auth/password-reset/confirm)."""
+    """Print a link by which a person sets a new password.
+
+    Without http.public_url its token is printed, for POST /api/auth/password-reset/confirm.
+    """
 
     async def work(container: Any) -> str:
         return await _new_link(container, (await _person(container, login)).account_id)

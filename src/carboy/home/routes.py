@@ -2,6 +2,7 @@ from flask import Blueprint, Response, current_app, jsonify, render_template, re
 
 from carboy.api.openapi.document import TITLE
 from carboy.web.access import public
+from carboy.web.problems import PAGE_POLICY
 
 home = Blueprint("home", __name__, template_folder="templates")
 
@@ -12,11 +13,12 @@ LINKS = {"docs": "docs.show_docs", "openapi": "docs.send_document", "health": "h
 @home.get("/")
 @public
 async def show_home() -> Response:
-    """Answer with JSON, or with a page if the client prefers HTML."""
+    """Answer with JSON, or with a page if the client prefers HTML; an application's own home.html replaces that."""
     links = {name: url_for(endpoint) for name, endpoint in LINKS.items() if endpoint in current_app.view_functions}
     kind = request.accept_mimetypes.best_match(["application/json", "text/html"], "application/json")
     if kind == "text/html":
         response = Response(render_template("home.html", title=TITLE, links=links))
+        response.headers["Content-Security-Policy"] = PAGE_POLICY
     else:
         response = jsonify(name=TITLE, links=links)
     response.vary.add("Accept")

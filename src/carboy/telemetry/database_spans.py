@@ -90,7 +90,8 @@ def _fail(failure: ExceptionContext) -> None:
     context: Any = failure.execution_context
     begun: Span | None = getattr(context, "carboy_span", None)
     if begun is not None:
-        fail(begun, failure.original_exception)
+        # The driver's own error, where SQLAlchemy's adapter wraps it.
+        fail(begun, failure.original_exception.__cause__ or failure.original_exception)
         begun.end()
         context.carboy_span = None
 

@@ -7,13 +7,14 @@ takes along what is nobody else's business.
 import asyncio
 import logging
 import sys
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
-from flask import has_request_context
+from flask import Flask, has_request_context
 from structlog.contextvars import get_contextvars
 
 from carboy.config.settings import Environment, SentrySettings
-from carboy.web.application import current_request
+from carboy.web.application import Request, current_request
 
 if TYPE_CHECKING:
     from sentry_sdk import Client
@@ -24,6 +25,8 @@ OTHERS = ("sentry_sdk", "urllib3", "opentelemetry")
 """Whose lines are not reported: they may tell that reports do not arrive."""
 CLOSE_SECONDS = 2.0
 """How long the end of the application waits for reports to be sent."""
+
+_served: ContextVar[Request | None] = ContextVar("carboy_reported_request", default=None)
 
 
 class ErrorReports:
@@ -38,6 +41,11 @@ class ErrorReports:
     def __init__(self, settings: SentrySettings, environment: Environment, transport: Any = None) -> None:
         self._settings, self._environment, self._transport = settings, environment, transport
         self._handler: _Handler | None = None
+
+    def init_app(self, app: Flask) -> None:
+        """Note requests for reports of streams that fail: the server logs these once Flask is done with them."""
+        if self._settings.dsn is not None:
+            app.before_request(_note_request)
 
     def open(self) -> None:
         if self._settings.dsn is None or self._handler is not None:
@@ -118,15 +126,23 @@ def _of(record: logging.LogRecord) -> tuple[str, Any]:
 def _tags() -> dict[str, str]:
     bound = get_contextvars()
     tags = {name: str(bound[name]) for name in TAGS if bound.get(name) is not None}
-    if has_request_context() and (request_id := getattr(current_request(), "id", None)):
+    if request_id := getattr(_request(), "id", None):
         tags["request_id"] = request_id
     return tags
 
 
 def _doing() -> str | None:
     """Return the route of the current request, or the kind of the current job."""
-    if has_request_context():
-        rule = current_request().url_rule
-        return None if rule is None else f"{current_request().method} {rule.rule}"
+    request = _request()
+    if request is not None:
+        return None if request.url_rule is None else f"{request.method} {request.url_rule.rule}"
     job = get_contextvars().get("job")
     return None if job is None else f"job {job}"
+
+
+def _note_request() -> None:
+    _served.set(current_request())
+
+
+def _request() -> Request | None:
+    return current_request() if has_request_context() else _served.get()

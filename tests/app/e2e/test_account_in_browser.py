@@ -177,7 +177,7 @@ def test_a_keyboard_is_enough(window: Watched, site: Site) -> None:  # noqa: F81
     keys.press("Tab")
     expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
     keys.press("Enter")
-    for _ in range(7):
+    for _ in range(8):
         keys.press("Tab")
     expect(page.get_by_label("Name")).to_be_focused()
     keys.type("by hand")
@@ -197,7 +197,18 @@ def test_no_page_has_barriers_or_is_too_wide(browser: Browser, site: Site, axe: 
     window = Watched(browser, site.url)
     page = enter(window, site, "hans", "/account", is_administrator=True)
     check_page(page, axe, "account")
-    for name in ("password", "sessions", "keys", "keys/new", "second-factor", "events", "email", "confirm"):
+    for name in (
+        "password",
+        "sessions",
+        "keys",
+        "keys/new",
+        "second-factor",
+        "events",
+        "data",
+        "data/erase",
+        "email",
+        "confirm",
+    ):
         page.goto(f"/account/{name}")
         check_page(page, axe, f"account-{name.replace('/', '-')}")
     page.goto("/account/keys/new")

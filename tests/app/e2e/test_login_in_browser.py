@@ -146,9 +146,9 @@ def test_no_page_has_barriers_or_is_too_wide(browser: Browser, site: Site, axe: 
     check_page(page, axe, "login-with-problems")
     log_in(page, "eve")
     check_page(page, axe, "second-factor")
-    for path in ("/invitation", "/forgot-password", "/reset-password", "/logged-out", "/nothing"):
+    for path in ("/", "/invitation", "/forgot-password", "/reset-password", "/logged-out", "/nothing"):
         page.goto(path)
-        check_page(page, axe, path.strip("/"))
+        check_page(page, axe, path.strip("/") or "home")
     page.goto("/invitation")
     fill(page, Email_address="gil@example.org")
     page.goto(link_of_mail(site.mails, "gil@example.org", "/register"))

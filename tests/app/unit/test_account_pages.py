@@ -14,7 +14,7 @@ from support.visitor import Visitor
 from carboy.testing import MemoryDatabase, drain
 from containers import Container
 
-SECTIONS = ("", "/password", "/sessions", "/keys", "/second-factor", "/events")
+SECTIONS = ("", "/password", "/sessions", "/keys", "/second-factor", "/events", "/data")
 
 
 @pytest.fixture
@@ -264,13 +264,44 @@ async def test_the_events_of_an_account_are_its_own(
     assert "Login succeeded" in (await visitor.open(following.replace("&amp;", "&"))).text
 
 
+async def test_people_get_their_data_and_erase_themselves_in_a_fresh_login(
+    visitor: Visitor, client: httpx.AsyncClient, container: Container, database: MemoryDatabase
+) -> None:
+    await add_person(container, "bob")
+    answer = await client.get("/account/data/export")
+    assert answer.headers["Content-Disposition"].startswith("attachment")
+    assert [row["username"] for row in answer.json()["data"]["users"]] == ["ada"]
+    await visitor.open("/account/data/erase")
+    await age_logins(database)
+    await visitor.send("/account/data/erase")
+    assert visitor.path == "/account/confirm?next=/account/data/erase"
+    await visitor.send("/account/confirm", {"password": PASSWORD, "next": "/account/data/erase"})
+    page = await visitor.send("/account/data/erase")
+    assert "Your account is erased" in page.text
+    assert "/admin" not in page.text
+    assert page.headers["Clear-Site-Data"] == '"cache", "cookies", "storage"'
+    assert visitor.session is None
+    assert (await log_in(client)).status_code == 401
+    assert (await log_in(client, "bob")).status_code == 200
+
+
+async def test_the_last_administrator_is_not_erased(client: httpx.AsyncClient, container: Container) -> None:
+    await add_person(container, is_administrator=True)
+    visitor = Visitor(client)
+    await visitor.log_in()
+    await visitor.open("/account/data/erase")
+    page = await visitor.send("/account/data/erase")
+    assert "Somebody must be an administrator" in page.text
+    assert (await log_in(client)).status_code == 200
+
+
 async def test_no_other_site_sends_these_forms(visitor: Visitor, client: httpx.AsyncClient, app: Flask) -> None:
     paths = [
         rule.rule.replace("<int:session_id>", "1").replace("<int:key_id>", "1")
         for rule in app.url_map.iter_rules()
         if rule.rule.startswith("/account") and "POST" in (rule.methods or ())
     ]
-    assert len(paths) == 13
+    assert len(paths) == 14
     await visitor.open("/account")
     for path in paths:
         for token, site in (("wrong", "same-origin"), (visitor.token, "cross-site")):

@@ -97,6 +97,25 @@ async def test_a_job_that_is_dead_is_reported_and_what_is_expected_is_not(
     assert report["tags"] == {"request_id": "mine-1", "job": "traced.remind", "job_id": "2", "attempt": "1"}
 
 
+async def test_a_stream_that_fails_is_reported_with_the_id_of_its_request(
+    container: TracedContainer, app: Flask, sent: Collect
+) -> None:
+    asgi = create_asgi(container, app)
+
+    async def served(*connection: Any) -> None:
+        """Log what fails, as servers do."""
+        try:
+            await asgi(*connection)
+        except LookupError:
+            logging.getLogger("hypercorn.error").exception("Error in ASGI Framework")
+
+    async with client_of(asgi):
+        await ask(served, "/traced/breaks/1", headers=[(b"x-request-id", b"mine-1")])
+    [report] = sent.reports
+    assert report["tags"] == {"request_id": "mine-1"}
+    assert report["transaction"] == "GET /traced/breaks/<int:number>"
+
+
 async def test_what_is_logged_as_an_error_is_reported_without_its_values(sent: Collect) -> None:
     reports = ErrorReports(SentrySettings(dsn=SecretStr(DSN), release=None), Environment.TESTING, sent)
     reports.open()

@@ -1,6 +1,7 @@
 """The pages of accounts, in a blueprint for each step of somebody's way in, and for each section of an account."""
 
 from app.accounts.pages.account import account
+from app.accounts.pages.data import data
 from app.accounts.pages.emails import emails
 from app.accounts.pages.events import events
 from app.accounts.pages.keys import keys
@@ -23,5 +24,6 @@ blueprints = (
     keys,
     second_factor,
     events,
+    data,
     users,
 )

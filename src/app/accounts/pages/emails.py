@@ -11,7 +11,7 @@ from carboy.web.access import public, requires
 from carboy.web.visits import flash
 
 emails = page_blueprint("email_pages", __name__)
-explain_links(emails, ask_anew="account.show_overview", how="Ask for a new link in your account.")
+explain_links(emails, leads_to=HOME, label="Go to your account")
 
 
 @emails.get("/verify-email")

@@ -69,20 +69,20 @@ def forget_link() -> None:
         return response
 
 
-def explain_links(blueprint: PageBlueprint, *, ask_anew: str, how: str) -> None:
-    """Show a page for links that are not valid, and say where there are new ones.
+def explain_links(blueprint: PageBlueprint, *, leads_to: str, label: str) -> None:
+    """Show a page for links that are not valid, which leads to where one gets another.
 
     Args:
         blueprint: The blueprint of pages that take links.
-        ask_anew: The endpoint of the page to go to.
-        how: What one does there.
+        leads_to: The endpoint of the page to go to.
+        label: What its button says.
     """
 
     @blueprint.errorhandler(InvalidOneTimeTokenError)
     async def show_invalid_link(error: InvalidOneTimeTokenError) -> Response:
         forget_link()
         return await render_page(
-            "pages/invalid_link.html", error.status, problem=str(error), address=url_for(ask_anew), how=how
+            "pages/invalid_link.html", error.status, problem=str(error), address=url_for(leads_to), label=label
         )
 
 

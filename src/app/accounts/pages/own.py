@@ -1,6 +1,6 @@
 """What the pages of one's own account share."""
 
-from flask import Response
+from flask import Response, after_this_request
 
 from app.accounts.pages.agents import name_of
 from app.accounts.services.sessions import Begun
@@ -12,6 +12,7 @@ from carboy.web.application import current_request
 from carboy.web.csrf import SAFE_METHODS
 from carboy.web.pages import PageBlueprint
 from carboy.web.redirects import path_of, target_of
+from carboy.web.sessions import SessionCookie
 from carboy.web.visits import give_cookie
 
 
@@ -48,6 +49,18 @@ def keep_session(begun: Begun) -> None:
     if begun.cookie is None:
         raise RuntimeError("The session of a page has no cookie.")
     give_cookie(begun.cookie.reveal())
+
+
+def forget_session() -> None:
+    """Have the browser forget its session, which is over, and what else it kept, with the answer of this request."""
+    cookie: SessionCookie = current_container().session_cookie()
+
+    @after_this_request
+    def delete(response: Response) -> Response:
+        cookie.delete(response)
+        return response
+
+    current_request().page_session = None
 
 
 def _ask_to_confirm(_error: FreshLoginRequiredError) -> Response:

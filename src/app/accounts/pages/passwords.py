@@ -12,7 +12,7 @@ from carboy.web.rate_limits import limited
 from carboy.web.visits import flash
 
 passwords = page_blueprint("password_pages", __name__)
-explain_links(passwords, ask_anew="password_pages.show_forgotten", how="Ask for a new link.")
+explain_links(passwords, leads_to="password_pages.show_forgotten", label="Ask for a new link")
 
 
 @passwords.get("/forgot-password")

@@ -16,7 +16,7 @@ from carboy.web.visits import flash
 FIRST = "pages/first_administrator.html"
 
 registration = page_blueprint("registration_pages", __name__)
-explain_links(registration, ask_anew=LOGIN, how="Log in, or ask whoever invited you for a new link.")
+explain_links(registration, leads_to=LOGIN, label="Go to the login")
 
 
 @registration.get("/register")
