@@ -91,6 +91,14 @@ compat: $(VENV)/dev.stamp ## Run the tests of Flask and its extensions through t
 profile: $(VENV)/bench.stamp ## Show where a request's time goes (JOB=static, one, list, update or create; DB=postgresql)
 	@JOB="$(JOB)" DB="$(or $(DB),sqlite)" $(BIN)/python -m bench.profile
 
+.PHONY: queues
+queues: $(VENV)/bench.stamp ## Compare background jobs with those of other libraries (COUNT of jobs, ROUNDS)
+	@$(BIN)/python -m bench.queues $(or $(COUNT),2000) $(or $(ROUNDS),3)
+
+.PHONY: streams
+streams: $(VENV)/bench.stamp ## Measure streams of events that are open and idle (COUNT)
+	@$(BIN)/python -m bench.streams $(or $(COUNT),5000)
+
 .PHONY: format
 format: $(VENV)/dev.stamp ## Format the code and mend what the linter can mend
 	$(BIN)/ruff check --fix-only .

@@ -146,6 +146,7 @@ async def test_each_sees_the_forms_that_they_may_send_and_no_others(
     page = await visitor.open("/admin/users/1")
     assert page.status_code == 200
     assert re.findall(r'action="(/[^"]+)"', page.text) == ["/logout"]
+    assert "<dt>Roles</dt>" not in page.text, "The API does not tell them either."
     assert 'href="/admin/users"' in page.text
     assert 'href="/admin/jobs"' not in page.text
     assert (await visitor.send("/admin/users/1/disable")).status_code == 403

@@ -97,11 +97,14 @@ def python(project: Path, *arguments: str) -> str:
     return done.stdout
 
 
-def test_the_wheel_holds_the_kit_alone(project: Path) -> None:
-    found = python(project, "-c", "import app, carboy; print(app.__file__, carboy.__file__, sep='\\n')").splitlines()
-    assert [Path(file).is_relative_to(project) for file in found] == [True, True]
+def test_the_wheel_holds_the_kit_alone_and_imports_no_extra(project: Path) -> None:
+    code = "import sys, app, carboy, containers; print(app.__file__, carboy.__file__, *sys.modules, sep='\\n')"
+    found = python(project, "-c", code).splitlines()
+    assert [Path(file).is_relative_to(project) for file in found[:2]] == [True, True]
     assert not (project / "src/carboy").exists()
     assert not list((project / "venv").rglob("app/__init__.py"))
+    # They are imported where their settings want them.
+    assert not {"opentelemetry", "sentry_sdk", "redis"} & {name.partition(".")[0] for name in found[2:]}
 
 
 def test_an_application_on_the_wheel_migrates_and_serves(project: Path) -> None:

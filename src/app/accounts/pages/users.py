@@ -48,12 +48,12 @@ async def list_users(service: Users) -> Response:
 @requires("users:read")
 async def show_user(user_id: int, users: Users, accounts: Accounts, roles: Roles) -> Response:
     """Show a user, and what may be done to them."""
-    account = await accounts.get_account_of_user(user_id)
     may_assign = actor().may(Permission.ROLES_MANAGE)
+    may_see_account = may_assign or actor().may(Permission.ACCOUNTS_MANAGE)
     return await render_page(
         "pages/admin/user.html",
         user=await users.get_user(user_id),
-        account=account,
+        account=await accounts.get_account_of_user(user_id) if may_see_account else None,
         roles=[role async for role in roles.every_role()] if may_assign else [],
     )
 

@@ -251,6 +251,14 @@ async def test_depth_and_oldest_age_of_each_queue_are_counted(
     assert job_container.job_metrics().running == 1
     assert job_container.job_metrics().queues == await jobs.counts()
     assert await jobs.counts() == [("default", 1, 1, 1, BEGIN), ("mail", 1, 0, 0, BEGIN + timedelta(seconds=5))]
+    await jobs.cancel((await jobs.enqueue(send, "cancelled")).id)
+    by_kind = await job_container.database().read(job_container.job_dao().counts_by_kind)
+    assert by_kind == [
+        ("act", State.RUNNING, 1),
+        ("act", State.WAITING, 2),
+        ("send", State.CANCELLED, 1),
+        ("send", State.WAITING, 1),
+    ]
     script.released["running"].set()
     await worker.until_idle()
 
