@@ -35,7 +35,7 @@ def container(
     database: MemoryDatabase,
     mails: RecordedMails,
 ) -> Iterator[Container]:
-    """The shared container, with nothing in it of the test before; one of the test's own if it has settings of its own."""
+    """The shared container, without what the test before made; one of the test's own where its settings are."""
     container = shared.container if settings is loaded_settings else Container()
     container.reset_singletons()
     with override(container, settings=settings, database=database, post=mails):
