@@ -6,6 +6,7 @@ What is in flight meanwhile: reads and writes, views that take their time, strea
 import asyncio
 import itertools
 import json
+import signal
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -33,6 +34,8 @@ SETTINGS = PRODUCTION | {
     "CARBOY_DATABASE__ACQUIRE_TIMEOUT": "5",
     "PYTHONPATH": "tests",
 }
+STOP_SECONDS = 60
+"""More than a server takes that has to be ended by force, which its status would tell."""
 GOOD = {"200", "201", "204"}
 
 
@@ -126,7 +129,8 @@ class Servers:
 
     def restart(self, index: int) -> None:
         server = self._servers[index]
-        assert server.stop() == 0, server.output()
+        server.signal(signal.SIGTERM)
+        assert server.process.wait(STOP_SECONDS) == 0, server.output()
         self._servers[index] = self._start(self.ports[index])
         self.restarts += 1
 

@@ -1,4 +1,4 @@
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 
 from app.accounts.daos import AccountDao, CredentialDao, OneTimeTokenDao
@@ -31,7 +31,7 @@ class AccountData(PersonalData):
     def tables(self) -> Sequence[str]:
         return ["accounts", "account_roles", "credentials", "session_tokens", "one_time_tokens"]
 
-    async def export(self, person: Person) -> AsyncIterator[Row]:
+    async def export(self, person: Person) -> AsyncGenerator[Row, None]:
         account = await self._unit_of_work.read(lambda: self._accounts.get(person.account_id))
         yield "accounts", account.model_dump(mode="json")
         async for credential in every(self._unit_of_work, self._credentials.of(person.account_id)):

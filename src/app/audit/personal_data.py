@@ -1,4 +1,4 @@
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 
 from app.audit.daos import AuditEventDao
 from app.audit.schemas import AuditEventRead
@@ -20,7 +20,7 @@ class AuditTrail(PersonalData):
     def tables(self) -> Sequence[str]:
         return ["audit_events"]
 
-    async def export(self, person: Person) -> AsyncIterator[Row]:
+    async def export(self, person: Person) -> AsyncGenerator[Row, None]:
         async for event in every(self._unit_of_work, self._events, {"actor_id": person.account_id}):
             yield "audit_events", event.model_dump(mode="json")
         async for event in every(self._unit_of_work, self._events, {"subject_id": person.account_id}):

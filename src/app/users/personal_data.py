@@ -1,4 +1,4 @@
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 
 from app.users.daos import UserDao
 from carboy.services import UnitOfWork
@@ -16,7 +16,7 @@ class UserData(PersonalData):
     def tables(self) -> Sequence[str]:
         return ["users"]
 
-    async def export(self, person: Person) -> AsyncIterator[Row]:
+    async def export(self, person: Person) -> AsyncGenerator[Row, None]:
         user = await self._unit_of_work.read(lambda: self._users.get(person.user_id))
         yield "users", user.model_dump(mode="json")
 

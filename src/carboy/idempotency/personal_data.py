@@ -1,4 +1,4 @@
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 
 from carboy.idempotency.daos import IdempotencyKeyDao
 from carboy.idempotency.services import suffix_of
@@ -20,7 +20,7 @@ class StoredAnswers(PersonalData):
     def tables(self) -> Sequence[str]:
         return ["idempotency_keys"]
 
-    async def export(self, person: Person) -> AsyncIterator[Row]:
+    async def export(self, person: Person) -> AsyncGenerator[Row, None]:
         suffix = suffix_of(person.account_id)
         for key in await self._unit_of_work.read(lambda: self._keys.ending_in(suffix)):
             yield "idempotency_keys", key.model_dump(mode="json", include=TOLD)

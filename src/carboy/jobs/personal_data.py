@@ -1,4 +1,4 @@
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 
 from carboy.jobs.daos import JobDao
 from carboy.services import UnitOfWork
@@ -18,7 +18,7 @@ class JobData(PersonalData):
     def tables(self) -> Sequence[str]:
         return ["background_jobs"]
 
-    async def export(self, person: Person) -> AsyncIterator[Row]:
+    async def export(self, person: Person) -> AsyncGenerator[Row, None]:
         for job in await self._unit_of_work.read(lambda: self._jobs.naming(person.email)):
             yield "background_jobs", job.model_dump(mode="json", include=TOLD)
 

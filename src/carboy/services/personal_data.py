@@ -1,7 +1,7 @@
 """What is known of a person: each domain says what it has, gives it out, and erases it."""
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,7 +40,7 @@ class PersonalData(ABC):
         """The tables that it cares for. A test wants each table that leads to a person to be among them."""
 
     @abstractmethod
-    def export(self, person: Person) -> AsyncIterator[Row]:
+    def export(self, person: Person) -> AsyncGenerator[Row, None]:
         """Yield what is known of a person, without secrets, and without what is somebody else's."""
 
     @abstractmethod
@@ -62,7 +62,7 @@ class OwnedRows(PersonalData):
     def tables(self) -> Sequence[str]:
         return [self._rows.name]
 
-    async def export(self, person: Person) -> AsyncIterator[Row]:
+    async def export(self, person: Person) -> AsyncGenerator[Row, None]:
         async for record in every(self._unit_of_work, self._rows.of(person.account_id)):
             yield self._rows.name, record.model_dump(mode="json")
 
