@@ -17,7 +17,7 @@ import httpx
 import pytest
 from support.carboy_server import HYPERCORN, PRODUCTION, CarboyServer, free_port, launch
 from support.plain_client import PlainClient
-from support.proxies import is_there, proxied
+from support.proxies import program_of, proxied
 from support.server import NO_TLS
 from support.users import registration
 
@@ -154,7 +154,7 @@ def jobs_in(ledger: Path) -> tuple[set[int], int]:
 async def test_nothing_fails_while_servers_behind_a_proxy_are_restarted_in_turn(
     database_url: str, tmp_path: Path, tell: Callable[[str], None], proxy: str
 ) -> None:
-    if not is_there(proxy):
+    if program_of(proxy) is None:
         tell(f"NOT RUN: {proxy} is not installed")
         pytest.skip(f"{proxy} is not installed")
     ledger, began = tmp_path / "ledger", time.perf_counter()

@@ -32,12 +32,13 @@ class Person:
 
 
 class PersonalData(ABC):
-    """A domain's part in what is known of a person. The container gives all parts to whoever exports and erases."""
+    """A domain's part in what is known of a person. The container gives all parts to whoever exports and erases.
 
-    @property
-    @abstractmethod
-    def tables(self) -> Sequence[str]:
-        """The tables that it cares for. A test wants each table that leads to a person to be among them."""
+    Attributes:
+        tables: The tables that it cares for. A test wants each table that leads to a person to be among them.
+    """
+
+    tables: Sequence[str]
 
     @abstractmethod
     def export(self, person: Person) -> AsyncGenerator[Row, None]:
@@ -57,10 +58,7 @@ class OwnedRows(PersonalData):
     def __init__(self, unit_of_work: UnitOfWork, rows: OwnedDao[Any]) -> None:
         self._unit_of_work = unit_of_work
         self._rows = rows
-
-    @property
-    def tables(self) -> Sequence[str]:
-        return [self._rows.name]
+        self.tables = (rows.name,)
 
     async def export(self, person: Person) -> AsyncGenerator[Row, None]:
         async for record in every(self._unit_of_work, self._rows.of(person.account_id)):

@@ -164,7 +164,7 @@ async def test_rows_of_an_owner_are_exported_and_deleted(client: httpx.AsyncClie
     assert [(table, row["name"]) async for table, row in rows.export(person)] == [("api_keys", "k")]
     await container.database().write(lambda: rows.erase(person))
     assert (await client.get("/api/me/api-keys", headers=headers)).json()["items"] == []
-    assert rows.tables == ["api_keys"]
+    assert rows.tables == ("api_keys",)
 
 
 @pytest.mark.parametrize("login", ["ada", "ada@example.org"])
