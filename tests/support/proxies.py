@@ -31,22 +31,18 @@ http {{
 """What Debian's own file has around that of a site."""
 
 
-def is_there(name: str) -> bool:
-    return _program(name) is not None
-
-
-def _program(name: str) -> str | None:
+def program_of(name: str) -> str | None:
     return shutil.which(name, path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
 
 
 @contextmanager
 def proxied(name: str, ports: Sequence[int]) -> Iterator[str]:
     """Run a proxy in front of servers on this machine, and yield its address."""
-    program = _program(name)
+    program = program_of(name)
     assert program is not None, name
     with free_port() as port, tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as output:
         file = Path(folder) / "configuration"
-        file.write_text(_configuration(name, Path(folder), port, ports), encoding="utf-8")
+        file.write_text(configuration_of(name, Path(folder), port, ports), encoding="utf-8")
         command = [program, "-p", folder, "-c", str(file)] if name == "nginx" else [program, "-db", "-f", str(file)]
         process = subprocess.Popen(command, stdout=output, stderr=output)  # noqa: S603 - the test names it.
         try:
@@ -58,7 +54,7 @@ def proxied(name: str, ports: Sequence[int]) -> Iterator[str]:
             process.wait(10)
 
 
-def _configuration(name: str, folder: Path, port: int, ports: Sequence[int]) -> str:
+def configuration_of(name: str, folder: Path, port: int, ports: Sequence[int]) -> str:
     text = CONFIGURATIONS[name].read_text(encoding="utf-8")
     if name == "haproxy":
         changes = {"bind :8080": f"bind {HOST}:{port}", ":8001": f":{ports[0]}", ":8002": f":{ports[1]}"}

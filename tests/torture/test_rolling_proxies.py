@@ -6,6 +6,7 @@ What is in flight meanwhile: reads and writes, views that take their time, strea
 import asyncio
 import itertools
 import json
+import signal
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -16,7 +17,7 @@ import httpx
 import pytest
 from support.carboy_server import HYPERCORN, PRODUCTION, CarboyServer, free_port, launch
 from support.plain_client import PlainClient
-from support.proxies import is_there, proxied
+from support.proxies import program_of, proxied
 from support.server import NO_TLS
 from support.users import registration
 
@@ -33,6 +34,8 @@ SETTINGS = PRODUCTION | {
     "CARBOY_DATABASE__ACQUIRE_TIMEOUT": "5",
     "PYTHONPATH": "tests",
 }
+STOP_SECONDS = 60
+"""More than a server takes that has to be ended by force, which its status would tell."""
 GOOD = {"200", "201", "204"}
 
 
@@ -126,7 +129,8 @@ class Servers:
 
     def restart(self, index: int) -> None:
         server = self._servers[index]
-        assert server.stop() == 0, server.output()
+        server.signal(signal.SIGTERM)
+        assert server.process.wait(STOP_SECONDS) == 0, server.output()
         self._servers[index] = self._start(self.ports[index])
         self.restarts += 1
 
@@ -150,7 +154,7 @@ def jobs_in(ledger: Path) -> tuple[set[int], int]:
 async def test_nothing_fails_while_servers_behind_a_proxy_are_restarted_in_turn(
     database_url: str, tmp_path: Path, tell: Callable[[str], None], proxy: str
 ) -> None:
-    if not is_there(proxy):
+    if program_of(proxy) is None:
         tell(f"NOT RUN: {proxy} is not installed")
         pytest.skip(f"{proxy} is not installed")
     ledger, began = tmp_path / "ledger", time.perf_counter()
