@@ -49,8 +49,15 @@ worker: $(VENV)/run.stamp ## Run background jobs, where servers do not: on Postg
 	@exec $(BIN)/flask jobs work
 
 .PHONY: test
-test: $(VENV)/dev.stamp ## Run all tests and measure their coverage
-	$(BIN)/pytest -n $(WORKERS) --maxprocesses 6 --dist worksteal --cov --cov-report=term
+test: $(VENV)/dev.stamp ## Run all tests
+	$(PYTEST)
+
+# To trace every line makes the tests three times as slow, so that it is done where few processes are started.
+.PHONY: coverage
+coverage: $(VENV)/dev.stamp ## Run the tests that start no server, and measure which lines and branches they cover
+	$(PYTEST) --cov --cov-report=term tests/app/unit tests/app/integration tests/carboy/unit tests/carboy/integration
+
+PYTEST = $(BIN)/pytest -n $(WORKERS) --maxprocesses 6 --dist worksteal
 
 .PHONY: torture
 torture: $(VENV)/dev.stamp ## Run the heavy tests and show their figures
@@ -60,7 +67,8 @@ torture: $(VENV)/dev.stamp ## Run the heavy tests and show their figures
 # Tests of the suite that do more of the same here.
 FULL := $(addprefix tests/carboy/,integration/test_lost_updates.py integration/test_answers_once.py \
 	integration/jobs/test_jobs_database_away.py \
-	unit/bridge/test_bridge_balance.py unit/bridge/test_bridge_under_attack.py e2e/bridge/test_bridge_streaming.py)
+	unit/bridge/test_bridge_balance.py unit/bridge/test_bridge_under_attack.py e2e/bridge/test_bridge_streaming.py \
+	e2e/test_wheel.py)
 
 .PHONY: check
 check: $(VENV)/dev.stamp $(VENV)/bench.stamp ## Check format, lint, types and import contracts
@@ -90,6 +98,14 @@ compat: $(VENV)/dev.stamp ## Run the tests of Flask and its extensions through t
 .PHONY: profile
 profile: $(VENV)/bench.stamp ## Show where a request's time goes (JOB=static, one, list, update or create; DB=postgresql)
 	@JOB="$(JOB)" DB="$(or $(DB),sqlite)" $(BIN)/python -m bench.profile
+
+.PHONY: queues
+queues: $(VENV)/bench.stamp ## Compare background jobs with those of other libraries (COUNT of jobs, ROUNDS)
+	@$(BIN)/python -m bench.queues $(or $(COUNT),2000) $(or $(ROUNDS),3)
+
+.PHONY: streams
+streams: $(VENV)/bench.stamp ## Measure streams of events that are open and idle (COUNT)
+	@$(BIN)/python -m bench.streams $(or $(COUNT),5000)
 
 .PHONY: format
 format: $(VENV)/dev.stamp ## Format the code and mend what the linter can mend

@@ -17,49 +17,55 @@ from pathlib import Path
 from bench.servers import ROOT, SECRET_KEY, Server
 
 IDLE_SECONDS = 60
+RETRY_SECONDS = 3.0
 TOGETHER = 20
 """How many connections are opened at once: each reads its row, and a pool has ten connections."""
 
 
 class Follower:
-    """A client of a stream, which counts its events.
+    """A client of a stream, which counts its events and comes again when the stream ends, as browsers do.
 
     Attributes:
         told: When it was told last.
+        is_open: Whether it has a stream at the moment.
+        visits: How many it has had.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, port: int, topic: str) -> None:
         self.events = self.heartbeats = self.visits = 0
         self.told = 0.0
-        self._writer: asyncio.StreamWriter | None = None
-        self._reading: asyncio.Task[None] | None = None
+        self.is_open = False
+        self._port, self._topic = port, topic
         self._first = asyncio.Event()
+        self._following: asyncio.Task[None] | None = None
 
-    async def begin(self, port: int, topic: str) -> None:
-        """Follow a topic, and return at the first event. A client whose stream ends before comes again."""
-        while not self.events:
-            await self._come(port, topic)
-
-    async def _come(self, port: int, topic: str) -> None:
-        self._first.clear()
-        reader, self._writer = await asyncio.open_connection("127.0.0.1", port)
-        self._writer.write(f"GET /watch/{topic} HTTP/1.1\r\nHost: bench\r\n\r\n".encode())
-        self._reading = asyncio.create_task(self._read(reader))
+    async def begin(self) -> None:
+        """Follow the topic from now on, and return at the first event."""
+        self._following = asyncio.create_task(self._follow())
         await self._first.wait()
-        self.visits += 1
+
+    def leave(self) -> None:
+        if self._following is not None:
+            self._following.cancel()
+
+    async def _follow(self) -> None:
+        while True:
+            reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
+            try:
+                writer.write(f"GET /watch/{self._topic} HTTP/1.1\r\nHost: bench\r\n\r\n".encode())
+                self.visits, self.is_open = self.visits + 1, True
+                await self._read(reader)
+            finally:
+                self.is_open = False
+                writer.transport.abort()
+            await asyncio.sleep(RETRY_SECONDS)
 
     async def _read(self, reader: asyncio.StreamReader) -> None:
-        while line := await reader.readline():
+        while (line := await reader.readline()) not in {b"", b"0\r\n"}:
             if line.startswith(b"data:"):
                 self.events, self.told = self.events + 1, time.perf_counter()
                 self._first.set()
             self.heartbeats += line == b":\n"
-        self._first.set()
-
-    def leave(self) -> None:
-        if self._writer is not None and self._reading is not None:
-            self._reading.cancel()
-            self._writer.transport.abort()
 
 
 @contextmanager
@@ -94,18 +100,15 @@ async def measure(server: Server, count: int) -> None:
     for _ in range(200):
         await publish(server.port, "nobody")
     empty, began = server.memory_bytes(), time.perf_counter()
-    followers = [Follower() for _ in range(count)]
     topics = [*(f"topic-{number}" for number in range(count - crowd)), *["news"] * crowd]
+    followers = [Follower(server.port, topic) for topic in topics]
     used = server.cpu_seconds()
     for first in range(0, count, TOGETHER):
-        pairs = [*zip(followers, topics, strict=True)][first : first + TOGETHER]
-        await asyncio.gather(*(one.begin(server.port, topic) for one, topic in pairs))
+        await asyncio.gather(*(one.begin() for one in followers[first : first + TOGETHER]))
     print(
         f"{count} streams are open after {time.perf_counter() - began:.1f} s and "
         f"{(server.cpu_seconds() - used) * 1000 / count:.2f} ms of processor time each"
     )
-    early = sum(one.visits for one in followers) - count
-    print(f"{early} came again, as no connection to the database was free in time")
     full = server.memory_bytes()
     each = (full - empty) / count / 1e3
     print(f"memory: {empty / 1e6:.0f} MB before, {full / 1e6:.0f} MB with them: {each:.1f} kB each")
@@ -123,6 +126,8 @@ async def idle(server: Server, followers: list[Follower]) -> None:
     share = (server.cpu_seconds() - used) / IDLE_SECONDS
     beats = sum(one.heartbeats for one in followers) - beats
     print(f"idle: {share:.1%} of a core over {IDLE_SECONDS} s, in which {beats} heartbeats arrived")
+    again = sum(one.visits - 1 for one in followers)
+    print(f"{sum(one.is_open for one in followers)} are open; {again} times one came again, as the database was busy")
 
 
 async def tell(server: Server, crowd: list[Follower]) -> None:

@@ -24,11 +24,11 @@ class Balancer:
         self._clients = {
             address: httpx.AsyncClient(
                 base_url=address,
-                headers=HEADERS,
                 timeout=PATIENCE,
                 limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
                 trust_env=False,
                 verify=NO_TLS,
+                headers=HEADERS,
             )
             for address in addresses
         }

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import httpx
 import pytest
 from support.accounts import HEADERS
-from support.carboy_server import HYPERCORN, PRODUCTION, PROJECT, CarboyServer, serve
+from support.carboy_server import HOST, HYPERCORN, PRODUCTION, PROJECT, CarboyServer, serve
 from support.server import NO_TLS
 
 RATE, SECONDS = 200, 60
@@ -36,7 +36,7 @@ async def p99_while(server: CarboyServer, other: asyncio.Task[bytes] | None, sec
 
 async def run_flood(server: CarboyServer) -> bytes:
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "support.flood", server.url, str(RATE), str(SECONDS)),
+        *(sys.executable, "-m", "support.flood", HOST, str(server.port), str(RATE), str(SECONDS)),
         cwd=PROJECT,
         env=os.environ | {"PYTHONPATH": "tests"},
         stdout=asyncio.subprocess.PIPE,

@@ -1,4 +1,4 @@
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator
 from typing import Any
 
 from app.accounts.daos import AccountDao, CredentialDao, OneTimeTokenDao
@@ -15,6 +15,8 @@ SECRETS = {"secret", "last_step"}
 class AccountData(PersonalData):
     """An account, and by what its owner comes in. It goes with the user, but for invitations to the address."""
 
+    tables = ("accounts", "account_roles", "credentials", "session_tokens", "one_time_tokens")
+
     def __init__(
         self,
         unit_of_work: UnitOfWork,
@@ -27,11 +29,7 @@ class AccountData(PersonalData):
         self._credentials = credentials
         self._one_time_tokens = one_time_tokens
 
-    @property
-    def tables(self) -> Sequence[str]:
-        return ["accounts", "account_roles", "credentials", "session_tokens", "one_time_tokens"]
-
-    async def export(self, person: Person) -> AsyncIterator[Row]:
+    async def export(self, person: Person) -> AsyncGenerator[Row, None]:
         account = await self._unit_of_work.read(lambda: self._accounts.get(person.account_id))
         yield "accounts", account.model_dump(mode="json")
         async for credential in every(self._unit_of_work, self._credentials.of(person.account_id)):

@@ -1,4 +1,4 @@
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator
 
 from app.audit.daos import AuditEventDao
 from app.audit.schemas import AuditEventRead
@@ -12,15 +12,13 @@ OF_THE_ACTOR = {"actor_id", "credential", "address", "agent"}
 class AuditTrail(PersonalData):
     """What a person did, and what was done to their account."""
 
+    tables = ("audit_events",)
+
     def __init__(self, unit_of_work: UnitOfWork, events: AuditEventDao) -> None:
         self._unit_of_work = unit_of_work
         self._events = events
 
-    @property
-    def tables(self) -> Sequence[str]:
-        return ["audit_events"]
-
-    async def export(self, person: Person) -> AsyncIterator[Row]:
+    async def export(self, person: Person) -> AsyncGenerator[Row, None]:
         async for event in every(self._unit_of_work, self._events, {"actor_id": person.account_id}):
             yield "audit_events", event.model_dump(mode="json")
         async for event in every(self._unit_of_work, self._events, {"subject_id": person.account_id}):

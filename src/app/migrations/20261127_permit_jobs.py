@@ -41,5 +41,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    # What roles have of them goes with them.
+    # SQLite enforces no references while it migrates, so that nothing goes with a row by itself.
+    gone = sa.select(permissions.c.id).where(permissions.c.name.in_(NAMES))
+    op.execute(sa.delete(links).where(links.c.permissions_id.in_(gone)))
     op.execute(sa.delete(permissions).where(permissions.c.name.in_(NAMES)))

@@ -1,4 +1,4 @@
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator
 
 from app.users.daos import UserDao
 from carboy.services import UnitOfWork
@@ -8,15 +8,13 @@ from carboy.services.personal_data import Person, PersonalData, Row
 class UserData(PersonalData):
     """The profile of a person."""
 
+    tables = ("users",)
+
     def __init__(self, unit_of_work: UnitOfWork, users: UserDao) -> None:
         self._unit_of_work = unit_of_work
         self._users = users
 
-    @property
-    def tables(self) -> Sequence[str]:
-        return ["users"]
-
-    async def export(self, person: Person) -> AsyncIterator[Row]:
+    async def export(self, person: Person) -> AsyncGenerator[Row, None]:
         user = await self._unit_of_work.read(lambda: self._users.get(person.user_id))
         yield "users", user.model_dump(mode="json")
 

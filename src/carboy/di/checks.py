@@ -24,7 +24,7 @@ from dependency_injector.wiring import _is_patched
 from flask import Flask
 
 from carboy.di.paths import current, providers_of, resolve
-from carboy.di.provider_types import check_type, gives_itself, marker_of, signature_of
+from carboy.di.provider_types import check_type, gives_itself, marker_of, parameters_of, signature_of
 
 FROM_REQUEST = "__from_request__"
 """The attribute in which a view may say which of its arguments come from the request's query, body and headers."""
@@ -173,7 +173,7 @@ def check_views(container: Container, app: Flask) -> Iterator[str]:
 def _check_view(
     providers: Mapping[str, Provider[Any]], view: Callable[..., Any], url_arguments: set[str]
 ) -> Iterator[str]:
-    parameters = inspect.signature(view).parameters
+    parameters = parameters_of(view)
     from_request: frozenset[str] = getattr(view, FROM_REQUEST, frozenset())
     for name, parameter in parameters.items():
         if isinstance(parameter.annotation, str):
@@ -209,7 +209,7 @@ def check_marker(
 
 def asks_for_injection(view: Callable[..., Any]) -> bool:
     """Tell whether a view has markers that no `inject` has seen."""
-    markers = map(marker_of, inspect.signature(view).parameters.values())
+    markers = map(marker_of, parameters_of(view).values())
     return any(marker is not None for marker in markers) and not _is_injected(view)
 
 

@@ -1,7 +1,6 @@
 """Draws the container and the views that it serves, as a Mermaid flowchart that GitHub and most editors render."""
 
 import html
-import inspect
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -11,7 +10,7 @@ from flask import Flask
 
 from carboy.di.checks import NEEDS
 from carboy.di.paths import current, providers_of, split
-from carboy.di.provider_types import marker_of
+from carboy.di.provider_types import marker_of, parameters_of
 
 Arrows = dict[str, dict[str, None]]
 """What each node leads to."""
@@ -60,7 +59,7 @@ def _arrows_of_routes(container: Container, app: Flask, names: Mapping[Provider[
     arrows: Arrows = {f"routes_{name}": {} for name in app.blueprints}
     for endpoint, view in app.view_functions.items():
         blueprint = endpoint.rpartition(".")[0]
-        markers = filter(None, map(marker_of, inspect.signature(view).parameters.values()))
+        markers = filter(None, map(marker_of, parameters_of(view).values()))
         for path in (*(str(marker.provider) for marker in markers), *getattr(view, NEEDS, ())):
             parts = split(path, named)
             if blueprint and parts is not None:

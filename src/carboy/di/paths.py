@@ -88,9 +88,28 @@ def _needs(provider: Provider[Any]) -> Iterable[Provider[Any]]:
 
 def reset_dependents(container: containers.Container, replaced: Iterable[Provider[Any]]) -> None:
     """Let the singletons that depend on these be made anew, also those that stand within others or override others."""
-    gone = set(replaced)
-    # Each once: many are needed by most of the others.
-    parts = {part for provider in providers_of(container).values() for part in (provider, *provider.traverse())}
-    for part in parts:
-        if isinstance(part, BaseSingleton) and not gone.isdisjoint(part.traverse()):
+    users = _users_in(container)
+    gone: set[Provider[Any]] = set()
+    left = list(replaced)
+    while left:
+        found = users.get(left.pop(), set()) - gone
+        gone |= found
+        left += found
+    for part in gone:
+        if isinstance(part, BaseSingleton):
             part.reset()
+
+
+def _users_in(container: containers.Container) -> dict[Provider[Any], set[Provider[Any]]]:
+    """Return what uses each provider itself, be it for an argument, by overriding it, or by passing it on."""
+    users: dict[Provider[Any], set[Provider[Any]]] = {}
+    left = list(providers_of(container).values())
+    seen = set(left)
+    while left:
+        part = left.pop()
+        for needed in part.related:
+            users.setdefault(needed, set()).add(part)
+            if needed not in seen:
+                seen.add(needed)
+                left.append(needed)
+    return users

@@ -51,6 +51,12 @@ def _signature(function: Any) -> inspect.Signature:
 _remembered_signature = lru_cache(maxsize=4096)(_signature)
 
 
+@lru_cache(maxsize=4096)
+def parameters_of(view: Any) -> Mapping[str, inspect.Parameter]:
+    """Return the parameters of a view by name, with their annotations as they are."""
+    return inspect.signature(view).parameters
+
+
 def marker_of(parameter: inspect.Parameter) -> Any:
     """Return the marker of a view's argument, or None if it has none."""
     candidates = [parameter.default]

@@ -8,7 +8,7 @@ import inspect
 import sys
 import warnings
 import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import is_dataclass
 from types import ModuleType
@@ -20,7 +20,7 @@ from flask import Flask, current_app
 from pydantic import BaseModel
 
 from carboy.di.checks import check_parts, check_providers, check_views
-from carboy.di.provider_types import marker_of
+from carboy.di.provider_types import marker_of, parameters_of
 
 OWNER = "__wired_by__"
 
@@ -102,9 +102,7 @@ def unwire(container: Container) -> None:
 
 def _modules_of_views(app: Flask) -> list[ModuleType]:
     """Return the modules of all views that ask for something, wherever they stand."""
-    names = {view.__module__ for view in app.view_functions.values() if any(map(marker_of, _parameters(view)))}
+    names = {
+        view.__module__ for view in app.view_functions.values() if any(map(marker_of, parameters_of(view).values()))
+    }
     return [sys.modules[name] for name in sorted(names)]
-
-
-def _parameters(view: Callable[..., Any]) -> Iterable[inspect.Parameter]:
-    return inspect.signature(view).parameters.values()

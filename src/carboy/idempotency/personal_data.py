@@ -1,4 +1,4 @@
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator
 
 from carboy.idempotency.daos import IdempotencyKeyDao
 from carboy.idempotency.services import suffix_of
@@ -12,15 +12,13 @@ TOLD = {"id", "status", "expires_at"}
 class StoredAnswers(PersonalData):
     """The answers that are kept in case an account sends its requests again."""
 
+    tables = ("idempotency_keys",)
+
     def __init__(self, unit_of_work: UnitOfWork, keys: IdempotencyKeyDao) -> None:
         self._unit_of_work = unit_of_work
         self._keys = keys
 
-    @property
-    def tables(self) -> Sequence[str]:
-        return ["idempotency_keys"]
-
-    async def export(self, person: Person) -> AsyncIterator[Row]:
+    async def export(self, person: Person) -> AsyncGenerator[Row, None]:
         suffix = suffix_of(person.account_id)
         for key in await self._unit_of_work.read(lambda: self._keys.ending_in(suffix)):
             yield "idempotency_keys", key.model_dump(mode="json", include=TOLD)

@@ -4,6 +4,7 @@ import logging
 import math
 import time
 from collections.abc import Sequence
+from contextvars import ContextVar
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 
@@ -18,6 +19,13 @@ _log = logging.getLogger(__name__)
 
 NETWORK_BITS = 64
 """Of an IPv6 address, what is not the client's own to choose (RFC 4291 section 2.5.1)."""
+
+STRICT_AT_ONCE = 40
+"""Hits of strict limits that a process counts at once: as many as passwords may wait. A flood of more would have all
+other routes wait for the database behind it."""
+
+_is_admitted: ContextVar[bool] = ContextVar("carboy_limits_is_admitted", default=False)
+"""Whether the current request has been counted once: what it has cost by then would be wasted if it were refused."""
 
 
 class RateLimiter:
@@ -41,6 +49,7 @@ class RateLimiter:
         self._rates = dict(parse_rate(rate) for rate in rates)
         self._item = lru_cache(self._item_of)
         self._is_enabled = is_enabled
+        self._counting = 0
 
     async def hit(self, limit: Limit, *key: str) -> Standing | None:
         """Count one more, and return where the client stands; None if nothing is counted.
@@ -53,11 +62,23 @@ class RateLimiter:
 
         Raises:
             RateLimitedError: It is too much.
-            LimitsUnavailableError: A strict limit cannot be counted.
+            LimitsUnavailableError: A strict limit cannot be counted, or too many are counted at once.
         """
         if not self._is_enabled:
             return None
-        limiter, item = self._strict if limit.is_strict else self._ordinary, self._item(limit)
+        if not limit.is_strict:
+            return await self._hit(self._ordinary, limit, *key)
+        if self._counting >= STRICT_AT_ONCE and not _is_admitted.get():
+            raise LimitsUnavailableError
+        _is_admitted.set(True)
+        self._counting += 1
+        try:
+            return await self._hit(self._strict, limit, *key)
+        finally:
+            self._counting -= 1
+
+    async def _hit(self, limiter: FixedWindowRateLimiter, limit: Limit, *key: str) -> Standing | None:
+        item = self._item(limit)
         try:
             is_within = await limiter.hit(item, limit.name, *key)
             stats = await limiter.get_window_stats(item, limit.name, *key)

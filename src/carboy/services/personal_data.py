@@ -1,7 +1,7 @@
 """What is known of a person: each domain says what it has, gives it out, and erases it."""
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,15 +32,16 @@ class Person:
 
 
 class PersonalData(ABC):
-    """A domain's part in what is known of a person. The container gives all parts to whoever exports and erases."""
+    """A domain's part in what is known of a person. The container gives all parts to whoever exports and erases.
 
-    @property
-    @abstractmethod
-    def tables(self) -> Sequence[str]:
-        """The tables that it cares for. A test wants each table that leads to a person to be among them."""
+    Attributes:
+        tables: The tables that it cares for. A test wants each table that leads to a person to be among them.
+    """
+
+    tables: Sequence[str]
 
     @abstractmethod
-    def export(self, person: Person) -> AsyncIterator[Row]:
+    def export(self, person: Person) -> AsyncGenerator[Row, None]:
         """Yield what is known of a person, without secrets, and without what is somebody else's."""
 
     @abstractmethod
@@ -57,12 +58,9 @@ class OwnedRows(PersonalData):
     def __init__(self, unit_of_work: UnitOfWork, rows: OwnedDao[Any]) -> None:
         self._unit_of_work = unit_of_work
         self._rows = rows
+        self.tables = (rows.name,)
 
-    @property
-    def tables(self) -> Sequence[str]:
-        return [self._rows.name]
-
-    async def export(self, person: Person) -> AsyncIterator[Row]:
+    async def export(self, person: Person) -> AsyncGenerator[Row, None]:
         async for record in every(self._unit_of_work, self._rows.of(person.account_id)):
             yield self._rows.name, record.model_dump(mode="json")
 

@@ -22,6 +22,7 @@ from werkzeug.sansio.utils import get_current_url
 
 from carboy.bridge.urls import MAX_HOST, UrlBinding
 from carboy.security.actor import Actor
+from carboy.web.rules import LazyRule
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -158,9 +159,10 @@ class SessionInterface(SecureCookieSessionInterface):
 
 
 class Application(flask.Flask):
-    """Flask with `Request`, and with a shorter way to a route."""
+    """Flask with `Request`, with a shorter way to a route, and with rules that are added faster."""
 
     request_class = Request
+    url_rule_class = LazyRule
     session_interface = SessionInterface()
     json_provider_class = JsonProvider
 

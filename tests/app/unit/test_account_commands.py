@@ -1,7 +1,7 @@
 """`flask users`, `flask roles` and `flask tokens`: what they do, what they say, and their exit codes."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -11,7 +11,6 @@ from flask import Flask
 from support.people import NOBODY, OTHER, PASSWORD, bearer, log_in, secrets_in
 
 from app.settings import Settings
-from carboy.di.wiring import unwire
 from carboy.server import create_asgi
 from carboy.testing import client_of
 from containers import Container
@@ -25,12 +24,6 @@ def settings(loaded_settings: Settings) -> Settings:
     """Two guesses keep an owner out who has no session."""
     limits = loaded_settings.limits.model_copy(update={"rates": ("login_from_unknown=2/1 hour",)})
     return loaded_settings.model_copy(update={"limits": limits})
-
-
-@pytest.fixture
-def app(container: Container, create_app: Callable[[Container], Flask]) -> Iterator[Flask]:
-    yield create_app(container)
-    unwire(container)
 
 
 @pytest.fixture

@@ -71,6 +71,16 @@ async def test_an_export_has_all_that_is_ones_own_and_no_secret(
     assert all("address" not in one for one in events if one["actor_kind"] == "service")
 
 
+async def test_an_export_that_is_cut_short_says_of_which_tables(
+    client: httpx.AsyncClient, container: Container
+) -> None:
+    account_id = await add_person(container)
+    await live(client)
+    found = await container.personal_data_service().export(ADMIN, account_id, limit=1)
+    assert {len(rows) for rows in found.data.values()} == {1}
+    assert found.truncated == ["audit_events"]
+
+
 async def test_an_erased_person_is_nowhere_and_what_happened_stays(
     client: httpx.AsyncClient, container: Container, database: MemoryDatabase, mails: RecordedMails
 ) -> None:
@@ -154,7 +164,7 @@ async def test_rows_of_an_owner_are_exported_and_deleted(client: httpx.AsyncClie
     assert [(table, row["name"]) async for table, row in rows.export(person)] == [("api_keys", "k")]
     await container.database().write(lambda: rows.erase(person))
     assert (await client.get("/api/me/api-keys", headers=headers)).json()["items"] == []
-    assert rows.tables == ["api_keys"]
+    assert rows.tables == ("api_keys",)
 
 
 @pytest.mark.parametrize("login", ["ada", "ada@example.org"])

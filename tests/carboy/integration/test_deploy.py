@@ -12,6 +12,7 @@ import helm_python
 import pytest
 import yaml
 from support.carboy_server import PROJECT, SCRIPTS
+from support.proxies import configuration_of, program_of
 
 from app.settings import Settings
 from carboy.config import load_settings
@@ -110,6 +111,13 @@ def test_each_rule_has_a_test() -> None:
 @pytest.mark.skipif(shutil.which("haproxy") is None, reason="haproxy is not there")
 def test_haproxy_takes_its_configuration() -> None:
     run("haproxy", "-c", "-f", DEPLOY / "proxy" / "haproxy.cfg")
+
+
+@pytest.mark.skipif(program_of("nginx") is None, reason="nginx is not there")
+def test_nginx_takes_its_configuration(tmp_path: Path) -> None:
+    file = tmp_path / "nginx.conf"
+    file.write_text(configuration_of("nginx", tmp_path, 8080, [8001, 8002]), encoding="utf-8")
+    run(program_of("nginx") or "", "-t", "-p", tmp_path, "-c", file)
 
 
 def test_the_units_start_what_there_is() -> None:

@@ -12,7 +12,7 @@ from carboy.limits import storages
 from carboy.limits.daos import RateLimitCountDao
 from carboy.limits.errors import LimitsUnavailableError, RateLimitedError
 from carboy.limits.schemas import Limit
-from carboy.limits.services import RateLimiter, network_of, parse_rate
+from carboy.limits.services import STRICT_AT_ONCE, RateLimiter, network_of, parse_rate
 from carboy.limits.storages import DatabaseStorage, MemoryStorage
 from carboy.testing import MemoryDatabase
 
@@ -42,6 +42,20 @@ async def test_only_so_many_pass_however_many_come_at_once(limiter: RateLimiter,
     assert await outcomes(limiter, limit, 10, "ada") == 3
     assert await outcomes(limiter, limit, 10, "bob") == 3
     assert await outcomes(limiter, limit, 10, "ada") == 0
+
+
+async def test_a_flood_is_refused_before_it_reaches_the_database(limiter: RateLimiter) -> None:
+    async def ask(number: int) -> None:
+        # Whoever was counted once is not refused the next time: it would have been for nothing.
+        for name in ("first", "second"):
+            await limiter.hit(Limit(name=name, rate="1000/hour", is_strict=True), str(number))
+
+    found = await asyncio.gather(*map(ask, range(60)), return_exceptions=True)
+    refused = [one for one in found if isinstance(one, LimitsUnavailableError)]
+    assert len(refused) == 60 - STRICT_AT_ONCE
+    assert [one for one in found[:STRICT_AT_ONCE] if isinstance(one, BaseException)] == []
+    # There is room again.
+    assert await limiter.hit(LOGIN, "ada") is not None
 
 
 async def test_a_client_is_told_where_it_stands(limiter: RateLimiter) -> None:

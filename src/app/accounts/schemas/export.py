@@ -11,4 +11,4 @@ class PersonalDataRead(Answer):
     data: dict[str, list[dict[str, Any]]]
     """The rows of each table, without secrets."""
     truncated: list[str]
-    """The tables that have more rows than are shown here; an operator can export all of them."""
+    """The tables that may have more rows than are shown here; an operator can export all of them."""

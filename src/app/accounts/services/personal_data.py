@@ -1,3 +1,4 @@
+from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import Any
 
@@ -60,12 +61,14 @@ class PersonalDataService(Service):
         data: dict[str, list[dict[str, Any]]] = {}
         truncated: set[str] = set()
         for part in self.parts:
-            async for table, row in part.export(person):
-                rows = data.setdefault(table, [])
-                if limit is not None and len(rows) >= limit:
-                    truncated.add(table)
-                    break
-                rows.append(dict(row))
+            async with aclosing(part.export(person)) as exported:
+                async for table, row in exported:
+                    rows = data.setdefault(table, [])
+                    if limit is not None and len(rows) >= limit:
+                        # What the part would have gone on with is missing, too.
+                        truncated.update(part.tables)
+                        break
+                    rows.append(dict(row))
         await self._note_export(actor, account_id)
         return PersonalDataRead(exported_at=datetime.now(UTC), data=data, truncated=sorted(truncated))
 

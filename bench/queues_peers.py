@@ -1,0 +1,229 @@
+"""One process that enqueues jobs and then works them off: ``python -m bench.queues_peers NAME URL COUNT``.
+
+It prints, as JSON, what each of the two took. All do the same: a job is stored before its enqueue returns, ten run at
+once, and each counts one up.
+"""
+
+import asyncio
+import json
+import logging
+import os
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import asyncpg
+import uvloop
+from dependency_injector import providers
+from dependency_injector.wiring import Provide
+from sqlalchemy import make_url
+
+from bench.servers import TICKS_PER_SECOND
+from carboy.jobs import INJECTED, job
+from containers import Container
+
+AT_ONCE = 10
+
+
+class Counted:
+    """Counts jobs, and says when all are done."""
+
+    def __init__(self, count: int) -> None:
+        self.left = count
+        self.total = 0
+        self.all = asyncio.Event()
+
+    def one(self, number: int) -> None:
+        self.total += number
+        self.left -= 1
+        if self.left == 0:
+            self.all.set()
+
+
+@dataclass
+class Peer:
+    """A contender that is open: how it enqueues a number, and how it works until it is left."""
+
+    enqueue: Callable[[int], Awaitable[Any]]
+    working: Callable[[], Any]
+
+
+@job(name="count")
+async def count_one(number: int, counted: Annotated[Counted, Provide["counted"]] = INJECTED) -> None:
+    """Count one up."""
+    counted.one(number)
+
+
+class CountingContainer(Container):
+    __self__ = Container.__self__
+    counted = providers.Singleton(Counted, count=0)
+
+
+@asynccontextmanager
+async def carboy(url: str, counted: Counted) -> AsyncIterator[Peer]:
+    os.environ |= {
+        "CARBOY_ENV": "production",
+        "CARBOY_DATABASE__URL": url,
+        "CARBOY_SECURITY__SECRET_KEY": "the benchmark signs nothing by this",
+        "CARBOY_JOBS__QUEUES": f"default:{AT_ONCE},mail:1",
+    }
+    container = CountingContainer()
+    container.counted.override(providers.Object(counted))
+    container.job_kinds.add_args(count_one)
+    jobs = container.jobs()
+    await container.notices().open()
+    yield Peer(lambda number: jobs.enqueue(count_one, number), container.job_worker().working)
+    await container.notices().close()
+    await container.database().close()
+
+
+@asynccontextmanager
+async def pgqueuer(url: str, counted: Counted) -> AsyncIterator[Peer]:
+    from pgqueuer import PgQueuer  # noqa: PLC0415 - each process has one contender.
+    from pgqueuer.db import AsyncpgPoolDriver  # noqa: PLC0415
+    from pgqueuer.queries import Queries  # noqa: PLC0415
+
+    async with asyncpg.create_pool(_dsn(url), min_size=2, max_size=10) as pool:
+        driver = AsyncpgPoolDriver(pool)
+        queries, queue = Queries(driver), PgQueuer(driver)
+        await queries.install()
+
+        @queue.entrypoint("count")
+        async def count(job: Any) -> None:
+            counted.one(int(job.payload))
+
+        yield Peer(
+            lambda number: queries.enqueue("count", b"%d" % number),
+            lambda: _during(queue.run(batch_size=AT_ONCE, max_concurrent_tasks=2 * AT_ONCE)),
+        )
+
+
+@asynccontextmanager
+async def procrastinate(url: str, counted: Counted) -> AsyncIterator[Peer]:
+    from procrastinate import App, PsycopgConnector  # noqa: PLC0415
+
+    app = App(connector=PsycopgConnector(conninfo=_dsn(url), min_size=2, max_size=10))
+
+    @app.task(name="count")
+    async def count(number: int) -> None:
+        counted.one(number)
+
+    async with app.open_async():
+        await app.schema_manager.apply_schema_async()
+        yield Peer(
+            lambda number: count.defer_async(number=number),
+            lambda: _during(app.run_worker_async(concurrency=AT_ONCE, install_signal_handlers=False)),
+        )
+
+
+@asynccontextmanager
+async def taskiq(url: str, counted: Counted) -> AsyncIterator[Peer]:
+    from redis.asyncio import Redis  # noqa: PLC0415
+    from taskiq.api import run_receiver_task  # noqa: PLC0415
+    from taskiq_redis import RedisStreamBroker  # noqa: PLC0415
+
+    queue = f"bench-{os.getpid()}"
+    broker = RedisStreamBroker(url, queue_name=queue, max_connection_pool_size=20)
+
+    @broker.task("count")
+    async def count(number: int) -> None:
+        counted.one(number)
+
+    await broker.startup()
+    yield Peer(count.kiq, lambda: _during(run_receiver_task(broker, max_async_tasks=AT_ONCE)))
+    await broker.shutdown()
+    # What is done stays in it for ever.
+    async with Redis.from_url(url) as redis:
+        await redis.delete(queue)
+
+
+PEERS: dict[str, Callable[[str, Counted], Any]] = {
+    "carboy": carboy,
+    "pgqueuer": pgqueuer,
+    "procrastinate": procrastinate,
+    "taskiq-redis": taskiq,
+}
+
+
+@asynccontextmanager
+async def _during(work: Any) -> AsyncIterator[None]:
+    task = asyncio.ensure_future(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(BaseException):
+            await task
+
+
+@dataclass
+class Took:
+    """What some jobs took, for each of them.
+
+    Attributes:
+        microseconds: Processor time of this process.
+        server_microseconds: That of the server that keeps them.
+        per_second: How many there were in a second.
+    """
+
+    microseconds: float
+    server_microseconds: float
+    per_second: float
+
+
+@contextmanager
+def measuring(count: int, server_pids: list[int], into: dict[str, Any], name: str) -> Iterator[None]:
+    own, server, began = time.process_time(), _seconds_of(server_pids), time.perf_counter()
+    yield
+    own, server = time.process_time() - own, _seconds_of(server_pids) - server
+    into[name] = asdict(Took(own * 1e6 / count, server * 1e6 / count, count / (time.perf_counter() - began)))
+
+
+def _seconds_of(pids: list[int]) -> float:
+    fields = [Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split() for pid in pids]
+    return sum(int(one[11]) + int(one[12]) for one in fields) / TICKS_PER_SECOND
+
+
+async def _server_pids(url: str) -> list[int]:
+    """Return the processes that serve a database: each connection has one on PostgreSQL, Redis one for all."""
+    if url.startswith("redis:"):
+        from redis.asyncio import Redis  # noqa: PLC0415
+
+        async with Redis.from_url(url) as redis:
+            return [(await redis.info("server"))["process_id"]]
+    connection = await asyncpg.connect(_dsn(url))
+    found = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    pids = [row["pid"] for row in await connection.fetch(found)]
+    await connection.close()
+    return pids
+
+
+def _dsn(url: str) -> str:
+    return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+
+
+async def measure(name: str, url: str, count: int) -> dict[str, Any]:
+    warm = count // 10
+    took: dict[str, Any] = {}
+    counted = Counted(count + warm)
+    async with PEERS[name](url, counted) as peer:
+        for number in range(warm):
+            await peer.enqueue(number)
+        with measuring(count, await _server_pids(url), took, "enqueue"):
+            for number in range(count):
+                await peer.enqueue(number)
+        # Its connections are those that enqueued, and some that it opens within.
+        pids = await _server_pids(url)
+        with measuring(count + warm, pids, took, "work"):
+            async with peer.working():
+                await asyncio.wait_for(counted.all.wait(), 300)
+    return took
+
+
+if __name__ == "__main__":
+    logging.disable(logging.CRITICAL)
+    print(json.dumps(uvloop.run(measure(sys.argv[1], sys.argv[2], int(sys.argv[3])))))
