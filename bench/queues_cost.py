@@ -1,8 +1,8 @@
 """What the jobs of a contender take: processor time of its process and of the server that keeps them."""
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -28,17 +28,23 @@ class Took:
     per_second: float
 
 
-@contextmanager
-def measuring(count: int, pids: list[int], into: dict[str, Any], name: str) -> Iterator[None]:
-    own, server, began = time.process_time(), _seconds_of(pids), time.perf_counter()
+@asynccontextmanager
+async def measuring(count: int, url: str, into: dict[str, Any], name: str) -> AsyncIterator[None]:
+    """Measure what so many jobs take within, by the processes that serve the database at the end."""
+    own, server, began = time.process_time(), _seconds_of(await server_pids(url)), time.perf_counter()
     yield
-    own, server = time.process_time() - own, _seconds_of(pids) - server
-    into[name] = asdict(Took(own * 1e6 / count, server * 1e6 / count, count / (time.perf_counter() - began)))
+    own, seconds = time.process_time() - own, time.perf_counter() - began
+    # A process that was not there before has used all its time since.
+    spent = sum(used - server.get(pid, 0.0) for pid, used in _seconds_of(await server_pids(url)).items())
+    into[name] = asdict(Took(own * 1e6 / count, spent * 1e6 / count, count / seconds))
 
 
-def _seconds_of(pids: list[int]) -> float:
-    fields = [Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split() for pid in pids]
-    return sum(int(one[11]) + int(one[12]) for one in fields) / TICKS_PER_SECOND
+def _seconds_of(pids: list[int]) -> dict[int, float]:
+    found = {}
+    for pid in pids:
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+        found[pid] = (int(fields[11]) + int(fields[12])) / TICKS_PER_SECOND
+    return found
 
 
 async def server_pids(url: str) -> list[int]:

@@ -19,7 +19,7 @@ import uvloop
 from dependency_injector import providers
 from dependency_injector.wiring import Provide
 
-from bench.queues_cost import dsn, measuring, server_pids
+from bench.queues_cost import dsn, measuring
 from carboy.jobs import INJECTED, job
 from containers import Container
 
@@ -164,14 +164,11 @@ async def measure(name: str, url: str, count: int) -> dict[str, Any]:
     async with PEERS[name](url, counted) as peer:
         for number in range(warm):
             await peer.enqueue(number)
-        with measuring(count, await server_pids(url), took, "enqueue"):
+        async with measuring(count, url, took, "enqueue"):
             for number in range(count):
                 await peer.enqueue(number)
-        # Its connections are those that enqueued, and some that it opens within.
-        pids = await server_pids(url)
-        with measuring(count + warm, pids, took, "work"):
-            async with peer.working():
-                await asyncio.wait_for(counted.all.wait(), 300)
+        async with peer.working(), measuring(counted.left, url, took, "work"):
+            await asyncio.wait_for(counted.all.wait(), 300)
     return took
 
 
