@@ -9,20 +9,17 @@ import json
 import logging
 import os
 import sys
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import asyncpg
 import uvloop
 from dependency_injector import providers
 from dependency_injector.wiring import Provide
-from sqlalchemy import make_url
 
-from bench.servers import TICKS_PER_SECOND
+from bench.queues_cost import dsn, measuring, server_pids
 from carboy.jobs import INJECTED, job
 from containers import Container
 
@@ -87,7 +84,7 @@ async def pgqueuer(url: str, counted: Counted) -> AsyncIterator[Peer]:
     from pgqueuer.db import AsyncpgPoolDriver  # noqa: PLC0415
     from pgqueuer.queries import Queries  # noqa: PLC0415
 
-    async with asyncpg.create_pool(_dsn(url), min_size=2, max_size=10) as pool:
+    async with asyncpg.create_pool(dsn(url), min_size=2, max_size=10) as pool:
         driver = AsyncpgPoolDriver(pool)
         queries, queue = Queries(driver), PgQueuer(driver)
         await queries.install()
@@ -106,7 +103,7 @@ async def pgqueuer(url: str, counted: Counted) -> AsyncIterator[Peer]:
 async def procrastinate(url: str, counted: Counted) -> AsyncIterator[Peer]:
     from procrastinate import App, PsycopgConnector  # noqa: PLC0415
 
-    app = App(connector=PsycopgConnector(conninfo=_dsn(url), min_size=2, max_size=10))
+    app = App(connector=PsycopgConnector(conninfo=dsn(url), min_size=2, max_size=10))
 
     @app.task(name="count")
     async def count(number: int) -> None:
@@ -160,52 +157,6 @@ async def _during(work: Any) -> AsyncIterator[None]:
             await task
 
 
-@dataclass
-class Took:
-    """What some jobs took, for each of them.
-
-    Attributes:
-        microseconds: Processor time of this process.
-        server_microseconds: That of the server that keeps them.
-        per_second: How many there were in a second.
-    """
-
-    microseconds: float
-    server_microseconds: float
-    per_second: float
-
-
-@contextmanager
-def measuring(count: int, server_pids: list[int], into: dict[str, Any], name: str) -> Iterator[None]:
-    own, server, began = time.process_time(), _seconds_of(server_pids), time.perf_counter()
-    yield
-    own, server = time.process_time() - own, _seconds_of(server_pids) - server
-    into[name] = asdict(Took(own * 1e6 / count, server * 1e6 / count, count / (time.perf_counter() - began)))
-
-
-def _seconds_of(pids: list[int]) -> float:
-    fields = [Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split() for pid in pids]
-    return sum(int(one[11]) + int(one[12]) for one in fields) / TICKS_PER_SECOND
-
-
-async def _server_pids(url: str) -> list[int]:
-    """Return the processes that serve a database: each connection has one on PostgreSQL, Redis one for all."""
-    if url.startswith("redis:"):
-        from redis.asyncio import Redis  # noqa: PLC0415
-
-        async with Redis.from_url(url) as redis:
-            return [(await redis.info("server"))["process_id"]]
-    connection = await asyncpg.connect(_dsn(url))
-    found = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
-    pids = [row["pid"] for row in await connection.fetch(found)]
-    await connection.close()
-    return pids
-
-
-def _dsn(url: str) -> str:
-    return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
-
-
 async def measure(name: str, url: str, count: int) -> dict[str, Any]:
     warm = count // 10
     took: dict[str, Any] = {}
@@ -213,11 +164,11 @@ async def measure(name: str, url: str, count: int) -> dict[str, Any]:
     async with PEERS[name](url, counted) as peer:
         for number in range(warm):
             await peer.enqueue(number)
-        with measuring(count, await _server_pids(url), took, "enqueue"):
+        with measuring(count, await server_pids(url), took, "enqueue"):
             for number in range(count):
                 await peer.enqueue(number)
         # Its connections are those that enqueued, and some that it opens within.
-        pids = await _server_pids(url)
+        pids = await server_pids(url)
         with measuring(count + warm, pids, took, "work"):
             async with peer.working():
                 await asyncio.wait_for(counted.all.wait(), 300)

@@ -50,13 +50,13 @@ class Server:
     port: int
     log: Path
 
-    def wait_until_it_answers(self) -> None:
+    def wait_until_it_answers(self, seconds: float = 30) -> None:
         """Return once it serves.
 
         Raises:
-            RuntimeError: It does not within half a minute, with what it printed.
+            RuntimeError: It does not within so many seconds, with what it printed.
         """
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + seconds
         while time.monotonic() < deadline and self.process.poll() is None:
             try:
                 with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/health/live", timeout=1):

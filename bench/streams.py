@@ -39,9 +39,11 @@ class Follower:
         self._first = asyncio.Event()
         self._following: asyncio.Task[None] | None = None
 
-    async def begin(self) -> None:
-        """Follow the topic from now on, and return at the first event."""
-        self._following = asyncio.create_task(self._follow())
+    async def begin(self, turns: asyncio.Semaphore) -> None:
+        """Follow the topic when it is its turn, and return at the first event."""
+        async with turns:
+            self._following = asyncio.create_task(self._follow())
+            await asyncio.wait({asyncio.create_task(self._first.wait())}, timeout=1)
         await self._first.wait()
 
     def leave(self) -> None:
@@ -88,7 +90,7 @@ def serving(folder: Path) -> Iterator[Server]:
         )
         server = Server("carboy", process, port, log)
         try:
-            server.wait_until_it_answers()
+            server.wait_until_it_answers(120)
             yield server
         finally:
             process.kill()
@@ -103,8 +105,8 @@ async def measure(server: Server, count: int) -> None:
     topics = [*(f"topic-{number}" for number in range(count - crowd)), *["news"] * crowd]
     followers = [Follower(server.port, topic) for topic in topics]
     used = server.cpu_seconds()
-    for first in range(0, count, TOGETHER):
-        await asyncio.gather(*(one.begin() for one in followers[first : first + TOGETHER]))
+    turns = asyncio.Semaphore(TOGETHER)
+    await asyncio.gather(*(one.begin(turns) for one in followers))
     print(
         f"{count} streams are open after {time.perf_counter() - began:.1f} s and "
         f"{(server.cpu_seconds() - used) * 1000 / count:.2f} ms of processor time each"

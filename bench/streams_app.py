@@ -33,11 +33,10 @@ async def follow(topic: str, channels: Topics, database: Rows) -> EventStream[Jo
     """Follow a topic: an event when it is published, none when there is only a look."""
 
     async def events() -> AsyncGenerator[Event[JobProgress], None]:
-        number, published = 0, channels.changes(topic)
-        async for _ in published:
-            progress = float(await _look(database))
+        number = 0
+        async for found in channels.follow(topic, lambda: _look(database)):
             if number == 0 or topic == "news":
-                yield Event(JobProgress(id=number, state=State.RUNNING, progress=progress, progress_text=None))
+                yield Event(JobProgress(id=number, state=State.RUNNING, progress=float(found), progress_text=None))
             number += 1
 
     return EventStream(events())

@@ -48,7 +48,7 @@ async def flood(client: httpx.AsyncClient, names: list[str]) -> Counter[int]:
     return statuses
 
 
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(3600)
 async def test_no_more_guesses_are_looked_at_than_the_limits_say(
     client: httpx.AsyncClient, container: Container, tell: Callable[[str], None]
 ) -> None:

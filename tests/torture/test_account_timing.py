@@ -67,7 +67,7 @@ def asking(path: str, email: str) -> Attempt:
     return lambda client: client.post(path, json={"email": email}, headers=NOBODY)
 
 
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(3600)
 async def test_logins_that_fail_cannot_be_told_apart(
     client: httpx.AsyncClient, container: Container, tell: Callable[[str], None]
 ) -> None:
@@ -85,7 +85,7 @@ async def test_logins_that_fail_cannot_be_told_apart(
     assert all(NEARLY_ALIKE[0] <= area <= NEARLY_ALIKE[1] for area in found.values())
 
 
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("path", ["/api/auth/password-reset", "/api/auth/invitation"])
 async def test_mails_that_are_asked_for_cannot_be_told_apart(
     client: httpx.AsyncClient, container: Container, tell: Callable[[str], None], path: str

@@ -1,19 +1,17 @@
 """Background jobs as operators see them."""
 
-from collections.abc import Awaitable
 from typing import Annotated
 
 from dependency_injector.wiring import Provide
 from flask import Response
 
 from app.operations.services import JobAdministration
-from app.pages import actor, go_to, page_blueprint
+from app.pages import actor, attempt, go_to, page_blueprint
 from carboy.errors import ConflictError
 from carboy.forms import sent_query
 from carboy.jobs.schemas import JobQuery, State
 from carboy.web.access import requires
-from carboy.web.flashes import FlashKind
-from carboy.web.visits import flash, render_page
+from carboy.web.visits import render_page
 
 jobs = page_blueprint("admin_jobs", __name__, "/admin/jobs")
 
@@ -45,7 +43,7 @@ async def show_job(job_id: int, service: Administration) -> Response:
 @requires("jobs:write")
 async def retry_job(job_id: int, service: Administration) -> Response:
     """Let a dead or cancelled job be run again."""
-    await _do(service.retry(actor(), job_id), f"Job {job_id} waits again.")
+    await attempt(service.retry(actor(), job_id), f"Job {job_id} waits again.", ConflictError)
     return go_to("admin_jobs.show_job", job_id=job_id)
 
 
@@ -53,7 +51,11 @@ async def retry_job(job_id: int, service: Administration) -> Response:
 @requires("jobs:write")
 async def cancel_job(job_id: int, service: Administration) -> Response:
     """Cancel a job."""
-    await _do(service.cancel(actor(), job_id), f"Job {job_id} is cancelled, or will be when its worker notices.")
+    await attempt(
+        service.cancel(actor(), job_id),
+        f"Job {job_id} is cancelled, or will be when its worker notices.",
+        ConflictError,
+    )
     return go_to("admin_jobs.show_job", job_id=job_id)
 
 
@@ -61,15 +63,5 @@ async def cancel_job(job_id: int, service: Administration) -> Response:
 @requires("jobs:write")
 async def drop_job(job_id: int, service: Administration) -> Response:
     """Delete a job that does not run."""
-    is_done = await _do(service.drop(actor(), job_id), f"Job {job_id} is deleted.")
+    is_done = await attempt(service.drop(actor(), job_id), f"Job {job_id} is deleted.", ConflictError)
     return go_to("admin_jobs.list_jobs") if is_done else go_to("admin_jobs.show_job", job_id=job_id)
-
-
-async def _do(change: Awaitable[None], done: str) -> bool:
-    try:
-        await change
-    except ConflictError as error:
-        await flash(str(error), FlashKind.ERROR)
-        return False
-    await flash(done)
-    return True

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import ParamSpec, Protocol
@@ -16,6 +17,7 @@ from carboy.jobs.schemas import Enqueued, JobProgress, JobRead, QueueCount, Stat
 from carboy.jobs.signals import JobSignals
 from carboy.schemas.events import Event
 from carboy.services import Service, UnitOfWork, read_only, transactional
+from carboy.services.channels import Readings
 from carboy.telemetry.tracing import span
 
 P = ParamSpec("P")
@@ -125,16 +127,14 @@ class Jobs(Service):
         return None if now.has_ended and now.event_id == last else self._follow(job_id, last)
 
     async def _follow(self, job_id: int, last: str | None) -> AsyncGenerator[Event[JobProgress], None]:
-        async for _ in self._signals.changes(job_id):
-            try:
-                now = JobProgress.model_validate(await self.status(job_id))
-            except JobNotFoundError:
-                return
-            if now.event_id != last:
-                last = now.event_id
-                yield Event(now, id=last)
-            if now.has_ended:
-                return
+        with suppress(JobNotFoundError):
+            async for job in Readings(self._signals.changes(job_id), lambda: self.status(job_id)):
+                now = JobProgress.model_validate(job)
+                if now.event_id != last:
+                    last = now.event_id
+                    yield Event(now, id=last)
+                if now.has_ended:
+                    return
 
     @transactional
     async def cancel(self, job_id: int) -> JobRead:

@@ -2,14 +2,20 @@
 
 import asyncio
 import random
-from collections.abc import Callable
-from typing import Protocol, Self
+from collections.abc import Awaitable, Callable
+from typing import Generic, Protocol, Self, TypeVar
+
+from carboy.errors import UnavailableError
 
 LOOK_SECONDS = 30.0
 """How often a subscriber looks without having been told: a notice may be lost."""
 WAKES_A_SECOND = 1000
 """How many subscribers of a topic look within a second: all at once would find no free connection."""
+PAUSE_SECONDS = (0.5, 3.0)
+"""How long a reading waits for a database that is busy or away, at random."""
 MAX_TOPIC = 200
+
+T = TypeVar("T")
 
 
 class Signal(Protocol):
@@ -63,6 +69,32 @@ class Changes:
         self._seen = self._signal.count
 
 
+class Readings(Generic[T]):
+    """Reads something at once, and again after each change; while the database is busy or away it waits.
+
+    To end a stream then, and have its client come again, would cost more than the read, when there is too much to do.
+
+    Args:
+        changes: Tells when to read.
+        read: Reads it.
+    """
+
+    def __init__(self, changes: Changes, read: Callable[[], Awaitable[T]]) -> None:
+        self._changes = changes
+        self._read = read
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> T:
+        await anext(self._changes)
+        while True:
+            try:
+                return await self._read()
+            except UnavailableError:
+                await asyncio.sleep(random.uniform(*PAUSE_SECONDS))  # noqa: S311 - as above.
+
+
 class Channels:
     """Passes on, between requests, jobs and processes, that something has changed.
 
@@ -99,6 +131,19 @@ class Channels:
             ValueError: As for `publish`.
         """
         return Changes(self._signal(topic), every)
+
+    def follow(self, topic: str, read: Callable[[], Awaitable[T]], *, every: float = LOOK_SECONDS) -> Readings[T]:
+        """Return what reads something at once and after each change: ``async for order in channels.follow(...)``.
+
+        Args:
+            topic: As for `changes`.
+            read: Reads it. What it raises is raised, unless the database is busy or away: then it is called again.
+            every: As for `changes`.
+
+        Raises:
+            ValueError: As for `publish`.
+        """
+        return Readings(self.changes(topic, every=every), read)
 
     def _signal(self, topic: str) -> Signal:
         if not 0 < len(topic) <= MAX_TOPIC:

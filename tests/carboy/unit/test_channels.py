@@ -8,6 +8,7 @@ import pytest
 from support.asgi import eventually, within
 
 from carboy.db import Database
+from carboy.errors import DatabaseBusyError
 from carboy.services import Channels
 from containers import Container
 
@@ -122,6 +123,28 @@ async def test_a_crowd_is_told_bit_by_bit(container: Container, channels: Channe
         assert any(one.told == 1 for one in crowd)
         await eventually(lambda: all(one.told == 2 for one in crowd))
         assert asyncio.get_running_loop().time() - begun > 0.1
+
+
+async def test_what_is_followed_is_read_again_after_each_change_and_once_the_database_is_back(
+    container: Container, channels: Channels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("carboy.services.channels.PAUSE_SECONDS", (0, 0))
+    said: list[int | Exception] = [1, DatabaseBusyError(), DatabaseBusyError(), 2, LookupError("refused")]
+    answers = iter(said)
+
+    async def read() -> int:
+        answer = next(answers)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    readings = channels.follow("orders", read, every=NEVER)
+    assert await within(anext(readings)) == 1
+    await publish(container.database(), channels, "orders")
+    assert await within(anext(readings)) == 2
+    await publish(container.database(), channels, "orders")
+    with pytest.raises(LookupError, match="refused"):
+        await within(anext(readings))
 
 
 async def test_a_topic_is_forgotten_with_its_last_subscriber(container: Container, channels: Channels) -> None:

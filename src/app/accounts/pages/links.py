@@ -1,7 +1,7 @@
 """Links of mails: their token moves from the address into a cookie at once.
 
-An address stands in the browser's history, in the logs of proxies, and on a screen that others see. No row keeps the
-token either: of what is stored, none lets anybody in.
+An address stands in the browser's history, and on a screen that others see. No row keeps the token either: of what is
+stored, none lets anybody in.
 """
 
 from collections.abc import Awaitable, Callable

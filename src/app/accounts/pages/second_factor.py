@@ -7,7 +7,7 @@ from app.accounts.pages.own import own_pages, require_fresh
 from app.accounts.provided import Accounts, Factors
 from app.accounts.schemas.me import TotpConfirmation
 from app.accounts.services.factors import FactorService
-from app.pages import actor, go_to
+from app.pages import actor, attempt, go_to
 from carboy.forms import Form, render_form, sent_form
 from carboy.web.access import requires
 from carboy.web.flashes import FlashKind
@@ -98,11 +98,8 @@ async def show_turning_off() -> Response:
 @requires("me:write")
 async def disable(service: Factors) -> Response:
     """Turn the second factor off; the other sessions end."""
-    try:
-        await service.disable(actor())
-    except SecondFactorError as error:
-        return await _refuse(error)
-    await flash("The second factor is off, and your other sessions are ended.")
+    done = "The second factor is off, and your other sessions are ended."
+    await attempt(service.disable(actor()), done, SecondFactorError)
     return go_to(STATE)
 
 

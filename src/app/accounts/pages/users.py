@@ -9,7 +9,7 @@ from pydantic import Field
 
 from app.accounts.provided import Accounts, Passwords, Roles, Sessions
 from app.accounts.schemas.common import Name
-from app.pages import actor, go_to, page_blueprint
+from app.pages import actor, attempt, go_to, page_blueprint
 from app.security import Permission
 from app.users.schemas import UserQuery, UserUpdate
 from app.users.services import UserService
@@ -105,10 +105,5 @@ async def trigger_password_reset(user_id: int, accounts: Accounts, passwords: Pa
 
 async def _do(user_id: int, change: Awaitable[object], done: str) -> Response:
     """Make a change, say how it went, and go back to the user's page."""
-    try:
-        await change
-    except REFUSALS as error:
-        await flash(str(error), FlashKind.ERROR)
-    else:
-        await flash(done)
+    await attempt(change, done, *REFUSALS)
     return go_to("admin_users.show_user", user_id=user_id)
