@@ -62,10 +62,18 @@ def shared(loaded_settings: Settings) -> Iterator[SharedApplication]:
 
 @pytest.fixture
 def container(
-    shared: SharedApplication, loaded_settings: Settings, settings: Settings, database: MemoryDatabase
+    request: pytest.FixtureRequest,
+    shared: SharedApplication,
+    loaded_settings: Settings,
+    settings: Settings,
+    database: MemoryDatabase,
 ) -> Iterator[Container]:
-    """The shared container, without what the test before made; one of the test's own where its settings are."""
-    container = shared.container if settings is loaded_settings else Container()
+    """The shared container, without what the test before made; one of the test's own where its settings are.
+
+    A test that changes its application is marked ``own_app``.
+    """
+    is_shared = settings is loaded_settings and request.node.get_closest_marker("own_app") is None
+    container = shared.container if is_shared else Container()
     container.reset_singletons()
     with override(container, settings=settings, database=database):
         yield container
