@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 from support import accounts
+from support.shared import SharedApplication
 from support.turns import turn
 
 import app
@@ -49,11 +50,39 @@ def settings(loaded_settings: Settings) -> Settings:
     return loaded_settings
 
 
-@pytest.fixture
-def container(settings: Settings, database: MemoryDatabase) -> Iterator[Container]:
+@pytest.fixture(scope="module")
+def shared(loaded_settings: Settings) -> Iterator[SharedApplication]:
+    """What the tests of a module share that have no settings of their own."""
     container = Container()
+    with override(container, settings=loaded_settings):
+        shared = SharedApplication(container, app.create_app)
+        yield shared
+        shared.unwire()
+
+
+@pytest.fixture
+def container(
+    request: pytest.FixtureRequest,
+    shared: SharedApplication,
+    loaded_settings: Settings,
+    settings: Settings,
+    database: MemoryDatabase,
+) -> Iterator[Container]:
+    """The shared container, without what the test before made; one of the test's own where its settings are.
+
+    A test that changes its application is marked ``own_app``.
+    """
+    is_shared = settings is loaded_settings and request.node.get_closest_marker("own_app") is None
+    container = shared.container if is_shared else Container()
+    container.reset_singletons()
     with override(container, settings=settings, database=database):
         yield container
+
+
+@pytest.fixture(name="app")
+def application(shared: SharedApplication, container: Container) -> Iterator[Flask]:
+    with shared.serving(container) as application:
+        yield application
 
 
 @pytest.fixture

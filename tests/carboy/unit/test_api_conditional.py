@@ -71,6 +71,7 @@ async def test_a_delete_of_the_current_version_is_made(client: httpx.AsyncClient
     assert (await client.delete("/api/users/1", headers={"If-Match": tag})).status_code == 404
 
 
+@pytest.mark.own_app
 class TestWhereIfMatchIsRequired:
     @pytest.fixture
     def container(self, container: Container, settings: Settings) -> Container:

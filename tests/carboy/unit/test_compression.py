@@ -12,6 +12,8 @@ from flask import Flask, Response, request
 
 from carboy.config.settings import Settings
 
+pytestmark = pytest.mark.own_app
+
 if sys.version_info >= (3, 14):
     from compression import zstd
 else:

@@ -96,6 +96,7 @@ def closed(container: Container, settings: Settings) -> Iterator[None]:
         yield
 
 
+@pytest.mark.own_app
 @pytest.mark.usefixtures("closed")
 @pytest.mark.parametrize("method", ["GET", "POST", "OPTIONS"])
 async def test_where_it_is_closed_nothing_tells_that_it_exists(client: httpx.AsyncClient, method: str) -> None:
@@ -124,6 +125,7 @@ async def test_the_document_says_where_a_proxy_has_put_the_api(client: httpx.Asy
     assert (await client.get("/api/openapi.json")).json()["servers"] == [{"url": "/"}]
 
 
+@pytest.mark.own_app
 async def test_others_are_answered_while_the_document_is_made(
     client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,6 +21,8 @@ from carboy.server import create_asgi
 from carboy.testing import client_of, override
 from containers import Container
 
+pytestmark = pytest.mark.own_app
+
 
 class Tick(BaseModel):
     number: int

@@ -18,6 +18,8 @@ from carboy.server.lifespan import lifespan_of
 from carboy.testing import MemoryDatabase, client_of, override
 from containers import Container
 
+pytestmark = pytest.mark.own_app
+
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
