@@ -18,6 +18,7 @@ from carboy.errors import ConflictError, FieldProblem, InvalidInputError
 from carboy.forms import Form, render_form, sent_form
 from carboy.schemas.base import Input
 from carboy.schemas.text import Described, Text
+from carboy.security.errors import ForbiddenError
 from carboy.testing.client import client_of
 from carboy.web import problems
 from carboy.web.access import public
@@ -74,7 +75,7 @@ ERRORS = {
     "conflict": ConflictError(),
     "weak": InvalidInputError([FieldProblem(pointer="#/secret", detail="Is weak.")]),
     "elsewhere": InvalidInputError([FieldProblem(detail="Is wrong in all.")]),
-    "lookup": LookupError(),
+    "forbidden": ForbiddenError(),
 }
 
 
@@ -146,4 +147,4 @@ async def test_an_error_of_the_service_stands_where_it_belongs(
 
 
 async def test_another_error_is_none_of_the_forms_business(browser: httpx.AsyncClient) -> None:
-    assert (await send(browser, name="lookup")).status_code == 500
+    assert (await send(browser, name="forbidden")).status_code == 403
