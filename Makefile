@@ -57,7 +57,8 @@ test: $(VENV)/dev.stamp ## Run all tests
 coverage: $(VENV)/dev.stamp ## Run the tests that start no server, and measure which lines and branches they cover
 	$(PYTEST) --cov --cov-report=term tests/app/unit tests/app/integration tests/carboy/unit tests/carboy/integration
 
-PYTEST = $(BIN)/pytest -n $(WORKERS) --maxprocesses 6 --dist worksteal
+# The tests of a file stay in one process, and share what they start.
+PYTEST = $(BIN)/pytest -n $(WORKERS) --maxprocesses 6 --dist loadfile
 
 .PHONY: torture
 torture: $(VENV)/dev.stamp ## Run the heavy tests and show their figures

@@ -244,6 +244,7 @@ class InvoiceService(Service):
 
 
 class InvoicesContainer(Container):
+    __self__ = Container.__self__
     invoice_dao = providers.Singleton(InvoiceDao, database=Container.database)
     invoice_service = providers.Singleton(
         InvoiceService, unit_of_work=Container.database, invoices=invoice_dao, cursors=Container.cursors
