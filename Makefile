@@ -49,8 +49,8 @@ worker: $(VENV)/run.stamp ## Run background jobs, where servers do not: on Postg
 	@exec $(BIN)/flask jobs work
 
 .PHONY: test
-test: $(VENV)/dev.stamp ## Run all tests
-	$(PYTEST)
+test: $(VENV)/dev.stamp ## Run all tests (TESTS="tests/app/unit" chooses)
+	$(PYTEST) $(TESTS)
 
 # To trace every line makes the tests three times as slow, so that it is done where few processes are started.
 .PHONY: coverage
