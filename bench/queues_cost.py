@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+from redis.asyncio import Redis
 from sqlalchemy import make_url
 
 from bench.servers import TICKS_PER_SECOND
@@ -50,8 +51,6 @@ def _seconds_of(pids: list[int]) -> dict[int, float]:
 async def server_pids(url: str) -> list[int]:
     """Return the processes that serve a database: each connection has one on PostgreSQL, Redis has one, SQLite none."""
     if url.startswith("redis:"):
-        from redis.asyncio import Redis  # noqa: PLC0415
-
         async with Redis.from_url(url) as redis:
             return [(await redis.info("server"))["process_id"]]
     if url.startswith("sqlite"):

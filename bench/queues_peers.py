@@ -4,6 +4,8 @@ It prints, as JSON, what each of the two took. All do the same: a job is stored 
 once, and each counts one up.
 """
 
+# ruff: noqa: PLC0415 - each process has one contender, and imports no other.
+
 import asyncio
 import json
 import logging
@@ -80,9 +82,9 @@ async def carboy(url: str, counted: Counted) -> AsyncIterator[Peer]:
 
 @asynccontextmanager
 async def pgqueuer(url: str, counted: Counted) -> AsyncIterator[Peer]:
-    from pgqueuer import PgQueuer  # noqa: PLC0415 - each process has one contender.
-    from pgqueuer.db import AsyncpgPoolDriver  # noqa: PLC0415
-    from pgqueuer.queries import Queries  # noqa: PLC0415
+    from pgqueuer import PgQueuer
+    from pgqueuer.db import AsyncpgPoolDriver
+    from pgqueuer.queries import Queries
 
     async with asyncpg.create_pool(dsn(url), min_size=2, max_size=10) as pool:
         driver = AsyncpgPoolDriver(pool)
@@ -101,7 +103,7 @@ async def pgqueuer(url: str, counted: Counted) -> AsyncIterator[Peer]:
 
 @asynccontextmanager
 async def procrastinate(url: str, counted: Counted) -> AsyncIterator[Peer]:
-    from procrastinate import App, PsycopgConnector  # noqa: PLC0415
+    from procrastinate import App, PsycopgConnector
 
     app = App(connector=PsycopgConnector(conninfo=dsn(url), min_size=2, max_size=10))
 
@@ -119,9 +121,9 @@ async def procrastinate(url: str, counted: Counted) -> AsyncIterator[Peer]:
 
 @asynccontextmanager
 async def taskiq(url: str, counted: Counted) -> AsyncIterator[Peer]:
-    from redis.asyncio import Redis  # noqa: PLC0415
-    from taskiq.api import run_receiver_task  # noqa: PLC0415
-    from taskiq_redis import RedisStreamBroker  # noqa: PLC0415
+    from redis.asyncio import Redis
+    from taskiq.api import run_receiver_task
+    from taskiq_redis import RedisStreamBroker
 
     queue = f"bench-{os.getpid()}"
     broker = RedisStreamBroker(url, queue_name=queue, max_connection_pool_size=20)

@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -147,6 +148,13 @@ class Watched:
         said = [line for line in self._said if not any(part in line for part in REPORTED)]
         asked = [url for url in self._asked if not url.startswith((f"{self._url}/", "data:"))]
         assert (said, asked) == ([], []), f"{said} {asked}"
+
+
+@pytest.fixture
+def window(browser: Browser, site: Site) -> Iterator[Watched]:
+    """A window in which no script runs, as the pages have none."""
+    with closing(Watched(browser, site.url, java_script_enabled=False)) as window:
+        yield window
 
 
 def fill(page: Page, **fields: str) -> None:

@@ -1,42 +1,24 @@
 """The pages of accounts and administrators in a real browser, under a real server, without scripts."""
 
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 
 import pyotp
 import pytest
 from playwright.sync_api import Browser, Page, expect
 from support.accounts import add_person, make_administrator
-from support.browser import (  # noqa: F401 - fixtures among them.
-    Site,
-    Watched,
-    axe,
-    browser,
-    check_page,
-    fill,
-    link_of_mail,
-    log_in,
-    site,
-)
+from support.browser import Site, Watched, check_page, fill, link_of_mail, log_in
 from support.people import OTHER, PASSWORD
 
 pytestmark = pytest.mark.timeout(240)
 
 
-@pytest.fixture
-def window(browser: Browser, site: Site) -> Iterator[Watched]:  # noqa: F811 - the fixtures.
-    """A window in which no script runs, as the pages have none."""
-    with closing(Watched(browser, site.url, java_script_enabled=False)) as window:
-        yield window
-
-
-def change(site: Site, statement: str, *values: object) -> None:  # noqa: F811 - likewise.
+def change(site: Site, statement: str, *values: object) -> None:
     with closing(sqlite3.connect(site.database)) as connection, connection:
         connection.execute(statement, values)
 
 
-def enter(window: Watched, site: Site, name: str, path: str, *, is_administrator: bool = False) -> Page:  # noqa: F811
+def enter(window: Watched, site: Site, name: str, path: str, *, is_administrator: bool = False) -> Page:
     """Log somebody new in, and return the page that they wanted to see."""
     add_person(site.database, name, PASSWORD)
     if is_administrator:
@@ -55,7 +37,7 @@ def told(page: Page, text: str) -> None:
     expect(page.locator(".flash")).to_contain_text(text)
 
 
-def test_somebody_changes_their_profile_and_password(window: Watched, site: Site) -> None:  # noqa: F811
+def test_somebody_changes_their_profile_and_password(window: Watched, site: Site) -> None:
     page = enter(window, site, "ada", "/account")
     page.get_by_label("Full name (optional)").fill("Ada Lovelace")
     press(page, "Save the profile")
@@ -71,7 +53,7 @@ def test_somebody_changes_their_profile_and_password(window: Watched, site: Site
     expect(page.get_by_label("Full name (optional)")).to_have_value("Ada Lovelace")
 
 
-def test_a_new_email_address_takes_the_password_anew_and_a_link(window: Watched, site: Site) -> None:  # noqa: F811
+def test_a_new_email_address_takes_the_password_anew_and_a_link(window: Watched, site: Site) -> None:
     page = enter(window, site, "bob", "/account")
     change(site, "UPDATE sessions SET authenticated_at = '2026-01-01 00:00:00'")
     page.get_by_role("link", name="Change the email address").click()
@@ -86,7 +68,7 @@ def test_a_new_email_address_takes_the_password_anew_and_a_link(window: Watched,
     expect(page.locator(".facts")).to_contain_text("robert@example.org")
 
 
-def test_a_key_is_made_and_revoked_and_a_session_ended(window: Watched, site: Site) -> None:  # noqa: F811
+def test_a_key_is_made_and_revoked_and_a_session_ended(window: Watched, site: Site) -> None:
     page = enter(window, site, "cem", "/account/keys/new")
     page.get_by_label("me:read").check()
     page.get_by_label("Last day (optional)").fill("2099-12-31")
@@ -107,7 +89,7 @@ def test_a_key_is_made_and_revoked_and_a_session_ended(window: Watched, site: Si
     expect(page.locator(".rows li")).to_contain_text("This session")
 
 
-def test_a_second_factor_is_set_up_and_turned_off(window: Watched, site: Site) -> None:  # noqa: F811
+def test_a_second_factor_is_set_up_and_turned_off(window: Watched, site: Site) -> None:
     page = enter(window, site, "dee", "/account/second-factor")
     press(page, "Set up an authenticator app")
     picture = page.get_by_role("img", name="QR code of the key below")
@@ -126,7 +108,7 @@ def test_a_second_factor_is_set_up_and_turned_off(window: Watched, site: Site) -
     expect(page.locator(".rows li").first).to_contain_text("Second factor disabled")
 
 
-def test_an_administrator_finds_and_disables_somebody(window: Watched, site: Site) -> None:  # noqa: F811
+def test_an_administrator_finds_and_disables_somebody(window: Watched, site: Site) -> None:
     add_person(site.database, "eve", PASSWORD)
     page = enter(window, site, "root", "/admin/users", is_administrator=True)
     page.get_by_label("Name or email address").fill("EVE@")
@@ -145,7 +127,7 @@ def test_an_administrator_finds_and_disables_somebody(window: Watched, site: Sit
     expect(page).to_have_url(f"{site.url}/account")
 
 
-def test_an_operator_runs_a_dead_job_again(window: Watched, site: Site) -> None:  # noqa: F811
+def test_an_operator_runs_a_dead_job_again(window: Watched, site: Site) -> None:
     page = enter(window, site, "olga", "/admin/jobs", is_administrator=True)
     change(site, "DELETE FROM background_jobs WHERE kind != 'mail.deliver'")
     page.goto("/forgot-password")
@@ -164,14 +146,14 @@ def test_an_operator_runs_a_dead_job_again(window: Watched, site: Site) -> None:
     told(page, f"Job {number} waits again.")
 
 
-def test_a_member_is_told_that_it_is_not_theirs(window: Watched, site: Site) -> None:  # noqa: F811
+def test_a_member_is_told_that_it_is_not_theirs(window: Watched, site: Site) -> None:
     page = enter(window, site, "mia", "/account")
     expect(page.get_by_role("navigation", name="Main").get_by_role("link")).to_have_text(["Account"])
     page.goto("/admin/users")
     expect(page.get_by_role("heading", level=1)).to_have_text("Forbidden")
 
 
-def test_a_keyboard_is_enough(window: Watched, site: Site) -> None:  # noqa: F811
+def test_a_keyboard_is_enough(window: Watched, site: Site) -> None:
     page = enter(window, site, "fay", "/account/keys/new")
     keys = page.keyboard
     keys.press("Tab")
@@ -192,7 +174,7 @@ def test_a_keyboard_is_enough(window: Watched, site: Site) -> None:  # noqa: F81
     expect(page.get_by_role("heading", level=1)).to_have_text("Your new API key")
 
 
-def test_no_page_has_barriers_or_is_too_wide(browser: Browser, site: Site, axe: str) -> None:  # noqa: F811
+def test_no_page_has_barriers_or_is_too_wide(browser: Browser, site: Site, axe: str) -> None:
     add_person(site.database, "gil" + "l" * 60, PASSWORD)
     window = Watched(browser, site.url)
     page = enter(window, site, "hans", "/account", is_administrator=True)

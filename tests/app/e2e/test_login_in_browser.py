@@ -1,35 +1,17 @@
 """The pages of login and registration as people meet them: in a real browser, under a real server, without scripts."""
 
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 
 import pyotp
 import pytest
 from playwright.sync_api import Browser, Page, expect
 from support.accounts import add_person
-from support.browser import (  # noqa: F401 - fixtures among them.
-    Site,
-    Watched,
-    axe,
-    browser,
-    check_page,
-    fill,
-    link_of_mail,
-    log_in,
-    site,
-)
+from support.browser import Site, Watched, check_page, fill, link_of_mail, log_in
 from support.carboy_server import flask
 from support.people import OTHER, PASSWORD
 
 pytestmark = pytest.mark.timeout(240)
-
-
-@pytest.fixture
-def window(browser: Browser, site: Site) -> Iterator[Watched]:  # noqa: F811 - the fixtures.
-    """A window in which no script runs, as the pages have none."""
-    with closing(Watched(browser, site.url, java_script_enabled=False)) as window:
-        yield window
 
 
 def log_out(page: Page) -> None:
@@ -38,7 +20,7 @@ def log_out(page: Page) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text("You are logged out")
 
 
-def enable_second_factor(site: Site, name: str) -> pyotp.TOTP:  # noqa: F811 - likewise.
+def enable_second_factor(site: Site, name: str) -> pyotp.TOTP:
     """Switch a person's second factor on by the API, and return it."""
     with site.server.client(headers={}) as client:
         tokens = client.post("/api/auth/login", json={"login": name, "password": PASSWORD}).json()
@@ -52,7 +34,7 @@ def enable_second_factor(site: Site, name: str) -> pyotp.TOTP:  # noqa: F811 - l
     return totp
 
 
-def test_somebody_registers_by_the_link_of_a_mail_logs_in_and_out(window: Watched, site: Site) -> None:  # noqa: F811
+def test_somebody_registers_by_the_link_of_a_mail_logs_in_and_out(window: Watched, site: Site) -> None:
     page = window.open("/login")
     page.get_by_role("link", name="Create an account").click()
     fill(page, Email_address="ada@example.org")
@@ -72,7 +54,7 @@ def test_somebody_registers_by_the_link_of_a_mail_logs_in_and_out(window: Watche
     expect(page).to_have_url(f"{site.url}/login?next=/logout")
 
 
-def test_a_forgotten_password_is_reset_by_a_link(window: Watched, site: Site) -> None:  # noqa: F811
+def test_a_forgotten_password_is_reset_by_a_link(window: Watched, site: Site) -> None:
     add_person(site.database, "bob", PASSWORD)
     page = window.open("/login")
     log_in(page, "bob", OTHER)
@@ -87,7 +69,7 @@ def test_a_forgotten_password_is_reset_by_a_link(window: Watched, site: Site) ->
     log_out(page)
 
 
-def test_a_second_factor_is_asked_for_where_it_is_on(window: Watched, site: Site) -> None:  # noqa: F811
+def test_a_second_factor_is_asked_for_where_it_is_on(window: Watched, site: Site) -> None:
     add_person(site.database, "cem", PASSWORD)
     totp = enable_second_factor(site, "cem")
     page = window.open("/logout")
@@ -99,7 +81,7 @@ def test_a_second_factor_is_asked_for_where_it_is_on(window: Watched, site: Site
     expect(page).to_have_url(f"{site.url}/logout")
 
 
-def test_a_keyboard_is_enough(window: Watched, site: Site) -> None:  # noqa: F811
+def test_a_keyboard_is_enough(window: Watched, site: Site) -> None:
     add_person(site.database, "dee", PASSWORD)
     page = window.open("/login?next=/logout")
     keys = page.keyboard
@@ -124,7 +106,7 @@ def test_a_keyboard_is_enough(window: Watched, site: Site) -> None:  # noqa: F81
 
 def test_the_server_prints_a_link_by_which_the_first_administrator_comes_in(
     window: Watched,
-    site: Site,  # noqa: F811
+    site: Site,
 ) -> None:
     printed = flask("users", "first-administrator", environment=site.environment)
     address = printed.stdout.split()[-1]
@@ -136,7 +118,7 @@ def test_the_server_prints_a_link_by_which_the_first_administrator_comes_in(
     expect(page.get_by_role("heading", level=1)).to_have_text("This link does not work")
 
 
-def test_no_page_has_barriers_or_is_too_wide(browser: Browser, site: Site, axe: str) -> None:  # noqa: F811
+def test_no_page_has_barriers_or_is_too_wide(browser: Browser, site: Site, axe: str) -> None:
     add_person(site.database, "eve", PASSWORD)
     enable_second_factor(site, "eve")
     window = Watched(browser, site.url)

@@ -173,7 +173,7 @@ async def test_jobs_are_counted_listed_and_shown(visitor: Visitor) -> None:
     [following] = re.findall(r'href="(/admin/jobs\?[^"]+)">Next page', page.text)
     page = await visitor.open(following.replace("&amp;", "&"))
     assert re.findall(r'href="/admin/jobs/(\d+)"', page.text) == ["1"]
-    assert "No job is so." in (await visitor.open("/admin/jobs?state=dead")).text
+    assert "No jobs match." in (await visitor.open("/admin/jobs?state=dead")).text
     assert "&lt;b&gt;attic&lt;/b&gt;" in (await visitor.open("/admin/jobs/2")).text
     assert (await visitor.open("/admin/jobs/99")).status_code == 404
 

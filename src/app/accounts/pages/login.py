@@ -2,6 +2,7 @@ from flask import Response, request, url_for
 
 from app.accounts.errors import WrongCodeError, WrongCredentialsError
 from app.accounts.limits import GUESSES_BY_ADDRESS
+from app.accounts.pages.own import forget_session, keep_session
 from app.accounts.provided import Logins, Registrations, Sessions
 from app.accounts.schemas.auth import Login, PageLogin, SecondStep
 from app.accounts.schemas.kinds import SessionState
@@ -16,7 +17,7 @@ from carboy.web.flashes import FlashKind
 from carboy.web.pages import PageSessions, page_session
 from carboy.web.rate_limits import limited
 from carboy.web.sessions import SessionCookie
-from carboy.web.visits import flash, give_cookie, render_page
+from carboy.web.visits import flash, render_page
 
 login = page_blueprint("login_pages", __name__)
 
@@ -81,9 +82,8 @@ async def show_logout() -> Response:
 async def log_out(service: Sessions) -> Response:
     """Log out, and have the browser forget what it has kept."""
     await service.log_out(actor())
-    response = go_to("login_pages.show_logged_out")
-    _cookie().delete(response)
-    return response
+    forget_session()
+    return go_to("login_pages.show_logged_out")
 
 
 @login.get("/logged-out")
@@ -99,9 +99,7 @@ async def _render_login(form: Form[PageLogin], registrations: RegistrationServic
 
 def _follow(begun: Begun) -> Response:
     """Give a browser the cookie of its new session, and send it where it wanted to go, or for its second factor."""
-    if begun.cookie is None:
-        raise RuntimeError("The session of a page has no cookie.")
-    give_cookie(begun.cookie.reveal())
+    keep_session(begun)
     if begun.state is SessionState.HALF:
         return go(url_for("login_pages.show_second_factor", next=_target()))
     return go(_target())
