@@ -57,8 +57,9 @@ test: $(VENV)/dev.stamp ## Run all tests (TESTS="tests/app/unit" chooses)
 coverage: $(VENV)/dev.stamp ## Run the tests that start no server, and measure which lines and branches they cover
 	$(PYTEST) --cov --cov-report=term tests/app/unit tests/app/integration tests/carboy/unit tests/carboy/integration
 
-# The tests of a file stay in one process, and share what they start.
-PYTEST = $(BIN)/pytest -n $(WORKERS) --maxprocesses 6 --dist loadfile
+# The tests of a file stay in one process, and share what they start. Their order is that of tests/conftest.py: without
+# the last option the files with few tests come last, which are the longest.
+PYTEST = $(BIN)/pytest -n $(WORKERS) --maxprocesses 6 --dist loadfile --no-loadscope-reorder
 
 .PHONY: torture
 torture: $(VENV)/dev.stamp ## Run the heavy tests and show their figures

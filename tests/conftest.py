@@ -19,6 +19,27 @@ from containers import CONFIG_FILE, Container
 
 pytest_plugins = ["carboy.testing.fixtures"]
 
+KINDS = ("e2e", "integration", "unit")
+"""The kinds of tests, those whose files take longest first."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take long, so that none is left over for one process alone in the end.
+
+    The files whose every test wants the machine for itself come last: before them are unit tests, for which they need
+    not wait long.
+    """
+    files: dict[Path, list[pytest.Item]] = {}
+    for item in items:
+        files.setdefault(item.path, []).append(item)
+    items[:] = [item for tests in sorted(files.values(), key=_turn_of) for item in tests]
+
+
+def _turn_of(tests: list[pytest.Item]) -> int:
+    if all(test.get_closest_marker("alone") for test in tests):
+        return len(KINDS)
+    return next((place for place, kind in enumerate(KINDS) if kind in tests[0].path.parts), 0)
+
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
@@ -72,9 +93,7 @@ def container(
 
     A test that changes its application is marked ``own_app``.
     """
-    is_shared = settings is loaded_settings and request.node.get_closest_marker("own_app") is None
-    container = shared.container if is_shared else Container()
-    container.reset_singletons()
+    container = shared.container_for(request.node, is_usual=settings is loaded_settings)
     with override(container, settings=settings, database=database):
         yield container
 

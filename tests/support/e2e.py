@@ -3,15 +3,15 @@
 from pathlib import Path
 
 import pytest
-from support.carboy_server import database_file, database_in, flask, migrated_copy
+from support.carboy_server import database_file, database_in, migrated_copy
+from support.databases import migrated
 
 
 @pytest.fixture(scope="session")
 def migrated_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A SQLite file that `flask db upgrade` has brought to the newest revision; for copying."""
+    """A SQLite file at the newest revision, for copying."""
     environment = database_in(tmp_path_factory.mktemp("migrated"))
-    result = flask("db", "upgrade", environment=environment)
-    assert result.returncode == 0, result.stderr
+    migrated(environment["CARBOY_DATABASE__URL"])
     return database_file(environment)
 
 

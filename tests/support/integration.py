@@ -22,9 +22,10 @@ from support.databases import (
     why_unreachable,
 )
 from support.proxy import Proxy, proxy_to
+from support.shared import SharedApplication
 
+from app.settings import Settings
 from app.users.daos import UserDao
-from carboy.config.settings import Settings
 from carboy.db import Database, Engines, create_engines, create_session_factory
 from carboy.testing import MemoryDatabase, override
 from containers import Container
@@ -143,8 +144,15 @@ def trips(monkeypatch: pytest.MonkeyPatch) -> Trips:
 
 
 @pytest.fixture
-def container(settings: Settings, database_url: str) -> Iterator[Container]:
-    container = Container()
+def container(
+    request: pytest.FixtureRequest,
+    shared: SharedApplication,
+    loaded_settings: Settings,
+    settings: Settings,
+    database_url: str,
+) -> Iterator[Container]:
+    """The shared container, as in unit tests, with a real database."""
+    container = shared.container_for(request.node, is_usual=settings is loaded_settings)
     real = settings.model_copy(update={"database": database_settings(database_url)})
     with override(container, settings=real):
         yield container

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import pytest
 from flask import Flask
 
 from carboy.di.wiring import unwire, wire
@@ -22,6 +23,18 @@ class SharedApplication:
         self._create_app = create_app
         self._app: Flask | None = None
         self._is_wired = False
+
+    def container_for(self, test: pytest.Item, *, is_usual: bool) -> Container:
+        """Return the container for a test, with nothing in it that the test before made.
+
+        Args:
+            test: The test; one that changes its application is marked ``own_app``, and gets a container of its own.
+            is_usual: Whether the test's settings are those of most tests.
+        """
+        if not is_usual or test.get_closest_marker("own_app") is not None:
+            return Container()
+        self.container.reset_singletons()
+        return self.container
 
     def app_of(self, container: Container) -> Flask:
         """Return the application if the container is the shared one, otherwise a new one of that container."""

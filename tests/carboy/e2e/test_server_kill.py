@@ -10,7 +10,8 @@ import httpx
 from support.carboy_server import HYPERCORN, CarboyServer, database_file, serve, wait_for
 from support.users import registration
 
-KILLS = 3
+KILLS = 2
+"""`make torture` kills it twenty times."""
 WRITERS = 4
 WRITES = 40
 

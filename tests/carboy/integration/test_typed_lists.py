@@ -1,7 +1,10 @@
 """Lists of all kinds of column: sorted, with nulls at their end, and filtered, on each database."""
 
+import asyncio
 import random
-from collections.abc import AsyncIterator, Callable
+import shutil
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import cmp_to_key
@@ -67,20 +70,55 @@ ROWS = make_rows()
 LABELLED = [(row["id"], label) for row in ROWS for label in (1, 2) if row["id"] % (label + 1) == 0]
 
 
-@pytest_asyncio.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    engines = create_engines(database_settings(database_url))
+async def fill(url: str) -> None:
+    engines = create_engines(database_settings(url))
     async with engines.writer.begin() as connection:
         await connection.run_sync(sold.metadata.create_all)
         await connection.execute(insert(Seller), [{"name": "Ada", "name_key": "ada"}, {"name": "B", "name_key": "b"}])
         await connection.execute(insert(Label), [{"name": "red"}, {"name": "blue"}])
         await connection.execute(insert(Sale), ROWS)
         await connection.execute(insert(sold.sale_labels), [{"sale_id": a, "label_id": b} for a, b in LABELLED])
-    database = Database(engines, create_session_factory())
-    yield database
+    await engines.dispose()
+
+
+async def drop(url: str) -> None:
+    engines = create_engines(database_settings(url))
     async with engines.migrator.begin() as connection:
         await connection.run_sync(sold.metadata.drop_all)
+    await engines.dispose()
+
+
+@contextmanager
+def filled(url: str) -> Iterator[None]:
+    asyncio.run(fill(url))
+    yield
+    asyncio.run(drop(url))
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def filled_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A database with the rows, which all tests read; one that changes them uses `restored`."""
+    if request.param == "postgresql":
+        url = request.getfixturevalue("postgresql_database")
+    else:
+        copy = shutil.copy(request.getfixturevalue("sqlite_template"), tmp_path_factory.mktemp("sold"))
+        url = f"sqlite+aiosqlite:///{copy}"
+    with filled(url):
+        yield url
+
+
+@pytest_asyncio.fixture
+async def database(filled_url: str) -> AsyncIterator[Database]:
+    database = Database(create_engines(database_settings(filled_url)), create_session_factory())
+    yield database
     await database.close()
+
+
+@pytest_asyncio.fixture
+async def restored(filled_url: str) -> AsyncIterator[None]:
+    yield
+    await drop(filled_url)
+    await fill(filled_url)
 
 
 @pytest.fixture
@@ -221,6 +259,7 @@ async def test_a_cursor_from_before_a_column_lost_decimals_is_refused(database: 
         await get(database, sales, sort="amount", cursor=cursor)
 
 
+@pytest.mark.usefixtures("restored")
 async def test_a_search_index_follows_its_table(database: Database, sales: SaleDao) -> None:
     async def found(text: str) -> list[int]:
         return ids(await get(database, sales, q=text))
