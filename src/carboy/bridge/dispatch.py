@@ -39,8 +39,8 @@ class Dispatch:
         self._urls = UrlBinding(app)
         self._create_url_adapter = _replaced(app, "create_url_adapter")
         self._binds_as_flask = getattr(self._create_url_adapter, "__func__", None) is Flask.create_url_adapter
-        self._make_response = _replaced(app, "make_response")
-        self._process_response = _replaced(app, "process_response")
+        self._make_response: Callable[..., Response] = _replaced(app, "make_response")
+        self._process_response: Callable[..., Response] = _replaced(app, "process_response")
         self._dispatch_request = _replaced(app, "dispatch_request")
         self._full_dispatch_request = _replaced(app, "full_dispatch_request")
 
