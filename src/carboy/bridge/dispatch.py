@@ -37,7 +37,7 @@ class Dispatch:
         self._loops = loops
         self._views = views
         self._urls = UrlBinding(app)
-        self._create_url_adapter = _replaced(app, "create_url_adapter")
+        self._create_url_adapter: Callable[..., MapAdapter | None] = _replaced(app, "create_url_adapter")
         self._binds_as_flask = getattr(self._create_url_adapter, "__func__", None) is Flask.create_url_adapter
         self._make_response: Callable[..., Response] = _replaced(app, "make_response")
         self._process_response: Callable[..., Response] = _replaced(app, "process_response")
