@@ -61,8 +61,8 @@ coverage: $(VENV)/dev.stamp ## Run the tests that start no server, and measure w
 PYTEST = $(BIN)/pytest -n $(WORKERS) --maxprocesses 6 --dist loadfile
 
 .PHONY: torture
-torture: $(VENV)/dev.stamp ## Run the heavy tests and show their figures
-	$(BIN)/pytest tests/torture
+torture: $(VENV)/dev.stamp $(VENV)/bench.stamp ## Run the heavy tests, show their figures and draw them (docs/reliability.md)
+	$(BIN)/pytest tests/torture; failed=$$?; $(BIN)/python -m bench.reliability && exit $$failed
 	CARBOY_TEST_FULL=1 $(BIN)/pytest $(FULL)
 
 # Tests of the suite that do more of the same here.
