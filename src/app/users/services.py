@@ -15,6 +15,10 @@ OWN_FIELDS = frozenset({"username", "full_name"})
 """What people may change of themselves here; their email address has a way that proves it, at ``/api/me/email``."""
 
 
+FOLLOWED = frozenset({"email", "active"})
+"""What becomes of an account depends on these alone."""
+
+
 class UserAccounts(Protocol):
     """What becomes of a user's account when the user changes. `app.accounts` implements it; users do not know that."""
 
@@ -22,7 +26,7 @@ class UserAccounts(Protocol):
         """Make the user's account."""
 
     async def changed(self, actor: Actor, before: UserRead, user: UserRead) -> None:
-        """Follow a change: who is no longer active is logged out."""
+        """Follow a change of what is `FOLLOWED`: who is no longer active is logged out."""
 
     async def deleting(self, actor: Actor, user: UserRead) -> None:
         """Prepare for the user's deletion."""
@@ -98,9 +102,11 @@ class UserService(Service):
     async def _update(
         self, actor: Actor, user_id: int, values: Mapping[str, object], versions: Versions = None
     ) -> UserRead:
-        before = await self._users.get(user_id)
+        # What an account does not follow costs no look-up of what was there before.
+        before = await self._users.get(user_id) if FOLLOWED & values.keys() else None
         user = await self._users.update(user_id, values, versions=versions)
-        await self._accounts.changed(actor, before, user)
+        if before is not None:
+            await self._accounts.changed(actor, before, user)
         await self._audit.record(Event.USER_CHANGED, actor, target=f"user {user_id}", fields=sorted(values))
         return user
 

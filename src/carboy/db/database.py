@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextvars import ContextVar
 from functools import partial
 from typing import Any, TypeVar, TypeVarTuple, overload
@@ -19,7 +19,7 @@ from carboy.db.connection_cache import Parameters, rows
 from carboy.db.engines import Engines
 from carboy.db.failures import ConnectionLostError, TransactionConflictError, is_lost, is_spoilt, translate
 from carboy.db.greenlets import spawn
-from carboy.db.units import Unit, check_outcome, end, give_hints, require_open
+from carboy.db.units import Unit, check_outcome, end, give_hints, require_open, run_deferred
 from carboy.errors import DatabaseUnavailableError
 
 T = TypeVar("T")
@@ -99,6 +99,27 @@ class Database:
             await self._connections.take_turn(writes=False)
             return await spawn(self._connections.read, statement, parameters)
         return await self._with_connection(unit, lambda connection: rows(connection.execute(statement, parameters)))
+
+    def execute_at_commit(self, statement: Executable, parameters: Mapping[str, object]) -> None:
+        """Run a statement just before the current transaction commits, once for all parameters that it was given.
+
+        Until then the transaction does not see its effect. If it fails, the transaction is rolled back.
+
+        Raises:
+            RuntimeError: As for `execute`, of a statement that writes.
+        """
+        unit = self._unit(writes=True)
+        unit.deferred.setdefault((statement, frozenset(parameters)), []).append(parameters)
+
+    async def execute_deferred(self) -> None:
+        """Run now what waits for the commit, for a statement that is to see it.
+
+        Raises:
+            RuntimeError: As for `execute`, of a statement that writes.
+        """
+        unit = self._unit(writes=True)
+        if unit.deferred:
+            await self._with_connection(unit, partial(run_deferred, unit, commits=False))
 
     async def session(self, *, writes: bool = False) -> AsyncSession:
         """Return a session for work with entities, within the current unit's transaction; it ends with the unit.
@@ -219,6 +240,8 @@ class Database:
 
     async def _commit(self, unit: Unit) -> None:
         check_outcome(unit)
+        if unit.deferred:
+            await self._with_connection(unit, partial(run_deferred, unit, commits=True))
         unit.is_committing = True
         async with unit.lock:
             await spawn(partial(end, unit, self._connections, commits=True))

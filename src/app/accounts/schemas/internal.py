@@ -43,6 +43,14 @@ class PageRow(NamedTuple):
     """With blanks between them."""
 
 
+class AccountKey(Record):
+    """That there is an account, for whoever needs no more of it."""
+
+
+class RoleKey(Record):
+    """The same of a role."""
+
+
 class LoginRow(NamedTuple):
     """What a login is decided by."""
 

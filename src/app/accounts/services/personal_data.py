@@ -103,7 +103,7 @@ class PersonalDataService(Service):
 
     @read_only
     async def _find(self, account_id: int) -> Person:
-        await self._accounts.get(account_id)
+        await self._accounts.lock(account_id)
         found = await self._accounts.find_login_of(account_id)
         if found is None:
             raise PersonRequiredError
