@@ -37,12 +37,12 @@ class Dispatch:
         self._loops = loops
         self._views = views
         self._urls = UrlBinding(app)
-        self._create_url_adapter = app.create_url_adapter
-        self._binds_as_flask = getattr(app.create_url_adapter, "__func__", None) is Flask.create_url_adapter
-        self._make_response = app.make_response
-        self._process_response = app.process_response
-        self._dispatch_request = app.dispatch_request
-        self._full_dispatch_request = app.full_dispatch_request
+        self._create_url_adapter: Callable[..., MapAdapter | None] = _replaced(app, "create_url_adapter")
+        self._binds_as_flask = getattr(self._create_url_adapter, "__func__", None) is Flask.create_url_adapter
+        self._make_response: Callable[..., Response] = _replaced(app, "make_response")
+        self._process_response: Callable[..., Response] = _replaced(app, "process_response")
+        self._dispatch_request = _replaced(app, "dispatch_request")
+        self._full_dispatch_request = _replaced(app, "full_dispatch_request")
 
     def install(self) -> None:
         adopt_asgiref()
@@ -166,6 +166,13 @@ class Dispatch:
         if here is not None:
             here.body_is_adapted = in_bridge()
         return response
+
+
+def _replaced(app: Flask, name: str) -> Any:
+    """Return the application's own method, also when another bridge has replaced it: tests share an application."""
+    method = getattr(app, name)
+    bridge = getattr(method, "__self__", None)
+    return getattr(bridge, f"_{name}") if isinstance(bridge, Dispatch) else method
 
 
 class _Waiting(partial[Any]):

@@ -16,6 +16,7 @@ from pydantic import (
 from pydantic_core import CoreSchema, core_schema
 
 from carboy.schemas.moments import spell_moments
+from carboy.schemas.numbers import accept_integral_floats
 
 DEFAULT_PAGE_SIZE = 50
 MAX_PAGE_SIZE = 200
@@ -26,10 +27,14 @@ MAX_CURSOR_LENGTH = 4000
 class Input(BaseModel):
     """A JSON body: types are JSON's own, and a field that is not known is an error instead of a surprise.
 
-    No number in it is infinite or NaN, which no JSON can say and many parsers read all the same.
+    No number in it is infinite or NaN, which no JSON can say and many parsers read all the same. 7.0 is a whole number.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True, allow_inf_nan=False)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: type[BaseModel], handler: GetCoreSchemaHandler) -> CoreSchema:
+        return accept_integral_floats(handler(source))
 
 
 class Change(Input):
