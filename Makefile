@@ -125,9 +125,11 @@ migration: $(VENV)/dev.stamp ## Write a migration for what changed in the models
 wheel: $(VENV)/dev.stamp ## Build a wheel of the kit alone, in dist/
 	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .
 
+# In podman's own format there would be no health check.
+image: export BUILDAH_FORMAT := docker
 .PHONY: image
-image: ## Build the image carboy with docker, podman or buildah (ENGINE chooses)
-	$(or $(ENGINE),docker) build --file deploy/Dockerfile --tag carboy .
+image: ## Build the image carboy with docker, podman or buildah (ENGINE chooses; OPTIONS="--build-arg REQUIREMENTS=extras")
+	$(or $(ENGINE),docker) build $(OPTIONS) --file deploy/Dockerfile --tag carboy .
 
 .PHONY: manifests
 manifests: $(VENV)/dev.stamp ## Write deploy/kubernetes.yaml anew from the chart
