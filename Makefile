@@ -61,8 +61,8 @@ coverage: $(VENV)/dev.stamp ## Run the tests that start no server, and measure w
 PYTEST = $(BIN)/pytest -n $(WORKERS) --maxprocesses 6 --dist loadfile
 
 .PHONY: torture
-torture: $(VENV)/dev.stamp ## Run the heavy tests and show their figures
-	$(BIN)/pytest tests/torture
+torture: $(VENV)/dev.stamp $(VENV)/bench.stamp ## Run the heavy tests, show their figures and draw them (docs/reliability.md)
+	$(BIN)/pytest tests/torture; failed=$$?; $(BIN)/python -m bench.reliability && exit $$failed
 	CARBOY_TEST_FULL=1 $(BIN)/pytest $(FULL)
 
 # Tests of the suite that do more of the same here.
@@ -129,9 +129,11 @@ migration: $(VENV)/dev.stamp ## Write a migration for what changed in the models
 wheel: $(VENV)/dev.stamp ## Build a wheel of the kit alone, in dist/
 	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .
 
+# In podman's own format there would be no health check.
+image: export BUILDAH_FORMAT := docker
 .PHONY: image
-image: ## Build the image carboy with docker, podman or buildah (ENGINE chooses)
-	$(or $(ENGINE),docker) build --file deploy/Dockerfile --tag carboy .
+image: ## Build the image carboy with docker, podman or buildah (ENGINE chooses; OPTIONS="--build-arg REQUIREMENTS=extras")
+	$(or $(ENGINE),docker) build $(OPTIONS) --file deploy/Dockerfile --tag carboy .
 
 .PHONY: manifests
 manifests: $(VENV)/dev.stamp ## Write deploy/kubernetes.yaml anew from the chart

@@ -62,7 +62,7 @@ from carboy.jobs.kinds import JobKinds, jobs_in
 from carboy.jobs.metrics import JobMetrics
 from carboy.jobs.personal_data import JobData
 from carboy.jobs.schemas import State
-from carboy.jobs.services import Jobs, utc_now
+from carboy.jobs.services import Jobs, seconds_since_boot, utc_now
 from carboy.jobs.signals import JobSignals
 from carboy.limits.daos import RateLimitCountDao
 from carboy.limits.services import RateLimiter
@@ -99,6 +99,7 @@ class Container(containers.DeclarativeContainer):
     notices = providers.Singleton(Notices, database=database, engines=engines)
     channels = providers.Singleton(Channels, unit_of_work=database, notices=notices)
     clock = providers.Object(utc_now)
+    monotonic = providers.Object(seconds_since_boot)
     tracing = providers.Singleton(
         Tracing,
         settings=settings.provided.tracing,
@@ -168,6 +169,7 @@ class Container(containers.DeclarativeContainer):
         metrics=job_metrics,
         settings=settings.provided.jobs,
         clock=clock,
+        monotonic=monotonic,
         tracing=tracing,
     )
 
