@@ -67,7 +67,10 @@ async def ask(app: Any, job: Job, number: int) -> None:
     """
     path, _, query = job.path.format(id=number % USERS + 1).partition("?")
     body = job.body.format(unique=f"{os.getpid()}x{number}").encode() if job.body else b""
-    headers = [(b"host", b"127.0.0.1")]
+    headers = [
+        (b"host", b"127.0.0.1"),
+        *((name.lower().encode(), value.encode()) for name, value in job.headers.items()),
+    ]
     if body:
         headers += [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     scope = {"type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": job.method, "scheme": "http",
