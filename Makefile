@@ -61,8 +61,8 @@ coverage: $(VENV)/dev.stamp ## Run the tests that start no server, and measure w
 PYTEST = $(BIN)/pytest -n $(WORKERS) --maxprocesses 6 --dist loadfile
 
 .PHONY: torture
-torture: $(VENV)/dev.stamp ## Run the heavy tests and show their figures
-	$(BIN)/pytest tests/torture
+torture: $(VENV)/dev.stamp $(VENV)/bench.stamp ## Run the heavy tests, show their figures and draw them (docs/reliability.md)
+	$(BIN)/pytest tests/torture; failed=$$?; $(BIN)/python -m bench.reliability && exit $$failed
 	CARBOY_TEST_FULL=1 $(BIN)/pytest $(FULL)
 
 # Tests of the suite that do more of the same here.
@@ -103,6 +103,10 @@ profile: $(VENV)/bench.stamp ## Show where a request's time goes (JOB=static, on
 .PHONY: queues
 queues: $(VENV)/bench.stamp ## Compare background jobs with those of other libraries (COUNT of jobs, ROUNDS)
 	@$(BIN)/python -m bench.queues $(or $(COUNT),2000) $(or $(ROUNDS),3)
+
+.PHONY: logins
+logins: $(VENV)/bench.stamp ## Measure health checks while 20 logins are under way (SECONDS)
+	@$(BIN)/python -m bench.logins $(or $(SECONDS),30)
 
 .PHONY: streams
 streams: $(VENV)/bench.stamp ## Measure streams of events that are open and idle (COUNT)

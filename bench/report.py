@@ -80,12 +80,21 @@ def _comparison(result: dict[str, Any]) -> Table:
         notes.append(f"Carboy reaches {median(share):.0%} of the limit.")
     if result["job"] in {job.name for job in INVOICE_JOBS}:
         notes.append("At most 0.60 of FastAPI's is wanted.")
+    notes += _against_no_account(result)
     crowd = result["crowd"]
     if crowd.get("flask"):
         times = median(crowd["carboy"]) / median(crowd["flask"])
         notes.append(f"With 32 connections Carboy serves {times:.1f} times as many requests as Flask + WsgiToAsgi.")
     title = f"{TITLES[result['job']]}, {result['database']}, {result['server']}"
     return Table(title, headings, [_row(result, peer) for peer in result["cpu"]], notes)
+
+
+def _against_no_account(result: dict[str, Any]) -> Iterator[str]:
+    without = result.get("without_account")
+    if without:
+        ratio = estimate([ours / same for ours, same in zip(result["cpu"]["carboy"], without, strict=True)])
+        told = f"{ratio.median:.2f} ({ratio.low:.2f}-{ratio.high:.2f})"
+        yield f"It takes {told} times what the same takes without an account; at most 1.35 is wanted."
 
 
 def _row(result: dict[str, Any], peer: str) -> tuple[str, ...]:
