@@ -6,16 +6,26 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from support.accounts import HEADERS
 from support.carboy_server import HOST, PROJECT
 
 SETTINGS = "tests/contract/schemathesis.toml"
-DOCUMENT = "docs/openapi.json"
 
 PATHS = r"^/(health|api/users|api/roles|api/audit-events)"
 """What is tried at random. Elsewhere a request may revoke the very key that all of them are sent with, or wants a
 person: that key is a service's, which has no profile."""
+
+
+class Tried(NamedTuple):
+    """What is tried: the document's file, and a regular expression of paths."""
+
+    document: Path
+    paths: str
+
+
+SHIPPED = Tried(PROJECT / "docs" / "openapi.json", PATHS)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,12 +45,13 @@ class Outcome:
     report: str
 
 
-def hold_to_document(url: str, folder: Path, *, seed: int, examples: int) -> Outcome:
+def hold_to_document(url: str, folder: Path, tried: Tried = SHIPPED, *, seed: int, examples: int) -> Outcome:
     """Send requests that the document suggests, and check each answer.
 
     Args:
         url: Where the server is.
         folder: Where files may be written.
+        tried: What to try.
         seed: The same seed makes the same requests, as long as the answers are the same.
         examples: How many random requests to send to each operation, at most, besides those for the corners of its
             schemas; and about as many sequences of requests to send.
@@ -48,9 +59,18 @@ def hold_to_document(url: str, folder: Path, *, seed: int, examples: int) -> Out
     counts = folder / "schemathesis.json"
     result = subprocess.run(  # noqa: S603 - the command is all ours.
         [
-            *(sys.executable, "-m", "schemathesis.cli", "--config-file", SETTINGS, "run", DOCUMENT, "--no-color"),
+            *(
+                sys.executable,
+                "-m",
+                "schemathesis.cli",
+                "--config-file",
+                SETTINGS,
+                "run",
+                str(tried.document),
+                "--no-color",
+            ),
             *("--url", url, "--seed", str(seed), "--max-examples", str(examples), "--report-json-path", str(counts)),
-            *("--include-path-regex", PATHS, "--header", f"Authorization: {HEADERS['Authorization']}"),
+            *("--include-path-regex", tried.paths, "--header", f"Authorization: {HEADERS['Authorization']}"),
         ],
         cwd=PROJECT,
         # The order of sets would make other requests of the same seed. No proxy is asked for what is here.

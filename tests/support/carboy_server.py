@@ -133,7 +133,12 @@ def wait_for(condition: Callable[[], bool], otherwise: str) -> None:
 
 @contextmanager
 def launch(
-    command: Sequence[str], environment: Mapping[str, str], *, port: int | None = None, errors: IO[bytes] | None = None
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    *,
+    port: int | None = None,
+    errors: IO[bytes] | None = None,
+    folder: Path = PROJECT,
 ) -> Iterator[CarboyServer]:
     """Start a server without waiting for it, and make sure that nothing of it is left in the end.
 
@@ -142,13 +147,14 @@ def launch(
         environment: Variables to add to the environment.
         port: Where it is to listen; None for a free port.
         errors: Its standard error, which is otherwise part of its output.
+        folder: The project.
     """
     with free_port() as free, tempfile.TemporaryFile() as output:
         port = port or free
         program, *arguments = (argument.format(port=port) for argument in command)
         process = subprocess.Popen(  # noqa: S603 - the tests choose what is run.
             [SCRIPTS / program, *arguments],
-            cwd=PROJECT,
+            cwd=folder,
             env=os.environ | environment,
             stdout=output,
             stderr=errors or output,
@@ -162,11 +168,12 @@ def launch(
 
 
 @contextmanager
-def serve(
-    command: Sequence[str], environment: Mapping[str, str], *, port: int | None = None, errors: IO[bytes] | None = None
-) -> Iterator[CarboyServer]:
-    """Start a server, wait until it serves, and stop it as an operator would unless the test has done so."""
-    with launch(command, environment, port=port, errors=errors) as server:
+def serve(command: Sequence[str], environment: Mapping[str, str], **options: Any) -> Iterator[CarboyServer]:
+    """Start a server, wait until it serves, and stop it as an operator would unless the test has done so.
+
+    The options are those of `launch`.
+    """
+    with launch(command, environment, **options) as server:
         server.wait_until_ready()
         yield server
         if server.process.poll() is None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from support.carboy_server import database_file, database_in, migrated_copy
 from support.databases import migrated
+from support.larger import LargerProject, follow_guide
 
 
 @pytest.fixture(scope="session")
@@ -19,3 +20,8 @@ def migrated_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def environment(migrated_database: Path, tmp_path: Path) -> dict[str, str]:
     """What a server needs to find a database of its own, which is migrated and empty."""
     return migrated_copy(migrated_database, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def larger_project(migrated_database: Path, tmp_path_factory: pytest.TempPathFactory) -> LargerProject:
+    return follow_guide(tmp_path_factory.mktemp("larger"), migrated_database)

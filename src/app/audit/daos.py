@@ -11,10 +11,13 @@ class AuditEventDao(Dao[AuditEventRead]):
 
     async def anonymise(self, account_id: int) -> None:
         """Forget from where and by what an account acted, also before it was known that it did."""
+        # Those of this transaction, too.
+        await self._database.execute_deferred()
         await self._database.execute(self._prepared(_anonymise), {"account_id": account_id}, writes=True)
 
     async def forget_invitations(self, email: str) -> None:
         """Forget that an address was invited; that somebody was stays."""
+        await self._database.execute_deferred()
         parameters = {"kind": Event.ACCOUNT_INVITED.value, "email": email.lower()}
         await self._database.execute(self._prepared(_forget_invitations), parameters, writes=True)
 

@@ -59,7 +59,8 @@ class Audit:
         recorded = _recorded.get()
         if recorded is not None:
             recorded.append(event)
-        await self._events.add(
+        # All events of a transaction are written by one statement, just before it commits.
+        self._events.add_at_commit(
             {
                 "event": event.value,
                 "actor_kind": actor.kind.value,

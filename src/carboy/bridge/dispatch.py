@@ -1,11 +1,11 @@
 """Replaces the methods of a Flask application that decide how its functions run."""
 
 import asyncio
-import inspect
 from collections.abc import Callable, Coroutine
 from contextlib import nullcontext
 from contextvars import copy_context
 from functools import partial, wraps
+from inspect import CO_COROUTINE, iscoroutinefunction
 from types import FunctionType
 from typing import Any
 
@@ -37,12 +37,12 @@ class Dispatch:
         self._loops = loops
         self._views = views
         self._urls = UrlBinding(app)
-        self._create_url_adapter = app.create_url_adapter
-        self._binds_as_flask = getattr(app.create_url_adapter, "__func__", None) is Flask.create_url_adapter
-        self._make_response = app.make_response
-        self._process_response = app.process_response
-        self._dispatch_request = app.dispatch_request
-        self._full_dispatch_request = app.full_dispatch_request
+        self._create_url_adapter: Callable[..., MapAdapter | None] = _replaced(app, "create_url_adapter")
+        self._binds_as_flask = getattr(self._create_url_adapter, "__func__", None) is Flask.create_url_adapter
+        self._make_response: Callable[..., Response] = _replaced(app, "make_response")
+        self._process_response: Callable[..., Response] = _replaced(app, "process_response")
+        self._dispatch_request = _replaced(app, "dispatch_request")
+        self._full_dispatch_request = _replaced(app, "full_dispatch_request")
 
     def install(self) -> None:
         adopt_asgiref()
@@ -69,7 +69,13 @@ class Dispatch:
 
     def ensure_sync(self, func: Function) -> Function:
         """Return what Flask may call in place of a view, hook, error handler, teardown function or signal receiver."""
-        return _Waiting(self._wait_for_call, func) if _is_async(func) else func
+        if type(func) is FunctionType:
+            # What inspect would say in the end, asked for each function in each request.
+            if func.__code__.co_flags & CO_COROUTINE:
+                return _Waiting(self._wait_for_call, func)
+            if not func.__dict__:
+                return func
+        return _Waiting(self._wait_for_call, func) if iscoroutinefunction(func) else func
 
     def _wait_for_call(self, func: Function, *args: Any, **kwargs: Any) -> Any:
         # What `Loops.wait_for` would do too, a little later.
@@ -102,12 +108,14 @@ class Dispatch:
 
     def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
         """Bind the routes as Flask does, and hand over the match by which it was decided where the request lives."""
-        if request is not None and self._binds_as_flask and not self._urls.is_by_host():
+        if request is None:
+            return self._create_url_adapter(None)
+        if self._binds_as_flask and not self._urls.is_by_host():
             adapter: MapAdapter | None = self._urls.bind(request)
         else:
             adapter = self._create_url_adapter(request)
         here = exchange.current.get()
-        if adapter is not None and request is not None and here is not None and here.match is not None:
+        if adapter is not None and here is not None and here.match is not None:
             here.is_sure = self._views.hand_over(here.match, adapter)
         return adapter
 
@@ -160,21 +168,18 @@ class Dispatch:
         return response
 
 
+def _replaced(app: Flask, name: str) -> Any:
+    """Return the application's own method, also when another bridge has replaced it: tests share an application."""
+    method = getattr(app, name)
+    bridge = getattr(method, "__self__", None)
+    return getattr(bridge, f"_{name}") if isinstance(bridge, Dispatch) else method
+
+
 class _Waiting(partial[Any]):
     """A partial function that is a method where it stands in a class, as what asgiref makes is."""
 
     def __get__(self, instance: object, _owner: type | None = None) -> Function:
         return self if instance is None else partial(self, instance)
-
-
-def _is_async(func: Function) -> bool:
-    if type(func) is FunctionType:
-        # What inspect would say in the end, asked for each function in each request.
-        if func.__code__.co_flags & inspect.CO_COROUTINE:
-            return True
-        if not func.__dict__:
-            return False
-    return inspect.iscoroutinefunction(func)
 
 
 def _is_being_cancelled() -> bool:

@@ -130,9 +130,26 @@ class Dao(Generic[RecordT]):
             ConflictError: Another row has a value that must be unique; `conflicts` names the class.
             InvalidInputError: The row or an item refers to a row that does not exist, or a column cannot hold a value.
         """
+        return await self._add(None, values)
+
+    async def add_as(self, record: type[OtherT], values: Mapping[str, object]) -> OtherT:
+        """Insert a row as `add` does, and return it as another record, such as one without related rows."""
+        return cast("OtherT", await self._add(record, values))
+
+    def add_at_commit(self, values: Mapping[str, object]) -> None:
+        """Insert a row just before the transaction commits: one statement writes all that it adds in this way.
+
+        Until then the transaction does not see the row. What the database refuses fails the transaction, and is no
+        declared error.
+
+        Raises:
+            InvalidInputError: A column cannot hold a value.
+            TypeError: There is more to write than one row: it has collections, or `touches` others.
+        """
         own, collections = self._parts.related.divide(values)
-        rows = await self._parts.writing.add(self._parts.folding.complete(own), collections)
-        return (await self._parts.reading.records(self._database, rows))[0]
+        if collections or self.touches:
+            raise TypeError(f"{type(self).__name__}: a row that others belong to is added at once, by add(...).")
+        self._parts.writing.add_at_commit(self._parts.folding.complete(own))
 
     async def get_or_add(self, **equal: object) -> RecordT:
         """Return the row with these values; insert it if it does not exist.
@@ -166,11 +183,15 @@ class Dao(Generic[RecordT]):
         """
         if not values:
             return await self._unchanged(identity, versions)
-        own, collections = self._parts.related.divide(values)
-        rows = await self._parts.writing.update(identity, self._parts.folding.complete(own), collections, versions)
-        if not rows:
-            await self._explain_miss(identity)
-        return (await self._parts.reading.records(self._database, rows))[0]
+        return await self._update(None, identity, values, versions)
+
+    async def update_as(self, record: type[OtherT], identity: int, values: Mapping[str, object]) -> OtherT:
+        """Change a row as `update` does, whatever its version, and return it as another record.
+
+        Raises:
+            NotFoundError, ConflictError, InvalidInputError: As for `update`.
+        """
+        return cast("OtherT", await self._update(record, identity, values))
 
     async def delete(self, identity: int, *, versions: Versions = None) -> None:
         """Delete a row.
@@ -210,6 +231,27 @@ class Dao(Generic[RecordT]):
         """
         rows = await self._parts.writing.restore(identity)
         return (await self._parts.reading.records(self._database, rows))[0] if rows else await self.get(identity)
+
+    async def _add(self, record: type[Record] | None, values: Mapping[str, object]) -> RecordT:
+        own, collections = self._parts.related.divide(values)
+        reading, statements = self._parts.read_as(record)
+        rows = await self._parts.writing.add(self._parts.folding.complete(own), collections, statements)
+        return (await reading.records(self._database, rows))[0]
+
+    async def _update(
+        self,
+        record: type[Record] | None,
+        identity: int,
+        values: Mapping[str, object],
+        versions: Versions = None,
+    ) -> RecordT:
+        own, collections = self._parts.related.divide(values)
+        reading, statements = self._parts.read_as(record)
+        complete = self._parts.folding.complete(own)
+        rows = await self._parts.writing.update(identity, complete, collections, versions, statements)
+        if not rows:
+            await self._explain_miss(identity)
+        return (await reading.records(self._database, rows))[0]
 
     async def _unchanged(self, identity: int, versions: Versions) -> RecordT:
         record: Any = await self.get(identity)

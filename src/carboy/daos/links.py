@@ -30,6 +30,9 @@ class Links:
         of_these = far.in_(bindparam("row_values", expanding=True))
         self._remove = delete(near.table).where(near == bindparam("row_id"), of_these)
         self._add = insert(near.table)
+        link = select(bindparam("row_id", type_=near.type), table.c.id).where(one_of, *living(table))
+        named = insert(near.table).from_select([near, far], link.with_for_update(read=True, key_share=True))
+        self._add_named = named.returning(far)
 
     async def save(self, database: Database, identity: int, wanted: Sequence[Any], *, is_new: bool) -> None:
         """Link a row to the wanted rows, and remove its other links.
@@ -37,9 +40,13 @@ class Links:
         Raises:
             InvalidInputError: There is no row with such an id, or the column cannot hold a value.
         """
+        if not wanted and is_new:
+            return
+        present = await (self._link(database, identity, wanted) if is_new else self._linked(database, identity))
+        if is_new and len(present) == len({*wanted}):
+            # There are all of them, as there mostly are.
+            return
         ids = set((await self._ids(database, wanted)).values())
-        found = () if is_new else await database.execute(self._present, {"row_id": identity})
-        present = {row[0] for row in found}
         gone, new = sorted(present - ids), sorted(ids - present)
         if gone:
             await database.execute(self._remove, {"row_id": identity, "row_values": gone}, writes=True)
@@ -47,11 +54,19 @@ class Links:
             links = [{self._relation.near.name: identity, self._far.name: other} for other in new]
             await database.execute(self._add, links, writes=True)
 
+    async def _link(self, database: Database, identity: int, wanted: Sequence[Any]) -> set[int]:
+        """Link a new row to those of the wanted rows that exist, and return their ids."""
+        parameters = {"row_id": identity, "row_values": self._sought(wanted)}
+        return {row[0] for row in await database.execute(self._add_named, parameters, writes=True)}
+
+    async def _linked(self, database: Database, identity: int) -> set[int]:
+        return {row[0] for row in await database.execute(self._present, {"row_id": identity})}
+
     async def _ids(self, database: Database, wanted: Sequence[Any]) -> dict[Any, int]:
         """Return the ids of the wanted rows by the ids or values that name them."""
         by_id = self._relation.value == "id"
         places = {value: index for index, value in reversed([*enumerate(wanted)])}
-        ids = await self._found(database, [possible_id(value) for value in wanted] if by_id else wanted)
+        ids = await self._found(database, wanted)
         missing = places.keys() - ids.keys()
         if missing and by_id:
             raise self._items.unknown(sorted(places[value] for value in missing))
@@ -66,8 +81,11 @@ class Links:
         return ids
 
     async def _found(self, database: Database, values: Iterable[Any]) -> dict[Any, int]:
-        parameters = {"row_values": sorted({*values})}
+        parameters = {"row_values": self._sought(values)}
         return _pairs(await database.execute(self._find, parameters)) if parameters["row_values"] else {}
+
+    def _sought(self, values: Iterable[Any]) -> list[Any]:
+        return sorted({possible_id(value) for value in values} if self._relation.value == "id" else {*values})
 
 
 def _pairs(rows: Iterable[Any]) -> dict[Any, int]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from copy import copy
 from typing import ClassVar, Self
 
-from carboy.daos.base import NOTHING, Dao, RecordT
+from carboy.daos.base import NOTHING, Dao, OtherT, RecordT
 from carboy.daos.keyset import Place, Slice
 from carboy.schemas.base import Record, Versions
 from carboy.schemas.filters import Filter, Where
@@ -41,6 +41,12 @@ class OwnedDao(Dao[RecordT]):
     async def add(self, values: Mapping[str, object]) -> RecordT:
         return await super().add({**values, **self._required()})
 
+    async def add_as(self, record: type[OtherT], values: Mapping[str, object]) -> OtherT:
+        return await super().add_as(record, {**values, **self._required()})
+
+    def add_at_commit(self, values: Mapping[str, object]) -> None:
+        super().add_at_commit({**values, **self._required()})
+
     async def page(
         self,
         *,
@@ -59,6 +65,10 @@ class OwnedDao(Dao[RecordT]):
         # Within a transaction this locks the row, so that it is still the owner's when it is changed.
         await self.get(identity)
         return await super().update(identity, values, versions=versions)
+
+    async def update_as(self, record: type[OtherT], identity: int, values: Mapping[str, object]) -> OtherT:
+        await self.get(identity)
+        return await super().update_as(record, identity, values)
 
     async def delete(self, identity: int, *, versions: Versions = None) -> None:
         await self.get(identity)

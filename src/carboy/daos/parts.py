@@ -60,15 +60,19 @@ class Parts(Generic[RecordT]):
 
     async def find(self, record: type[Record] | None, equal: Where) -> RecordT | None:
         """Return the one row in which fields have these values, as the DAO's own record or as another."""
-        reading, statements = self.reading, self._statements
-        if record is not None:
-            reading = self.prepared(Reading, self._dao.model, record)
-            statements = self.prepared(replace, statements, names=reading.names)
+        reading, statements = self.read_as(record)
         asked = self.folding.asked(equal)
         statement = self.prepared(statements.one, shape_of(asked), self._database.is_writing)
         rows = await self._database.execute(statement, filter_parameters(asked))
         records = await reading.records(self._database, rows)
         return records[0] if records else None
+
+    def read_as(self, record: type[Record] | None) -> tuple[Reading[RecordT], Statements]:
+        """Return what reads rows as a record; None stands for the DAO's own."""
+        if record is None:
+            return self.reading, self._statements
+        reading = self.prepared(Reading, self._dao.model, record)
+        return reading, self.prepared(replace, self._statements, names=reading.names)
 
     @cached_property
     def _statements(self) -> Statements:

@@ -103,6 +103,9 @@ class Statements:
     def insert(self) -> Insert:
         return insert(self.table).returning(*self._columns())
 
+    def insert_unread(self) -> Insert:
+        return insert(self.table)
+
     def insert_unless_there(self) -> Insert:
         return insert_unless_there(self.table).returning(*self._columns())
 

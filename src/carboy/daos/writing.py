@@ -43,11 +43,17 @@ class Writing:
         self._database, self._statements, self._prepared = database, statements, prepared
         self._refusals, self._related, self._limits = refusals, related, Limits(statements.table)
 
-    async def add(self, values: Values, collections: Mapping[str, Any]) -> Rows:
-        rows = await self._change(self._prepared(self._statements.insert), stamped(values))
+    async def add(self, values: Values, collections: Mapping[str, Any], statements: Statements) -> Rows:
+        """Insert a row, and return the columns of it that the statements read."""
+        rows = await self._change(self._prepared(statements.insert), stamped(values))
         await self._related.save(self._database, rows[0].id, collections, is_new=True)
         await self._related.touch(self._database, rows[0].id)
         return rows
+
+    def add_at_commit(self, values: Values) -> None:
+        """Insert a row when the transaction commits."""
+        self._limits.require(values)
+        self._database.execute_at_commit(self._prepared(self._statements.insert_unread), stamped(values))
 
     async def add_unless_there(self, values: Values) -> None:
         """Insert a row unless another one has a unique value of it."""
@@ -55,11 +61,18 @@ class Writing:
         if rows:
             await self._related.touch(self._database, rows[0].id)
 
-    async def update(self, identity: int, values: Values, collections: Mapping[str, Any], versions: Versions) -> Rows:
+    async def update(
+        self,
+        identity: int,
+        values: Values,
+        collections: Mapping[str, Any],
+        versions: Versions,
+        statements: Statements,
+    ) -> Rows:
         """Change a row, and return it; nothing if there is none, or it has another version."""
         if self._related.touches:
             await self._related.touch(self._database, identity)
-        statement = self._prepared(self._statements.update, versions is not None)
+        statement = self._prepared(statements.update, versions is not None)
         rows = await self._change(statement, {**values, **row_parameters(identity, versions)})
         if rows and (collections or self._related.touches):
             await self._related.save(self._database, identity, collections, is_new=False)

@@ -105,6 +105,12 @@ def _begin_within(timeout: float) -> Callable[[Connection], None]:
     return begin
 
 
+def commit_with_next_statement(connection: Connection) -> None:
+    """Let the connection's next statement end its transaction: see `OneHopConnection`."""
+    driver: Any = connection.connection.driver_connection
+    driver.commit_with_next_statement()
+
+
 def probe_disk(connection: Connection) -> None:
     """Check that the disk can be written to: see `OneHopConnection.probe_disk`."""
     driver: Any = connection.connection.driver_connection

@@ -1,9 +1,9 @@
 """An aiosqlite connection that runs each statement in one thread hop.
 
 aiosqlite makes one trip to the connection's thread and back to open a cursor, one to run the statement, one to fetch
-its rows and one to close the cursor; each costs more than reading a row does. Here they are one trip, and BEGIN is part
-of the first statement's. For SQLAlchemy there is one difference: all rows of a statement are fetched at once, so that
-streaming saves no memory.
+its rows and one to close the cursor; each costs more than reading a row does. Here they are one trip, BEGIN is part of
+the first statement's, and COMMIT can be part of the last one's. For SQLAlchemy there is one difference: all rows of a
+statement are fetched at once, so that streaming saves no memory.
 """
 
 import asyncio
@@ -114,24 +114,31 @@ class OneHopConnection(aiosqlite.Connection):
         # A connection that is never closed must not prevent the process from ending; SQLAlchemy does this for its own.
         self._thread.daemon = True
         self._begin_timeout: float | None = None
+        self._commits_next = False
         self._is_given_up = False
 
     def begin_with_next_statement(self, timeout: float) -> None:
         """Begin a write transaction with the next statement, waiting this many seconds for other processes."""
         self._begin_timeout = timeout
 
+    def commit_with_next_statement(self) -> None:
+        """Commit right after the next statement, unless it fails; `commit` has nothing left to do then."""
+        self._commits_next = True
+
     async def commit(self) -> None:
         self._begin_timeout = None
+        self._commits_next = False
         if self.in_transaction:
             await super().commit()
 
     async def rollback(self) -> None:
         self._begin_timeout = None
+        self._commits_next = False
         if self.in_transaction:
             await super().rollback()
 
     async def run(self, method: Method, sql: str, parameters: Iterable[Any]) -> Outcome:
-        """Run a statement, after BEGIN if a transaction is to begin with it."""
+        """Run a statement, after BEGIN if a transaction is to begin with it, before COMMIT if it is to end."""
         try:
             outcome: Outcome = await self._execute(self._run_here, method, sql, parameters)  # type: ignore[no-untyped-call]
         except asyncio.CancelledError:
@@ -185,7 +192,11 @@ class OneHopConnection(aiosqlite.Connection):
             # SQLite backs off to ten attempts a second, while a busy writer releases the lock for less than a
             # millisecond: the others would starve. So SQLite is told not to wait.
             self._insist(self._conn, "BEGIN IMMEDIATE", timeout)
-        return outcome_of(self._conn, method, sql, parameters)
+        commits, self._commits_next = self._commits_next, False
+        outcome = outcome_of(self._conn, method, sql, parameters)
+        if commits:
+            self._conn.commit()
+        return outcome
 
     def _insist(self, connection: sqlite3.Connection, sql: str, timeout: float) -> None:
         """Retry a statement for this many seconds while others hold the lock that it takes."""

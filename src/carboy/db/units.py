@@ -2,12 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Executable
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from carboy.db import sqlite
 from carboy.db.connection_cache import Connections
 from carboy.db.failures import ConnectionLostError, TransactionConflictError
 
@@ -35,6 +36,8 @@ class Unit:
     is_committing: bool = False
     hints: list[Callable[[], None]] = field(default_factory=list)
     """What is called after the commit."""
+    deferred: dict[tuple[Executable, frozenset[str]], list[Mapping[str, object]]] = field(default_factory=dict)
+    """Statements that run just before the commit, each with its rows of parameters; all rows name the same columns."""
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     """A connection runs one statement at a time."""
 
@@ -57,6 +60,24 @@ def check_outcome(unit: Unit) -> None:
         raise TransactionAbortedError(
             "The transaction was rolled back: an error within it was caught, and its part had already failed."
         ) from unit.failure
+
+
+def run_deferred(unit: Unit, connection: Connection, *, commits: bool) -> None:
+    """Run the deferred statements of a unit.
+
+    On SQLite the last one commits too, if the unit is to: that saves a trip to the connection's thread.
+    """
+    if unit.session is not None:
+        # What it adds comes first, and what it does at the commit would come too late.
+        unit.session.sync_session.flush()
+        commits = False
+    while unit.deferred:
+        key, parameters = next(iter(unit.deferred.items()))
+        if commits and len(unit.deferred) == 1 and connection.dialect.name == "sqlite":
+            unit.is_committing = True
+            sqlite.commit_with_next_statement(connection)
+        connection.execute(key[0], parameters)
+        del unit.deferred[key]
 
 
 def end(unit: Unit, connections: Connections, *, commits: bool) -> None:

@@ -17,13 +17,41 @@ Whole = Annotated[int, Field(ge=-MAX_WHOLE - 1, le=MAX_WHOLE), Described(format=
 """A whole number of 32 bits. Narrow it with ``Annotated[Whole, Field(ge=1)]``."""
 
 BigWhole = Annotated[int, Field(ge=-MAX_BIG_WHOLE - 1, le=MAX_BIG_WHOLE), Described(format="int64")]
-"""A whole number of 64 bits. JavaScript keeps those beyond 2**53 inexactly."""
+"""A whole number of 64 bits. JavaScript keeps those beyond 2**53 inexactly; hey-api's clients make a BigInt of it."""
 
-Reference = Annotated[int, Field(ge=1, le=MAX_BIG_WHOLE), Described(format="int64")]
-"""The id of another row."""
+Reference = Annotated[int, Field(ge=1, le=MAX_BIG_WHOLE)]
+"""The id of another row. It has no format, like ids in answers: of int64 TypeScript clients make a BigInt, which no
+JSON can say."""
 
 Number = Annotated[float, Field(allow_inf_nan=False), Described(format="double")]
 """A floating-point number of 64 bits, neither infinite nor NaN."""
+
+
+def accept_integral_floats(schema: CoreSchema) -> CoreSchema:
+    """Return the schema of a model, which from now on accepts 7.0 for each whole number in it, however deep.
+
+    JSON Schema counts it among them, and some languages write it.
+    """
+    _accept_within(schema)
+    return schema
+
+
+def _accept_within(part: Any) -> None:
+    if isinstance(part, list | tuple):
+        for inner in part:
+            _accept_within(inner)
+    elif isinstance(part, dict) and part.get("type") == "int":
+        whole = part.copy()
+        part.clear()
+        part.update(core_schema.no_info_before_validator_function(_integral, whole))
+    elif isinstance(part, dict) and part.get("function") != {"type": "no-info", "function": _integral}:
+        for inner in part.values():
+            _accept_within(inner)
+
+
+def _integral(value: object) -> object:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
 
 SAFE_DIGITS = 15
 """Digits that a JSON number keeps in every language, most of which read it as a float of 64 bits."""

@@ -75,23 +75,20 @@ class Request(flask.Request):
     form_data_parser_class = FormParser
 
     def __init__(self, environ: "WSGIEnvironment", *args: Any, **kwargs: Any) -> None:
-        for name, read in READERS.items():
-            if name in environ:
-                _drop_unreadable(environ, name, read)
+        # Most requests have none of them.
+        for name in READERS.keys() & environ.keys():
+            _drop_unreadable(environ, name, READERS[name])
         super().__init__(environ, *args, **kwargs)
         self.started = time.perf_counter()
+        given = environ.get("HTTP_X_REQUEST_ID")
+        self.id: str = given if given and REQUEST_ID.fullmatch(given) else f"{random.getrandbits(128):032x}"
+        """The client's X-Request-ID if that is well-formed, otherwise 128 random bits in hexadecimal."""
         self.actor: Actor | None = None
         """Who acts; None before that is found out, and where nobody asks."""
         self.page_session: Any = None
         """The `carboy.web.pages.PageSession` of a page; None if the browser has none."""
         if not self.query_string.isascii():
             self.query_string = _in_utf_8(self.query_string)
-
-    @cached_property
-    def id(self) -> str:
-        """The client's X-Request-ID if that is well-formed, otherwise 128 random bits in hexadecimal."""
-        given = self.environ.get("HTTP_X_REQUEST_ID")
-        return given if given and REQUEST_ID.fullmatch(given) else f"{random.getrandbits(128):032x}"
 
     @cached_property
     def stream(self) -> IO[bytes]:

@@ -1,4 +1,4 @@
-"""Default security headers; OPTIONS answers 204 with Allow."""
+"""The request's id and default security headers for each answer; OPTIONS answers 204 with Allow."""
 
 from typing import Any
 
@@ -48,12 +48,15 @@ def init_app(app: Flask) -> None:
 
 
 def _add_defaults(response: Response) -> Response:
-    headers = response.headers
+    headers, request = response.headers, current_request()
     # One look at all headers: asking for each name would cost four times as much.
     present = {name.lower() for name, _ in headers}
     for lower, name, value in _DEFAULTS:
         if lower not in present:
             headers.add(name, value)
-    if current_request().environ["wsgi.url_scheme"] == "https" and TLS_ALONE[0].lower() not in present:
+    if "x-request-id" in present:
+        headers.remove("X-Request-ID")
+    headers.add("X-Request-ID", request.id)
+    if request.environ["wsgi.url_scheme"] == "https" and TLS_ALONE[0].lower() not in present:
         headers.add(*TLS_ALONE)
     return response

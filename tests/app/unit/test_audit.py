@@ -5,11 +5,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 from support.accounts import ADMIN
 
+from app.audit.schemas import AuditEventQuery
 from app.audit.services import MARK, UnauditedChangeError, audited
 from app.security import Actor
 from app.users.daos import UserDao
+from app.users.schemas import UserCreate
 from carboy.services import Service, transactional
 from carboy.testing import MemoryDatabase
 from containers import Container
@@ -56,3 +60,19 @@ async def test_a_change_that_writes_no_event_is_rolled_back(database: MemoryData
     with pytest.raises(UnauditedChangeError, match=r"Forgetful\.add"):
         await Forgetful(database).add(ADMIN)
     assert await database.read(UserDao(database).count) == 0
+
+
+async def test_a_change_whose_event_cannot_be_written_is_rolled_back(
+    container: Container, database: MemoryDatabase
+) -> None:
+    await database.write(lambda: database.execute(text("DROP TABLE audit_events"), writes=True))
+    with pytest.raises(OperationalError, match="audit_events"):
+        await container.user_service().create_user(ADMIN, UserCreate(username="ada", email="ada@example.org"))
+    assert await database.read(UserDao(database).count) == 0
+
+
+async def test_the_events_of_a_transaction_are_in_the_order_in_which_they_were_recorded(container: Container) -> None:
+    user = await container.user_service().create_user(ADMIN, UserCreate(username="ada", email="ada@example.org"))
+    page = await container.audit_service().list_events(AuditEventQuery())
+    told = [(event.event, event.target, event.subject_id is not None) for event in page.items]
+    assert told == [("account.registered", None, True), ("user.created", f"user {user.id}", False)]

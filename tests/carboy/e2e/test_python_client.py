@@ -5,19 +5,17 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
+from datetime import UTC, date, datetime
 from http import HTTPStatus
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from support.accounts import HEADERS, add_person
-from support.carboy_server import HYPERCORN, PRODUCTION, PROJECT, SCRIPTS, database_file, migrated_copy, serve
-from support.documents import write_document
+from support.carboy_server import PROJECT, SCRIPTS, database_file, migrated_copy
+from support.larger import LargerProject
 from support.server import PATIENCE
 from support.users import registration
-
-from app.settings import Settings
 
 IF_MATCH = {"CARBOY_HTTP__REQUIRE_IF_MATCH": "true"}
 CONFIG = PROJECT / "tests" / "clients" / "openapi-python-client.yaml"
@@ -43,8 +41,8 @@ class Api:
             httpx_args={"trust_env": False},
         )
 
-    def call(self, operation: str, *arguments: Any, client: Any = None, **options: Any) -> Any:
-        module = importlib.import_module(f"{PACKAGE}.api.users.{operation}")
+    def call(self, operation: str, *arguments: Any, client: Any = None, of: str = "users", **options: Any) -> Any:
+        module = importlib.import_module(f"{PACKAGE}.api.{of}.{operation}")
         return module.sync_detailed(*arguments, client=client or self.client, **options)
 
     def log_in(self, password: str) -> Any:
@@ -70,16 +68,15 @@ def _with_pat(environment: dict[str, str]) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def api(migrated_database: Path, loaded_settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+def api(larger_project: LargerProject, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     folder = tmp_path_factory.mktemp("python")
-    document = write_document(folder, loaded_settings)
-    command = [f"{SCRIPTS}/openapi-python-client", "generate", "--path", f"{document}", "--config", f"{CONFIG}"]
-    command += ["--meta", "none", "--output-path", f"{folder}/{PACKAGE}", "--fail-on-warning"]
+    command = [f"{SCRIPTS}/openapi-python-client", "generate", "--path", f"{larger_project.document}"]
+    command += ["--config", f"{CONFIG}", "--meta", "none", "--output-path", f"{folder}/{PACKAGE}", "--fail-on-warning"]
     result = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - the test names it all.
     assert result.returncode == 0, result.stdout + result.stderr
     with (
         pytest.MonkeyPatch.context() as patch,
-        serve(HYPERCORN, _with_pat(migrated_copy(migrated_database, folder)) | PRODUCTION | IF_MATCH) as server,
+        larger_project.serve(_with_pat(migrated_copy(larger_project.database, folder)) | IF_MATCH) as server,
     ):
         patch.syspath_prepend(folder)
         api = Api(server.url)
@@ -213,3 +210,28 @@ def test_an_application_with_streams_has_a_client_that_knows_their_events(api: A
     assert importlib.import_module(f"{PACKAGE}.api.streams.follow_topic").sync_detailed
     told = api.models.FollowTopicResponse200
     assert told.from_dict({"data": "{}", "id": "1"}).id == "1"
+
+
+def test_an_invoice_of_the_guide_is_created_found_changed_and_deleted(api: Api) -> None:
+    owner, models = api.created().parsed, api.models
+    lines = [models.LineCreate(text="A thing", price="10.00"), models.LineCreate(text="Another", price=2.5)]
+    new = {"number": f"{uuid.uuid4()}"[:30], "owner_id": owner.id, "amount": "12.50", "due_on": date(2026, 12, 24)}
+    created = api.call("create_invoice", of="invoices", body=models.InvoiceCreate(**new, lines=lines, tags=["red"]))
+    invoice, etag = created.parsed, created.headers["ETag"]
+    assert (invoice.owner.username, invoice.amount, invoice.due_on) == (owner.username, "12.50", date(2026, 12, 24))
+    assert [(line.text, line.price) for line in invoice.lines] == [("A thing", "10.00"), ("Another", "2.50")]
+    assert (invoice.status, invoice.remind_at, invoice.weight, invoice.tags) == ("draft", None, None, ["red"])
+    query = {"owner": owner.username, "status": "draft,sent", "due_before": date(2026, 12, 25), "sort": "-remind,due"}
+    assert api.call("list_invoices", of="invoices", **query, tag="red").parsed.items == [invoice]
+    assert api.call("list_invoices", of="invoices", **query, tag="blue").parsed.items == []
+    change = models.InvoiceUpdate(status="paid", remind_at=datetime(2026, 12, 1, tzinfo=UTC))
+    changed = api.call("update_invoice", invoice.id, of="invoices", body=change, if_match=etag)
+    assert (changed.parsed.status, changed.parsed.remind_at) == ("paid", datetime(2026, 12, 1, tzinfo=UTC))
+    etag = changed.headers["ETag"]
+    assert api.call("delete_invoice", invoice.id, of="invoices", if_match=etag).status_code == HTTPStatus.NO_CONTENT
+
+
+def test_an_invoice_of_nobody_is_refused_with_the_field(api: Api) -> None:
+    new = api.models.InvoiceCreate(number="nobody's", owner_id=2**40, amount=1, due_on=date(2026, 12, 24))
+    problem = assert_problem(api, api.call("create_invoice", of="invoices", body=new), 422, "invalid_input")
+    assert [each.pointer for each in problem.errors] == ["#/owner_id"]

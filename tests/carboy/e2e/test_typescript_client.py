@@ -1,6 +1,7 @@
 """What is generated from the API's document for TypeScript compiles, and works against a real server.
 
-tests/clients/users.ts uses the types, schemas.ts the zod schemas of hey-api. Nothing that is generated is kept.
+tests/clients/users.ts uses the types, schemas.ts the zod schemas of hey-api, invoices.ts both for the domain of
+docs/a-larger-domain.md. Nothing that is generated is kept.
 """
 
 import os
@@ -12,10 +13,8 @@ from pathlib import Path
 
 import pytest
 from support.accounts import KEY, add_person
-from support.carboy_server import HYPERCORN, PRODUCTION, PROJECT, CarboyServer, database_file, migrated_copy, serve
-from support.documents import write_document
-
-from app.settings import Settings
+from support.carboy_server import PROJECT, CarboyServer, database_file, migrated_copy
+from support.larger import LargerProject
 
 IF_MATCH = {"CARBOY_HTTP__REQUIRE_IF_MATCH": "true"}
 CLIENTS = PROJECT / "tests" / "clients"
@@ -53,8 +52,8 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def document(tmp_path_factory: pytest.TempPathFactory, loaded_settings: Settings) -> Path:
-    return write_document(tmp_path_factory.mktemp("document"), loaded_settings)
+def document(larger_project: LargerProject) -> Path:
+    return larger_project.document
 
 
 @pytest.fixture(scope="module")
@@ -71,11 +70,11 @@ def programs(node: Path, document: Path) -> Path:
 
 
 @pytest.fixture
-def server(migrated_database: Path, tmp_path: Path, program: str) -> Iterator[CarboyServer]:
-    environment = migrated_copy(migrated_database, tmp_path)
+def server(larger_project: LargerProject, tmp_path: Path, program: str) -> Iterator[CarboyServer]:
+    environment = migrated_copy(larger_project.database, tmp_path)
     if program == "users.js":
         add_person(database_file(environment), "pat", PASSWORD)
-    with serve(HYPERCORN, environment | PRODUCTION | IF_MATCH) as server:
+    with larger_project.serve(environment | IF_MATCH) as server:
         yield server
 
 
@@ -101,6 +100,6 @@ def test_patterns_can_stand_in_a_program_with_their_characters_spelt_out(node: P
     run(node, "node", "--eval", COMPARE_PATTERNS, PATTERNS=f"[{','.join(patterns)}]")
 
 
-@pytest.mark.parametrize("program", ["users.js", "schemas.js"])
+@pytest.mark.parametrize("program", ["users.js", "schemas.js", "invoices.js"])
 def test_a_program_works_with_what_is_generated(programs: Path, server: CarboyServer, program: str) -> None:
     run(programs, "node", program, CARBOY_URL=server.url, CARBOY_TOKEN=KEY, CARBOY_PASSWORD=PASSWORD)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from sqlalchemy import event
+from sqlalchemy import Engine, event
 from support.invoices import (
     Credentials,
     InvoiceDao,
@@ -73,14 +73,24 @@ def domain(tables: None, database: Database) -> Domain:
 @pytest.fixture
 def statements(engines: Engines) -> Iterator[list[str]]:
     """Every statement that is run to read."""
+    yield from statements_of(engines.reader.sync_engine)
+
+
+@pytest.fixture
+def written(engines: Engines) -> Iterator[list[str]]:
+    """Every statement that is run in a transaction."""
+    yield from statements_of(engines.writer.sync_engine)
+
+
+def statements_of(engine: Engine) -> Iterator[list[str]]:
     seen: list[str] = []
 
     def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
         seen.append(statement)
 
-    event.listen(engines.reader.sync_engine, "before_cursor_execute", note)
+    event.listen(engine, "before_cursor_execute", note)
     yield seen
-    event.remove(engines.reader.sync_engine, "before_cursor_execute", note)
+    event.remove(engine, "before_cursor_execute", note)
 
 
 def texts(invoice: Any) -> list[str]:
@@ -112,6 +122,20 @@ async def test_a_page_takes_one_statement_a_relation_however_many_rows_it_has(
     assert [(invoice.owner.name, invoice.tags, texts(invoice)) for invoice in page] == [
         (f"owner of {number}", ["red", f"tag {number}"], ["a", "b"]) for number in range(50)
     ]
+
+
+async def test_a_new_row_is_linked_by_one_statement_to_tags_that_exist(domain: Domain, written: list[str]) -> None:
+    owner = await domain.owner()
+    await domain.invoice("1", owner_id=owner, tags=["red", "blue"])
+    written.clear()
+    made = await domain.invoice("2", owner_id=owner, tags=["blue", "red", "blue"])
+    assert made.tags == ["blue", "red"]
+    assert [statement.split()[2] for statement in written if not statement.startswith("SELECT")] == [
+        "invoices",
+        "invoice_tags",
+    ]
+    made = await domain.invoice("3", owner_id=owner, tags=["green", "red"])
+    assert made.tags == ["green", "red"]
 
 
 async def test_a_record_may_have_ids_or_values_in_place_of_what_is_related(domain: Domain) -> None:

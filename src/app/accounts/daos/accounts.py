@@ -7,11 +7,12 @@ from app.accounts.daos.permissions import permissions_of_account
 from app.accounts.errors import AccountNotFoundError, ServiceNameTakenError
 from app.accounts.models import Account, Credential, Role, account_roles
 from app.accounts.schemas.accounts import AccountQuery, AccountRead
-from app.accounts.schemas.internal import LoginRow
+from app.accounts.schemas.internal import AccountKey, LoginRow
 from app.accounts.schemas.kinds import AccountKind, CredentialKind
 from app.security import ADMINISTRATOR
 from app.users.models import User
 from carboy.daos.base import Dao
+from carboy.daos.statements import possible_id
 from carboy.schemas.emails import fold_email
 from carboy.schemas.text import fold
 
@@ -22,6 +23,26 @@ class AccountDao(Dao[AccountRead]):
 
     async def find_by_user(self, user_id: int) -> AccountRead | None:
         return await self._find_by(user_id=user_id)
+
+    async def lock(self, account_id: int) -> None:
+        """Require that there is an account. Within a transaction nobody else can change it until that ends.
+
+        Raises:
+            AccountNotFoundError: There is none.
+        """
+        if await self.find_as(AccountKey, id=possible_id(account_id)) is None:
+            raise AccountNotFoundError
+
+    async def lock_of_user(self, user_id: int) -> int:
+        """Return the id of a user's account, which is locked as `lock` does.
+
+        Raises:
+            AccountNotFoundError: There is no such user.
+        """
+        found = await self.find_as(AccountKey, user_id=user_id)
+        if found is None:
+            raise AccountNotFoundError
+        return found.id
 
     async def find_login(self, login: str) -> LoginRow | None:
         """Return the person who has this as email address or username; an address comes first."""
@@ -37,6 +58,11 @@ class AccountDao(Dao[AccountRead]):
         """Return what an account may do with a second factor."""
         [(found,)] = await self._database.execute(self._prepared(_permissions_of), {"account_id": account_id})
         return frozenset((found or "").split())
+
+    async def is_administrator(self, account_id: int) -> bool:
+        """Tell whether an account has the role of administrators and is not disabled."""
+        parameters = {"account_id": account_id, "role": ADMINISTRATOR}
+        return bool(await self._database.execute(self._prepared(_is_administrator), parameters))
 
     async def count_other_administrators(self, account_id: int | None) -> int:
         """Return how many people are administrators who can log in, without this account."""
@@ -82,16 +108,19 @@ def _permissions_of() -> Executable:
     return select(permissions_of_account(true())).where(Account.id == bindparam("account_id"))
 
 
+def _is_administrator() -> Executable:
+    return _administrators(select(Account.id)).where(Account.id == bindparam("account_id"))
+
+
 def _count_other_administrators() -> Executable:
+    others = _administrators(select(func.count())).where(Account.id != bindparam("account_id"))
+    return others.where(Account.kind == AccountKind.PERSON)
+
+
+def _administrators(selected: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
     return (
-        select(func.count())
-        .select_from(Account)
+        selected.select_from(Account)
         .join(account_roles, account_roles.c.accounts_id == Account.id)
         .join(Role, Role.id == account_roles.c.roles_id)
-        .where(
-            Role.name == bindparam("role"),
-            Account.kind == AccountKind.PERSON,
-            Account.disabled_at.is_(None),
-            Account.id != bindparam("account_id"),
-        )
+        .where(Role.name == bindparam("role"), Account.disabled_at.is_(None))
     )

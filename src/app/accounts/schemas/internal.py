@@ -11,7 +11,8 @@ class ActorRow(NamedTuple):
     """Who a token belongs to, and what it takes to know what they may do: one statement reads it."""
 
     account_id: int
-    kind: AccountKind
+    kind: str
+    """That of an `AccountKind`, as it is stored."""
     user_id: int | None
     permissions: str | None
     """With blanks between them."""
@@ -41,6 +42,14 @@ class PageRow(NamedTuple):
     user_id: int | None
     permissions: str | None
     """With blanks between them."""
+
+
+class AccountKey(Record):
+    """That there is an account, for whoever needs no more of it."""
+
+
+class RoleKey(Record):
+    """The same of a role."""
 
 
 class LoginRow(NamedTuple):

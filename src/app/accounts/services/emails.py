@@ -4,7 +4,7 @@ from app.accounts.daos import AccountDao
 from app.accounts.errors import InvalidOneTimeTokenError, PersonRequiredError
 from app.accounts.jobs import send_new_email_link
 from app.accounts.mails import ConfirmNewEmail, EmailChanged, Post, VerifyEmail
-from app.accounts.schemas.internal import LoginRow
+from app.accounts.schemas.internal import AccountKey, LoginRow
 from app.accounts.schemas.kinds import Purpose
 from app.accounts.services.one_time_tokens import OneTimeTokens
 from app.audit.schemas import Event
@@ -65,7 +65,7 @@ class EmailService(Service):
         found = await self._own(actor)
         if token.account_id != found.account_id or token.email != found.email:
             raise InvalidOneTimeTokenError
-        await self._accounts.update(found.account_id, {"email_verified_at": datetime.now(UTC)})
+        await self._accounts.update_as(AccountKey, found.account_id, {"email_verified_at": datetime.now(UTC)})
         await self._audit.record(Event.EMAIL_VERIFIED, actor, subject_id=found.account_id)
 
     async def request_change(self, actor: Actor, email: str) -> None:
@@ -105,7 +105,7 @@ class EmailService(Service):
         if token.account_id != found.account_id or token.email is None:
             raise InvalidOneTimeTokenError
         await self._users.set_email(actor, found.user_id, token.email)
-        await self._accounts.update(found.account_id, {"email_verified_at": datetime.now(UTC)})
+        await self._accounts.update_as(AccountKey, found.account_id, {"email_verified_at": datetime.now(UTC)})
         await self._audit.record(Event.EMAIL_CHANGED, actor, subject_id=found.account_id)
         await self._mailer.send(EmailChanged(to=found.email, username=found.username))
 

@@ -16,14 +16,16 @@ class Guard:
     async def keep_an_administrator(self, account_id: int) -> None:
         """Refuse to take an account away if it is the last administrator; it joins the unit of work of that change.
 
+        The transaction must have locked the account, so that it does not become an administrator meanwhile.
+
         Raises:
             LastAdministratorError: It is.
         """
+        if not await self._accounts.is_administrator(account_id):
+            return
         # It locks the role: of two administrators who remove each other at once, one is refused.
-        await self._roles.get_by_name(ADMINISTRATOR)
-        account = await self._accounts.get(account_id)
-        is_administrator = ADMINISTRATOR in account.roles and account.disabled_at is None
-        if is_administrator and await self._accounts.count_other_administrators(account_id) == 0:
+        await self._roles.lock(ADMINISTRATOR)
+        if await self._accounts.count_other_administrators(account_id) == 0:
             raise LastAdministratorError
 
     async def require_no_less(self, actor: Actor, account_id: int) -> None:

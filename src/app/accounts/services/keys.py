@@ -127,7 +127,7 @@ class KeyService(Service):
         await self._audit.record(Event.KEY_REVOKED, actor, target=f"api key {key_id}")
 
     async def _create(self, actor: Actor, account_id: int, new: ApiKeyCreate) -> ApiKeyIssued:
-        await self._accounts.get(account_id)
+        await self._accounts.lock(account_id)
         own, scopes = self._keys.of(account_id), new.scopes
         if actor.scopes is not None and (scopes is None or not {*scopes} <= actor.scopes):
             raise ExcessiveScopesError

@@ -127,7 +127,7 @@ class LoginService(Service):
     @audited
     async def _admit(self, actor: Actor, found: LoginRow, given: Login, way: Way) -> Begun | None:
         # The account is locked until the end, so that no change of its password can come between.
-        await self._accounts.get(found.account_id)
+        await self._accounts.lock(found.account_id)
         now = await self._accounts.find_login_of(found.account_id)
         if now is None or now.is_disabled or now.password != found.password:
             await self._audit.record(Event.LOGIN_FAILED, actor, subject_id=found.account_id, factor="password")
@@ -148,7 +148,7 @@ class LoginService(Service):
             await self._audit.record(Event.SECOND_FACTOR_FAILED, actor, reason="no login waits")
             return None
         # Codes for one account are tried one after the other, so that no wrong one goes uncounted.
-        await self._accounts.get(half.account_id)
+        await self._accounts.lock(half.account_id)
         half = await self._sessions.find_half(digest, datetime.now(UTC)) or half
         target = f"session {half.session_id}"
         how = await self._second_factors.accept(half.account_id, code)
@@ -173,7 +173,7 @@ class LoginService(Service):
     async def _renew(self, actor: Actor, found: LoginRow, code: str | None, way: Way) -> Begun | None:
         if actor.session_id is None:
             raise SessionRequiredError
-        await self._accounts.get(found.account_id)
+        await self._accounts.lock(found.account_id)
         changes: dict[str, object] = {"authenticated_at": datetime.now(UTC)}
         if found.has_second_factor:
             if code is None or await self._second_factors.accept(found.account_id, code) is None:
@@ -188,7 +188,7 @@ class LoginService(Service):
     @audited
     async def _rehash(self, actor: Actor, found: LoginRow, encoded: str) -> None:
         """Store a password with today's parameters, unless it has been changed meanwhile."""
-        await self._accounts.get(found.account_id)
+        await self._accounts.lock(found.account_id)
         own = self._credentials.of(found.account_id)
         present = await own.find_kind(CredentialKind.PASSWORD)
         if present is not None and present.secret == found.password:

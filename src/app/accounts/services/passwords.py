@@ -6,7 +6,7 @@ from app.accounts.jobs import send_reset_link
 from app.accounts.limits import RESET_OF_ADDRESS
 from app.accounts.mails import PasswordChanged, Post, ResetPassword
 from app.accounts.schemas.auth import ResetConfirmation
-from app.accounts.schemas.internal import LoginRow, OneTimeTokenRow
+from app.accounts.schemas.internal import AccountKey, LoginRow, OneTimeTokenRow
 from app.accounts.schemas.kinds import CredentialKind, Purpose
 from app.accounts.schemas.me import PasswordChange
 from app.accounts.services.guessing import Guessing
@@ -104,7 +104,7 @@ class PasswordService(Service):
         Raises:
             AccountNotFoundError: There is no such account.
         """
-        await self._accounts.get(account_id)
+        await self._accounts.lock(account_id)
         await self._send_reset(actor, await self._accounts.find_login_of(account_id))
 
     @audited
@@ -115,7 +115,7 @@ class PasswordService(Service):
             AccountNotFoundError: There is no such account.
             PersonRequiredError: It is a service's.
         """
-        await self._accounts.get(account_id)
+        await self._accounts.lock(account_id)
         found = await self._accounts.find_login_of(account_id)
         if found is None:
             raise PersonRequiredError
@@ -184,7 +184,7 @@ class PasswordService(Service):
 
     @audited
     async def _change(self, actor: Actor, found: LoginRow, encoded: str) -> None:
-        await self._accounts.get(found.account_id)
+        await self._accounts.lock(found.account_id)
         own = self._credentials.of(found.account_id)
         present = await own.find_kind(CredentialKind.PASSWORD)
         if present is None or present.secret != found.password:
@@ -205,7 +205,8 @@ class PasswordService(Service):
             await self._credentials.delete_kinds(account.id, [*CredentialKind])
             await self._keys.revoke_all(account.id)
         await self._credentials.of(account.id).put(CredentialKind.PASSWORD, encoded, confirmed_at=datetime.now(UTC))
-        await self._accounts.update(account.id, {"email_verified_at": account.email_verified_at or datetime.now(UTC)})
+        proved_at = account.email_verified_at or datetime.now(UTC)
+        await self._accounts.update_as(AccountKey, account.id, {"email_verified_at": proved_at})
         await self._one_time_tokens.drop(account.id, Purpose.RESET)
         await self._sessions.end_all(account.id)
         await self._audit.record(Event.PASSWORD_RESET, actor, subject_id=account.id)

@@ -12,7 +12,7 @@ from app.accounts.jobs import send_invitation
 from app.accounts.limits import INVITATION_OF_ADDRESS
 from app.accounts.mails import AlreadyRegistered, Invitation, Post
 from app.accounts.schemas.auth import FirstAdministrator, InvitationCreate, InvitationRead, Registration
-from app.accounts.schemas.internal import LoginRow
+from app.accounts.schemas.internal import AccountKey, LoginRow
 from app.accounts.schemas.kinds import CredentialKind, Purpose
 from app.accounts.services.one_time_tokens import OneTimeTokens
 from app.audit.schemas import Event
@@ -165,7 +165,7 @@ class RegistrationService(Service):
 
     @audited
     async def _offer(self, actor: Actor) -> Token | None:
-        await self._roles.get_by_name(ADMINISTRATOR)
+        await self._roles.lock(ADMINISTRATOR)
         await self._one_time_tokens.drop_all(Purpose.FIRST_ADMINISTRATOR)
         if await self._accounts.count_other_administrators(None):
             await self._audit.record(Event.FIRST_ADMINISTRATOR_OFFERED, actor, offered=False)
@@ -230,7 +230,7 @@ class RegistrationService(Service):
 
     @audited
     async def _claim(self, actor: Actor, given: FirstAdministrator, encoded: str) -> None:
-        await self._roles.get_by_name(ADMINISTRATOR)
+        await self._roles.lock(ADMINISTRATOR)
         await self._one_time_tokens.take(Purpose.FIRST_ADMINISTRATOR, given.token)
         if await self._accounts.count_other_administrators(None):
             raise AlreadySetUpError
@@ -241,15 +241,13 @@ class RegistrationService(Service):
 
     async def _create(self, actor: Actor, new: UserCreate, encoded: str | None, roles: list[str]) -> LoginRow:
         user = await self._users.create_user(actor, new)
-        account = await self._accounts.find_by_user(user.id)
-        if account is None:
-            raise RuntimeError("A user was created without an account.")
+        account_id = await self._accounts.lock_of_user(user.id)
         now = datetime.now(UTC)
-        await self._accounts.update(account.id, {"email_verified_at": now, "roles": roles})
+        await self._accounts.update_as(AccountKey, account_id, {"email_verified_at": now, "roles": roles})
         if encoded is not None:
-            await self._credentials.of(account.id).put(CredentialKind.PASSWORD, encoded, confirmed_at=now)
-        await self._audit.record(Event.ROLES_ASSIGNED, actor, subject_id=account.id, roles=roles)
-        person = await self._accounts.find_login_of(account.id)
+            await self._credentials.of(account_id).put(CredentialKind.PASSWORD, encoded, confirmed_at=now)
+        await self._audit.record(Event.ROLES_ASSIGNED, actor, subject_id=account_id, roles=roles)
+        person = await self._accounts.find_login_of(account_id)
         if person is None:
             raise RuntimeError("An account was created without a person.")
         return person

@@ -120,6 +120,7 @@ class RoleService(Service):
         if missing:
             raise UnknownRoleError(missing)
         if ADMINISTRATOR not in wanted:
+            await self._accounts.lock(account_id)
             await self._guard.keep_an_administrator(account_id)
         account = await self._accounts.update(account_id, {"roles": wanted}, versions=versions)
         await self._audit.record(Event.ROLES_ASSIGNED, actor, subject_id=account_id, roles=wanted)

@@ -270,6 +270,6 @@ class SessionService(Service):
         Raises:
             AccountNotFoundError: There is no such account.
         """
-        await self._accounts.get(account_id)
+        await self._accounts.lock(account_id)
         count = await self._sessions.end_all(account_id)
         await self._audit.record(Event.SESSION_ENDED, actor, subject_id=account_id, count=count)

@@ -1,6 +1,7 @@
 """One application may serve on one event loop after another, as it does in test suites."""
 
 import asyncio
+import inspect
 import threading
 import time
 
@@ -43,3 +44,11 @@ def test_a_view_that_outlives_its_loop_keeps_no_thread_when_it_has_ended() -> No
     going_on.set()
     assert asyncio.run(ask(asgi)).text == "view"
     assert new_threads(before) <= 1
+
+
+def test_an_application_that_is_given_to_the_bridge_again_and_again_answers_as_at_first() -> None:
+    app = Flask("bridge_tests")
+    app.add_url_rule("/", "view", lambda: f"{len(inspect.stack(0))}")
+    first = asyncio.run(ask(FlaskASGI(app))).text
+    last = [FlaskASGI(app) for _ in range(1000)][-1]
+    assert asyncio.run(ask(last)).text == first
