@@ -104,6 +104,10 @@ profile: $(VENV)/bench.stamp ## Show where a request's time goes (JOB=static, on
 queues: $(VENV)/bench.stamp ## Compare background jobs with those of other libraries (COUNT of jobs, ROUNDS)
 	@$(BIN)/python -m bench.queues $(or $(COUNT),2000) $(or $(ROUNDS),3)
 
+.PHONY: logins
+logins: $(VENV)/bench.stamp ## Measure health checks while 20 logins are under way (SECONDS)
+	@$(BIN)/python -m bench.logins $(or $(SECONDS),30)
+
 .PHONY: streams
 streams: $(VENV)/bench.stamp ## Measure streams of events that are open and idle (COUNT)
 	@$(BIN)/python -m bench.streams $(or $(COUNT),5000)
