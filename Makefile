@@ -61,8 +61,8 @@ coverage: $(VENV)/dev.stamp ## Run the tests that start no server, and measure w
 PYTEST = $(BIN)/pytest -n $(WORKERS) --maxprocesses 6 --dist loadfile
 
 .PHONY: torture
-torture: $(VENV)/dev.stamp ## Run the heavy tests and show their figures
-	$(BIN)/pytest tests/torture
+torture: $(VENV)/dev.stamp $(VENV)/bench.stamp ## Run the heavy tests, show their figures and draw them (docs/reliability.md)
+	$(BIN)/pytest tests/torture; failed=$$?; $(BIN)/python -m bench.reliability && exit $$failed
 	CARBOY_TEST_FULL=1 $(BIN)/pytest $(FULL)
 
 # Tests of the suite that do more of the same here.
@@ -104,6 +104,10 @@ profile: $(VENV)/bench.stamp ## Show where a request's time goes (JOB=static, on
 queues: $(VENV)/bench.stamp ## Compare background jobs with those of other libraries (COUNT of jobs, ROUNDS)
 	@$(BIN)/python -m bench.queues $(or $(COUNT),2000) $(or $(ROUNDS),3)
 
+.PHONY: logins
+logins: $(VENV)/bench.stamp ## Measure health checks while 20 logins are under way (SECONDS)
+	@$(BIN)/python -m bench.logins $(or $(SECONDS),30)
+
 .PHONY: streams
 streams: $(VENV)/bench.stamp ## Measure streams of events that are open and idle (COUNT)
 	@$(BIN)/python -m bench.streams $(or $(COUNT),5000)
@@ -125,9 +129,11 @@ migration: $(VENV)/dev.stamp ## Write a migration for what changed in the models
 wheel: $(VENV)/dev.stamp ## Build a wheel of the kit alone, in dist/
 	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .
 
+# In podman's own format there would be no health check.
+image: export BUILDAH_FORMAT := docker
 .PHONY: image
-image: ## Build the image carboy with docker, podman or buildah (ENGINE chooses)
-	$(or $(ENGINE),docker) build --file deploy/Dockerfile --tag carboy .
+image: ## Build the image carboy with docker, podman or buildah (ENGINE chooses; OPTIONS="--build-arg REQUIREMENTS=extras")
+	$(or $(ENGINE),docker) build $(OPTIONS) --file deploy/Dockerfile --tag carboy .
 
 .PHONY: manifests
 manifests: $(VENV)/dev.stamp ## Write deploy/kubernetes.yaml anew from the chart

@@ -30,6 +30,7 @@ from app.accounts.services.page_sessions import AccountPageSessions
 from app.accounts.services.passwords import PasswordService
 from app.accounts.services.people import PeoplesAccounts
 from app.accounts.services.personal_data import PersonalDataService
+from app.accounts.services.personal_data_parts import PersonalDataParts
 from app.accounts.services.registration import RegistrationService
 from app.accounts.services.roles import RoleService
 from app.accounts.services.seen import LastSeen
@@ -61,7 +62,7 @@ from carboy.jobs.kinds import JobKinds, jobs_in
 from carboy.jobs.metrics import JobMetrics
 from carboy.jobs.personal_data import JobData
 from carboy.jobs.schemas import State
-from carboy.jobs.services import Jobs, utc_now
+from carboy.jobs.services import Jobs, seconds_since_boot, utc_now
 from carboy.jobs.signals import JobSignals
 from carboy.limits.daos import RateLimitCountDao
 from carboy.limits.services import RateLimiter
@@ -98,6 +99,7 @@ class Container(containers.DeclarativeContainer):
     notices = providers.Singleton(Notices, database=database, engines=engines)
     channels = providers.Singleton(Channels, unit_of_work=database, notices=notices)
     clock = providers.Object(utc_now)
+    monotonic = providers.Object(seconds_since_boot)
     tracing = providers.Singleton(
         Tracing,
         settings=settings.provided.tracing,
@@ -167,6 +169,7 @@ class Container(containers.DeclarativeContainer):
         metrics=job_metrics,
         settings=settings.provided.jobs,
         clock=clock,
+        monotonic=monotonic,
         tracing=tracing,
     )
 
@@ -288,16 +291,34 @@ class Container(containers.DeclarativeContainer):
         limiter=rate_limiter,
         settings=settings.provided.accounts,
     )
+    user_dao = providers.Singleton(UserDao, database=database)
+    # A domain that holds what belongs to people adds its part: personal_data_parts.add_args(...).
+    personal_data_parts = providers.Singleton(
+        PersonalDataParts,
+        providers.Singleton(UserData, unit_of_work=database, users=user_dao),
+        providers.Singleton(
+            AccountData,
+            unit_of_work=database,
+            accounts=account_dao,
+            credentials=credential_dao,
+            one_time_tokens=one_time_token_dao,
+        ),
+        providers.Singleton(OwnedRows, unit_of_work=database, rows=session_dao),
+        providers.Singleton(OwnedRows, unit_of_work=database, rows=api_key_dao),
+        providers.Singleton(StoredAnswers, unit_of_work=database, keys=idempotency_key_dao),
+        providers.Singleton(JobData, unit_of_work=database, jobs=job_dao),
+        trail=providers.Singleton(AuditTrail, unit_of_work=database, events=audit_event_dao),
+    )
     peoples_accounts = providers.Singleton(
         PeoplesAccounts,
         accounts=account_dao,
         sessions=session_dao,
         one_time_tokens=one_time_tokens,
+        parts=personal_data_parts,
         guard=guard,
         audit=audit,
     )
 
-    user_dao = providers.Singleton(UserDao, database=database)
     user_service = providers.Singleton(
         UserService,
         unit_of_work=database,
@@ -429,25 +450,12 @@ class Container(containers.DeclarativeContainer):
         jobs=jobs,
         settings=settings.provided.accounts,
     )
-    # A domain that holds what belongs to people adds its part: personal_data_service.add_args(...).
     personal_data_service = providers.Singleton(
         PersonalDataService,
-        providers.Singleton(UserData, unit_of_work=database, users=user_dao),
-        providers.Singleton(
-            AccountData,
-            unit_of_work=database,
-            accounts=account_dao,
-            credentials=credential_dao,
-            one_time_tokens=one_time_token_dao,
-        ),
-        providers.Singleton(OwnedRows, unit_of_work=database, rows=session_dao),
-        providers.Singleton(OwnedRows, unit_of_work=database, rows=api_key_dao),
-        providers.Singleton(StoredAnswers, unit_of_work=database, keys=idempotency_key_dao),
-        providers.Singleton(JobData, unit_of_work=database, jobs=job_dao),
         unit_of_work=database,
         accounts=account_dao,
         users=user_service,
-        trail=providers.Singleton(AuditTrail, unit_of_work=database, events=audit_event_dao),
+        parts=personal_data_parts,
         audit=audit,
         settings=settings.provided.accounts,
     )

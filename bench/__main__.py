@@ -20,16 +20,11 @@ from bench.plot import save_plots
 from bench.report import describe_machine, print_report
 from bench.search import measure_search
 from bench.servers import PEERS, ROOT, Cores
+from bench.telemetry import measure_telemetry
 
 QUICK = bool(os.environ.get("QUICK"))
 OUTPUT = ROOT / "var" / "bench.json"
-ON_EACH_DATABASE: dict[str, Callable[[str, Cores], dict[str, Any]]] = {
-    "growth": measure_growth,
-    "search": measure_search,
-    "memory": measure_memory,
-    "workers": lambda kind, _cores: measure_workers(kind),
-}
-PIECES = ["compare", "invoices", "domains", *ON_EACH_DATABASE]
+PIECES = ["compare", "invoices", "growth", "search", "domains", "memory", "workers", "telemetry"]
 
 
 def chosen(variable: str, all_names: list[str], quick: list[str] | None = None) -> list[str]:
@@ -73,15 +68,19 @@ def main() -> None:
         pin_postgresql(cores.load)
     report = _read() | {"machine": describe_machine()}
     report |= {piece: measure_domains() if piece == "domains" else [] for piece in pieces}
+    plan = Plan(number, cores, quick=QUICK)
+    measures: dict[str, Callable[[str], list[dict[str, Any]]]] = {
+        "compare": lambda kind: [one for each in servers for one in compare(kind, each, jobs, [*peers, AGAIN], plan)],
+        "invoices": lambda kind: compare_invoices(kind, plan),
+        "growth": lambda kind: [measure_growth(kind, cores)],
+        "search": lambda kind: [measure_search(kind, cores)],
+        "memory": lambda kind: [measure_memory(kind, cores)],
+        "workers": lambda kind: [measure_workers(kind)],
+        "telemetry": lambda kind: [measure_telemetry(kind, jobs, number, cores)],
+    }
     for kind in kinds:
-        if "compare" in pieces:
-            for server in servers:
-                report["compare"] += compare(kind, server, jobs, [*peers, AGAIN], Plan(number, cores, quick=QUICK))
-        if "invoices" in pieces:
-            report["invoices"] += compare_invoices(kind, Plan(number, cores, quick=QUICK))
-        for piece, measure in ON_EACH_DATABASE.items():
-            if piece in pieces:
-                report[piece].append(measure(kind, cores))
+        for piece in (one for one in measures if one in pieces):
+            report[piece] += measures[piece](kind)
     OUTPUT.write_text(json.dumps(report, indent=1), encoding="utf-8")
     save_plots(report, OUTPUT.parent)
     print_report(report)

@@ -66,7 +66,7 @@ def compare(kind: str, server_kind: str, jobs: list[Job], peers: list[str], plan
         addresses = {peer: urls[name] for peer, name in zip(peers, names, strict=True)}
         running = stack.enter_context(serve_all(addresses, server_kind, plan.cores.server, plan.project or ROOT))
         at_rest = {peer: server.memory_bytes() for peer, server in running.items()}
-        results = [_measure(job, running, plan, progress) for job in jobs]
+        results = [_measure(job, _having(job, running), plan, progress) for job in jobs]
         after = {peer: server.memory_bytes() for peer, server in running.items()}
     return [
         {"database": kind, "server": server_kind, **result, "memory_at_rest": at_rest, "memory_after": after}
@@ -74,11 +74,17 @@ def compare(kind: str, server_kind: str, jobs: list[Job], peers: list[str], plan
     ]
 
 
+def _having(job: Job, running: dict[str, Server]) -> dict[str, Server]:
+    """Return those contenders that have a job."""
+    return {peer: server for peer, server in running.items() if job.is_at(peer)}
+
+
 def _measure(job: Job, running: dict[str, Server], plan: Plan, progress: Progress) -> dict[str, Any]:
     quick, core = plan.quick, plan.cores.load
     voided = _void_those_that_differ(job, running)
     measured: dict[str, list[Measurement]] = {peer: [] for peer in running}
     crowd: dict[str, list[float]] = {peer: [] for peer in CROWDED if peer in running}
+    without: list[float] = []
     for number in range(plan.rounds):
         if number == 0:
             for server in running.values():
@@ -87,6 +93,9 @@ def _measure(job: Job, running: dict[str, Server], plan: Plan, progress: Progres
         for server in random.sample(list(running.values()), len(running)):
             one = _try(voided, server, lambda server: run_load(server, job, 1, core))
             measured[server.peer] += [one] if one else []
+            if server.peer == "carboy" and job.token:
+                one = _try(voided, server, lambda server: run_load(server, job.without_account, 1, core))
+                without += [one.cpu_microseconds] if one else []
             if server.peer in crowd and (number == 0 or not quick):
                 many = _try(voided, server, lambda server: run_load(server, job, 1, core, connections=CROWD))
                 crowd[server.peer] += [many.throughput] if many else []
@@ -105,6 +114,7 @@ def _measure(job: Job, running: dict[str, Server], plan: Plan, progress: Progres
         "throughput": {peer: [one.throughput for one in measured[peer]] for peer in counted},
         "crowd": {peer: values for peer, values in crowd.items() if peer in counted},
         "latency": {peer: late[peer] for peer in counted},
+        "without_account": without,
         "voided": voided,
     }
 
@@ -137,10 +147,10 @@ def _void_those_that_differ(job: Job, running: dict[str, Server]) -> dict[str, s
 def _ask(server: Server, job: Job) -> tuple[int, Any]:
     body = job.body.format(unique="asked").encode() if job.body else None
     request = urllib.request.Request(
-        f"http://127.0.0.1:{server.port}{job.path.format(id=7)}",
+        f"http://127.0.0.1:{server.port}{job.path_at(server.peer).format(id=7)}",
         data=body,
         method=job.method,
-        headers={"Content-Type": "application/json"} if body else {},
+        headers=({"Content-Type": "application/json"} if body else {}) | job.headers,
     )
     try:
         with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - likewise.

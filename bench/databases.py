@@ -13,6 +13,7 @@ import asyncpg
 from pydantic import SecretStr
 from sqlalchemy import bindparam, make_url, text
 
+from bench.accounts import add_account
 from bench.guide import run
 from bench.jobs import USERS
 from carboy.config.settings import DatabaseSettings
@@ -107,6 +108,7 @@ async def _fill(url: str, users: int) -> None:
     now = bindparam("now", datetime.now(UTC), type_=UtcDateTime())
     async with engines.writer.begin() as connection:
         await connection.execute(text(FILL).bindparams(now), {"users": users})
+        await add_account(connection)
     async with engines.reader.connect() as connection:
         if engines.reader.dialect.name == "postgresql":
             await connection.execute(text("VACUUM ANALYZE users"))

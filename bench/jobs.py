@@ -1,6 +1,6 @@
 """What each contender is asked to do, and what it must answer."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -20,6 +20,9 @@ class Job:
         body: The JSON body, in which ``{unique}`` stands for text that no other request has; empty for none.
         status: The expected status.
         writes: Whether it changes the table.
+        token: What to send as a bearer token.
+        theirs: The path at the others, if it is another one.
+        peers: Those that have it; None for all.
     """
 
     name: str
@@ -29,7 +32,33 @@ class Job:
     body: str = ""
     status: int = 200
     writes: bool = False
+    token: str = ""
+    theirs: str | None = None
+    peers: frozenset[str] | None = None
 
+    def path_at(self, peer: str) -> str:
+        """Return the path at a contender, such as ``carboy`` or ``carboy-again``."""
+        return self.path if self.theirs is None or peer.startswith("carboy") else self.theirs
+
+    def is_at(self, peer: str) -> bool:
+        """Tell whether a contender has it."""
+        return self.peers is None or peer.partition("-")[0] in self.peers
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.token}"} if self.token else {}
+
+    @property
+    def without_account(self) -> "Job":
+        """The same request of whoever, who shows no token."""
+        return replace(self, token="")
+
+
+TOKEN = "carboy_access_ForTheBenchmarkOnly0000000000000000000000014a5MFR"  # noqa: S105 - it opens databases of a benchmark.
+PERMISSION = "users:read"
+"""What whoever holds it may do."""
+GUARDED = "/api/guarded/users/{id}"
+"""Where the others want a token; elsewhere they let everybody in."""
 
 JOBS = (
     Job("static", "static JSON", "GET", "/health/live"),
@@ -44,6 +73,15 @@ JOBS = (
         '{{"username": "u{unique}", "email": "U{unique}@example.com"}}',
         status=201,
         writes=True,
+    ),
+    Job(
+        "me",
+        "one user, by token",
+        "GET",
+        "/api/users/{id}",
+        token=TOKEN,
+        theirs=GUARDED,
+        peers=frozenset({"carboy", "fastapi", "litestar", "starlette"}),
     ),
 )
 

@@ -1,9 +1,9 @@
--- The load that wrk makes: method, path and body of a job, with ids in turn and text that no other request has.
-local method, path, body, users, salt
+-- The load that wrk makes: method, path, body and token of a job, with ids in turn and text that no other request has.
+local method, path, body, users, salt, token
 local count = 0
 
 function init(args)
-  method, path, body, users, salt = args[1], args[2], args[3], tonumber(args[4]), args[5]
+  method, path, body, users, salt, token = args[1], args[2], args[3], tonumber(args[4]), args[5], args[6]
 end
 
 function request()
@@ -12,6 +12,7 @@ function request()
   local unique = salt .. count
   local headers = {}
   if body ~= "" then headers["Content-Type"] = "application/json" end
+  if token ~= "" then headers["Authorization"] = "Bearer " .. token end
   local filled = body:gsub("{unique}", unique)
   local target = path:gsub("{id}", id)
   return wrk.format(method, target, headers, body ~= "" and filled or nil)

@@ -52,8 +52,8 @@ def run_load(  # noqa: PLR0913 - what differs between the pieces.
     salt = f"{next(_salts):x}x"
     pin = ["taskset", "-c", str(core)] if core is not None else []
     command = [*pin, "wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "-s", str(SCRIPT),
-               f"http://127.0.0.1:{server.port}", "--", job.method, job.path,
-               job.body.replace("{{", "{").replace("}}", "}"), str(users), salt]  # fmt: skip
+               f"http://127.0.0.1:{server.port}", "--", job.method, job.path_at(server.peer),
+               job.body.replace("{{", "{").replace("}}", "}"), str(users), salt, job.token]  # fmt: skip
     before = server.cpu_seconds()
     output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     cpu = server.cpu_seconds() - before
@@ -80,7 +80,7 @@ async def latencies(server: Server, job: Job, rate: int, seconds: float) -> list
         await asyncio.sleep(max(0.0, due - time.perf_counter()))
         reader, writer = await idle.get()
         try:
-            writer.write(request_of(job, number, salt))
+            writer.write(request_of(job, server.peer, number, salt))
             await read_answer(reader)
         finally:
             idle.put_nowait((reader, writer))
@@ -92,11 +92,12 @@ async def latencies(server: Server, job: Job, rate: int, seconds: float) -> list
     return taken
 
 
-def request_of(job: Job, number: int, salt: str) -> bytes:
+def request_of(job: Job, peer: str, number: int, salt: str) -> bytes:
     """Return the bytes of a request, which names one user after the other."""
-    path = job.path.format(id=number % USERS + 1)
+    path = job.path_at(peer).format(id=number % USERS + 1)
     body = job.body.format(unique=f"{salt}{number}").encode() if job.body else b""
     content = f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n" if body else ""
+    content += "".join(f"{name}: {value}\r\n" for name, value in job.headers.items())
     return f"{job.method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{content}\r\n".encode() + body
 
 

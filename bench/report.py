@@ -16,6 +16,7 @@ from bench.jobs import INVOICE_JOBS, JOBS
 from bench.servers import PEERS
 from bench.stats import estimate
 from bench.targets import TARGETS, Target, ratios
+from bench.telemetry import NOTHING, VARIANTS
 
 PACKAGES = ("hypercorn", "uvicorn", "uvloop", "flask", "asgiref", "quart", "fastapi", "litestar", "starlette",
             "sqlalchemy", "aiosqlite", "asyncpg", "pydantic")  # fmt: skip
@@ -54,6 +55,8 @@ def tables(report: dict[str, Any]) -> Iterator[Table]:
         yield _growth(result)
     for result in report.get("search", []):
         yield _search(result)
+    for result in report.get("telemetry", []):
+        yield _telemetry(result)
     for piece, make in (("domains", _domains), ("memory", _memory), ("workers", _workers)):
         if report.get(piece):
             yield make(report[piece])
@@ -82,12 +85,21 @@ def _comparison(result: dict[str, Any]) -> Table:
         notes.append(f"Carboy reaches {median(share):.0%} of the limit.")
     if result["job"] in {job.name for job in INVOICE_JOBS}:
         notes.append("At most 0.60 of FastAPI's is wanted.")
+    notes += _against_no_account(result)
     crowd = result["crowd"]
     if crowd.get("flask"):
         times = median(crowd["carboy"]) / median(crowd["flask"])
         notes.append(f"With 32 connections Carboy serves {times:.1f} times as many requests as Flask + WsgiToAsgi.")
     title = f"{TITLES[result['job']]}, {result['database']}, {result['server']}"
     return Table(title, headings, [_row(result, peer) for peer in result["cpu"]], notes)
+
+
+def _against_no_account(result: dict[str, Any]) -> Iterator[str]:
+    without = result.get("without_account")
+    if without:
+        ratio = estimate([ours / same for ours, same in zip(result["cpu"]["carboy"], without, strict=True)])
+        told = f"{ratio.median:.2f} ({ratio.low:.2f}-{ratio.high:.2f})"
+        yield f"It takes {told} times what the same takes without an account; at most 1.35 is wanted."
 
 
 def _row(result: dict[str, Any], peer: str) -> tuple[str, ...]:
@@ -133,6 +145,23 @@ def _search(result: dict[str, Any]) -> Table:
     ]
     notes = ["A p99 of at most 20 ms is wanted for a rare word, of 100 ms for a frequent one."]
     return Table(f"Search among {result['users']:,} users, {result['database']}", headings, rows, notes)
+
+
+def _telemetry(result: dict[str, Any]) -> Table:
+    rows = []
+    for variant in VARIANTS:
+        row = [variant]
+        for by_variant in result["cpu"].values():
+            taken = by_variant[variant]
+            ratio = estimate([one / plain for one, plain in zip(taken, by_variant[NOTHING], strict=True)])
+            row.append(f"{min(taken):.0f}, {ratio.median:.2f} ({ratio.low:.2f}-{ratio.high:.2f})")
+        rows.append(tuple(row))
+    headings = ("on", *(TITLES[job] for job in result["cpu"]))
+    notes = [
+        "The least µs CPU of a request without a server, and its ratio. A probe, as the static JSON, is not traced.",
+        "Of metrics at most 1.03 is wanted.",
+    ]
+    return Table(f"Telemetry, {result['database']}", headings, rows, notes)
 
 
 def _domains(results: list[dict[str, float]]) -> Table:

@@ -54,7 +54,7 @@ async def _measure(server: Server, search: Job) -> dict[str, float]:
         if number == 0:
             before = server.cpu_seconds()
         began = time.perf_counter()
-        writer.write(request_of(search, number, "s"))
+        writer.write(request_of(search, server.peer, number, "s"))
         await read_answer(reader)
         taken.append((time.perf_counter() - began) * 1e3)
     cpu = (server.cpu_seconds() - before) / REQUESTS * 1e6

@@ -50,7 +50,7 @@ class Server:
     port: int
     log: Path
 
-    def wait_until_it_answers(self, seconds: float = 30) -> None:
+    def wait_until_it_answers(self, seconds: float = 90) -> None:
         """Return once it serves.
 
         Raises:
@@ -92,7 +92,7 @@ def serve_all(urls: dict[str, str], kind: str, core: int | None, project: Path =
     Carboy is the project in the folder.
 
     Raises:
-        RuntimeError: One does not answer within half a minute, with what it printed.
+        RuntimeError: One does not answer within one and a half minutes, with what it printed.
     """
     with ExitStack() as stack:
         running = {

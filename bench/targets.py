@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-JOB_NAMES = ("static", "one", "list", "update", "create")
+JOB_NAMES = ("static", "one", "list", "update", "create", "me")
 
 
 def ratios(result: dict[str, Any], peer: str) -> list[float]:
@@ -49,25 +49,25 @@ def _over(peer: str, title: str, *wanted: float | None) -> Target:
 
 
 _COMMON = [
-    _over("starlette", "Starlette", None, 0.80, 0.75, 0.85, 0.85),
-    _over("litestar", "Litestar", None, 0.80, 0.75, 0.85, 0.85),
-    _over("quart", "Quart", 0.80, 0.60, 0.60, 0.75, 0.75),
+    _over("starlette", "Starlette", None, 0.80, 0.75, 0.85, 0.85, None),
+    _over("litestar", "Litestar", None, 0.80, 0.75, 0.85, 0.85, None),
+    _over("quart", "Quart", 0.80, 0.60, 0.60, 0.75, 0.75, None),
     Target(
         "throughput over Flask + WsgiToAsgi's",
         crowd_ratios,
-        dict(zip(JOB_NAMES, (4, 4, 3, 3, 3), strict=True)),
+        dict(zip(JOB_NAMES, (4, 4, 3, 3, 3), strict=False)),
         at_most=False,
         form=".1f",
     ),
     Target(
         "share of the limit",
         share_of_limit,
-        dict(zip(JOB_NAMES, (0.60, 0.40, 0.40, 0.40, 0.40), strict=True)),
+        dict(zip(JOB_NAMES, (0.60, 0.40, 0.40, 0.40, 0.40), strict=False)),
         at_most=False,
         form=".0%",
     ),
 ]
 TARGETS = {
-    "sqlite": [_over("fastapi", "FastAPI", 1.10, 0.50, 0.45, 0.65, 0.65), *_COMMON],
-    "postgresql": [_over("fastapi", "FastAPI", None, 0.70, 0.65, 0.80, 0.80), *_COMMON],
+    "sqlite": [_over("fastapi", "FastAPI", 1.10, 0.50, 0.45, 0.65, 0.65, 0.55), *_COMMON],
+    "postgresql": [_over("fastapi", "FastAPI", None, 0.70, 0.65, 0.80, 0.80, 0.55), *_COMMON],
 }

@@ -4,9 +4,11 @@ from collections.abc import AsyncIterator
 from typing import Annotated
 
 from fastapi import Depends, FastAPI, HTTPException, Query
+from fastapi.security import OAuth2PasswordBearer
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bench.peers import invoice_store, store
+from bench.jobs import PERMISSION
+from bench.peers import account_store, invoice_store, store
 from bench.peers.schemas import (
     InvoiceCreate,
     InvoicePage,
@@ -47,6 +49,25 @@ async def get_user(user_id: int, session: Session) -> object:
     if user is None:
         raise HTTPException(404)
     return user
+
+
+async def get_account(
+    token: Annotated[str, Depends(OAuth2PasswordBearer("/api/auth/login"))], session: Session
+) -> tuple[account_store.Account, frozenset[str]]:
+    found = await account_store.find_account(session, token)
+    if found is None:
+        raise HTTPException(401, headers={"WWW-Authenticate": "Bearer"})
+    return found
+
+
+async def may_read(account: Annotated[tuple[account_store.Account, frozenset[str]], Depends(get_account)]) -> None:
+    if PERMISSION not in account[1]:
+        raise HTTPException(403)
+
+
+@app.get("/api/guarded/users/{user_id}", response_model=UserRead, dependencies=[Depends(may_read)])
+async def get_user_by_token(user_id: int, session: Session) -> object:
+    return await get_user(user_id, session)
 
 
 @app.patch("/api/users/{user_id}", response_model=UserRead)

@@ -6,13 +6,15 @@ from decimal import Decimal
 from typing import Annotated, Literal
 
 import msgspec
-from litestar import Litestar, get, patch, post
+from litestar import Litestar, Request, get, patch, post
+from litestar.datastructures import State
 from litestar.di import Provide
-from litestar.exceptions import NotFoundException
+from litestar.exceptions import NotAuthorizedException, NotFoundException, PermissionDeniedException
 from litestar.params import Parameter
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bench.peers import invoice_store, store
+from bench.jobs import PERMISSION
+from bench.peers import account_store, invoice_store, store
 
 Username = Annotated[str, msgspec.Meta(min_length=1, max_length=80)]
 Email = Annotated[str, msgspec.Meta(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$", max_length=120)]
@@ -152,6 +154,17 @@ async def get_user(session: AsyncSession, user_id: int) -> UserRead:
     return read(await store.get_user(session, user_id))
 
 
+async def require_permission(request: Request[None, None, State], session: AsyncSession) -> None:
+    allowed = await account_store.may(session, request.headers.get("Authorization"), PERMISSION)
+    if not allowed:
+        raise NotAuthorizedException if allowed is None else PermissionDeniedException
+
+
+@get("/api/guarded/users/{user_id:int}", dependencies={"permission": Provide(require_permission)})
+async def get_user_by_token(session: AsyncSession, user_id: int, permission: None) -> UserRead:  # noqa: ARG001 - it is asked for by its name.
+    return read(await store.get_user(session, user_id))
+
+
 @patch("/api/users/{user_id:int}")
 async def update_user(session: AsyncSession, user_id: int, data: UserUpdate) -> UserRead:
     return read(await store.update_user(session, user_id, msgspec.to_builtins(data)))
@@ -183,7 +196,17 @@ async def create_invoice(session: AsyncSession, data: InvoiceCreate) -> InvoiceR
 
 
 app = Litestar(
-    [live, list_users, get_user, update_user, create_user, list_invoices, get_invoice, create_invoice],
+    [
+        live,
+        list_users,
+        get_user,
+        get_user_by_token,
+        update_user,
+        create_user,
+        list_invoices,
+        get_invoice,
+        create_invoice,
+    ],
     dependencies={"session": Provide(provide_session)},
     openapi_config=None,
 )

@@ -7,7 +7,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from bench.peers import store
+from bench.jobs import PERMISSION
+from bench.peers import account_store, store
 from bench.peers.schemas import UserCreate, UserPage, UserQuery, UserRead, UserUpdate
 
 
@@ -36,6 +37,17 @@ async def get_user(request: Request) -> Response:
     return answer(UserRead.model_validate(user))
 
 
+async def get_user_by_token(request: Request) -> Response:
+    async with store.sessions() as session:
+        allowed = await account_store.may(session, request.headers.get("Authorization"), PERMISSION)
+        if not allowed:
+            raise HTTPException(401 if allowed is None else 403)
+        user = await store.get_user(session, request.path_params["user_id"])
+    if user is None:
+        raise HTTPException(404)
+    return answer(UserRead.model_validate(user))
+
+
 async def update_user(request: Request) -> Response:
     change = UserUpdate.model_validate_json(await request.body())
     async with store.sessions() as session:
@@ -58,6 +70,7 @@ app = Starlette(
         Route("/api/users", list_users),
         Route("/api/users", create_user, methods=["POST"]),
         Route("/api/users/{user_id:int}", get_user),
+        Route("/api/guarded/users/{user_id:int}", get_user_by_token),
         Route("/api/users/{user_id:int}", update_user, methods=["PATCH"]),
     ]
 )

@@ -17,7 +17,9 @@ from app.accounts.daos import AccountDao, OneTimeTokenDao, RoleDao, SessionDao
 from app.accounts.services.guarding import Guard
 from app.accounts.services.one_time_tokens import OneTimeTokens
 from app.accounts.services.people import PeoplesAccounts
+from app.accounts.services.personal_data_parts import PersonalDataParts
 from app.audit.daos import AuditEventDao
+from app.audit.personal_data import AuditTrail
 from app.audit.services import Audit
 from app.security import ADMINISTRATOR, GRANTABLE, MEMBER, Actor, Permission
 from carboy.db import Database
@@ -116,4 +118,6 @@ def audit_of(database: Database) -> Audit:
 def people_of(database: Database) -> PeoplesAccounts:
     accounts, sessions, roles = AccountDao(database), SessionDao(database), RoleDao(database)
     one_time_tokens = OneTimeTokens(database, OneTimeTokenDao(database), Tokens())
-    return PeoplesAccounts(accounts, sessions, one_time_tokens, Guard(accounts, roles), audit_of(database))
+    parts = PersonalDataParts(trail=AuditTrail(database, AuditEventDao(database)))
+    guard = Guard(accounts, roles)
+    return PeoplesAccounts(accounts, sessions, one_time_tokens, parts, guard, audit_of(database))

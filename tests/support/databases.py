@@ -7,6 +7,7 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -87,6 +88,17 @@ def new_postgresql_database(options: str = "") -> Iterator[str]:
         yield make_url(POSTGRESQL_URL).set(database=name).render_as_string(hide_password=False)
     finally:
         asyncio.run(_on_server(f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+@contextmanager
+def new_tablespace(folder: Path) -> Iterator[str]:
+    """Let PostgreSQL keep databases in a folder of its own on this machine, and yield the name for it."""
+    name = f"{NAME_PREFIX}{uuid.uuid4().hex[:12]}"
+    asyncio.run(_on_server(f"CREATE TABLESPACE {name} LOCATION '{folder}'"))
+    try:
+        yield name
+    finally:
+        asyncio.run(_on_server(f"DROP TABLESPACE {name}"))
 
 
 def drop_leftovers() -> None:

@@ -149,6 +149,7 @@ def another_worker(container: JobContainer) -> Worker:
         metrics=JobMetrics(),
         settings=container.settings().jobs,
         clock=container.clock(),
+        monotonic=container.monotonic(),
         tracing=container.tracing(),
     )
 

@@ -18,7 +18,7 @@ from carboy.schemas.events import Event
 from containers import Container
 
 SLOW_SECONDS = 2.0
-SHORT_SECONDS, LONG_SECONDS, EVERY = 0.2, 14.0, 25
+SHORT_SECONDS, LONG_SECONDS, EVERY = 0.2, float(os.environ.get("LONG_SECONDS", "14")), 25
 """How long jobs take: each 25th longer than a server drains."""
 
 rolling = ApiBlueprint("rolling", __name__, url_prefix="/rolling", description="What takes its time.")

@@ -74,6 +74,13 @@ class Server:
         return self.process.wait(PATIENCE)
 
 
+def processor_seconds_of(process: int) -> float:
+    """Return the processor time that a process has used."""
+    # The name of the program stands in parentheses and may hold anything.
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def memory_of(process: int, kind: str) -> int:
     """Return VmRSS (now) or VmHWM (its peak) of a process in bytes."""
     status = Path(f"/proc/{process}/status").read_text()

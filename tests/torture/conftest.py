@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from support import figures
 from support.databases import migrated, new_postgresql_database, why_unreachable, with_services
 
 
@@ -34,3 +35,14 @@ def tell(database_url: str, show: Callable[[str], None]) -> Callable[[str], None
     """Return what shows it with the name of the database."""
     name = database_url.partition("+")[0]
     return lambda figures: show(f"{name}: {figures}")
+
+
+@pytest.fixture
+def keep(request: pytest.FixtureRequest, show: Callable[[str], None]) -> figures.Keep:
+    """Return what shows the figures of a test, and keeps them for the report with those that are promised."""
+
+    def keep(text: str, promises: figures.Promises) -> None:
+        show(f"{request.node.name}: {text}")
+        figures.keep(request.node.path.name, request.node.name, text, promises)
+
+    return keep

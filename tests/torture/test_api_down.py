@@ -7,6 +7,7 @@ from collections.abc import Callable
 import httpx
 import pytest
 from support.carboy_server import HYPERCORN, PRODUCTION, CarboyServer, serve
+from support.figures import Keep
 from support.server import NO_TLS
 from support.upstream import Behaviour, Upstream, answer, stall
 
@@ -45,7 +46,9 @@ async def p99_among_callers(server: CarboyServer, statuses: list[int]) -> float:
 
 
 @pytest.mark.timeout(300)
-async def test_a_service_keeps_its_p99_while_an_api_is_down(database_url: str, tell: Callable[[str], None]) -> None:
+async def test_a_service_keeps_its_p99_while_an_api_is_down(
+    database_url: str, tell: Callable[[str], None], keep: Keep
+) -> None:
     upstream = Upstream()
     async with upstream.serving():
         environment = {"CARBOY_DATABASE__URL": database_url, "WEATHER_URL": upstream.url, "PYTHONPATH": "tests"}
@@ -61,4 +64,6 @@ async def test_a_service_keeps_its_p99_while_an_api_is_down(database_url: str, t
                     f"API {name}: p99 of others {found[name]:.1f} ms, {len(statuses)} calls answered "
                     f"{sorted(set(statuses))}, {len(upstream.received)} reached it"
                 )
+    told = ", ".join(f"{name} {figure:.1f} ms" for name, figure in found.items())
+    keep(f"p99 of others: API {told}", {"ms, p99 of others": (max(found.values()), 2 * found["well"])})
     assert max(found.values()) <= 2 * found["well"]

@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 from support.carboy_server import HOST, HYPERCORN, PRODUCTION, serve
+from support.figures import Keep
 from support.plain_client import PlainClient
 from support.proxy import proxy_to
 from support.users import registration
@@ -63,7 +64,7 @@ async def reachable(url: str) -> AsyncIterator[tuple[str, Switch, Switch]]:
 
 
 @pytest.mark.timeout(300)
-async def test_a_database_that_is_away_for_half_a_minute(database_url: str, tell: Callable[[str], None]) -> None:
+async def test_a_database_that_is_away_for_half_a_minute(database_url: str, keep: Keep) -> None:
     async with reachable(database_url) as (url, take_away, bring_back):
         with serve(HYPERCORN, {"CARBOY_DATABASE__URL": url} | PRODUCTION) as server:
             load = Load(server.port)
@@ -88,9 +89,14 @@ async def test_a_database_that_is_away_for_half_a_minute(database_url: str, tell
     first_good = next(moment for moment, status, _ in after if status in {200, 201}) - back
     last_bad = max((moment - back for moment, status, _ in after if status >= httpx.codes.BAD_REQUEST), default=0.0)
     slowest = max(seconds for *_, seconds in meanwhile)
-    tell(
+    keep(
         f"away for {AWAY_SECONDS:.0f} s: {dict(statuses)}, the slowest answer after {slowest:.2f} s; back: "
-        f"first success after {first_good:.2f} s, last failure after {last_bad:.2f} s"
+        f"first success after {first_good:.2f} s, last failure after {last_bad:.2f} s",
+        {
+            "answers other than 503": (statuses.total() - statuses[503], 0),
+            "s, the slowest answer": (slowest, MOST_SECONDS),
+            "s until the last failure": (last_bad, MOST_SECONDS),
+        },
     )
     assert failed == []
     assert set(statuses) == {503}

@@ -10,6 +10,7 @@ import httpx
 import pytest
 from support.accounts import HEADERS
 from support.carboy_server import HYPERCORN, PRODUCTION, serve
+from support.figures import Keep
 from support.hostile import HOSTILE
 
 CLIENTS = 4
@@ -44,7 +45,7 @@ async def ask(client: httpx.AsyncClient, end: float) -> list[float]:
 
 @pytest.mark.timeout(600)
 async def test_the_health_of_a_server_is_answered_while_a_megabyte_of_anything_is_refused(
-    database_url: str, tell: Callable[[str], None]
+    database_url: str, tell: Callable[[str], None], keep: Keep
 ) -> None:
     with serve(HYPERCORN, {"CARBOY_DATABASE__URL": database_url} | PRODUCTION) as server:
         async with (
@@ -60,4 +61,9 @@ async def test_the_health_of_a_server_is_answered_while_a_megabyte_of_anything_i
                 taken = statistics.quantiles(await asking, n=100)
                 tell(f"{name}: health p50 {taken[49]:.1f} ms, p99 {taken[98]:.1f} ms")
                 p99s[name] = taken[98]
+    worst = max(p99s, key=lambda name: p99s[name])
+    keep(
+        f"p99 of health {p99s['nothing']:.0f} ms without, at most {p99s[worst]:.0f} ms ({worst})",
+        {"ms, p99 of others": (p99s[worst], MOST_MILLISECONDS)},
+    )
     assert max(p99s.values()) <= MOST_MILLISECONDS, p99s

@@ -1,10 +1,10 @@
 """Waves of HTTP/2 clients that open streams of large answers, read none of them and leave."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from support.asgi import eventually
+from support.figures import Keep
 from support.http2 import clients_with_streams, tasks_of
 from support.server import serve
 
@@ -20,7 +20,7 @@ GIVES_MEMORY_BACK = {"MALLOC_MMAP_THRESHOLD_": "65536"}
 
 
 @pytest.mark.timeout(300)
-async def test_memory_does_not_grow_from_wave_to_wave(tmp_path: Path, show: Callable[[str], None]) -> None:
+async def test_memory_does_not_grow_from_wave_to_wave(tmp_path: Path, keep: Keep) -> None:
     file = tmp_path / "file.bin"
     file.write_bytes(bytes(2 * MEGABYTE))
     environment = {"DEMO_FILE": str(file)} | GIVES_MEMORY_BACK
@@ -33,7 +33,10 @@ async def test_memory_does_not_grow_from_wave_to_wave(tmp_path: Path, show: Call
             after.append(server.memory("VmRSS"))
         peak = server.memory("VmHWM")
     figures = ", ".join(f"{each / MEGABYTE:.0f}" for each in after)
-    show(f"{before / MEGABYTE:.0f} MB, after each wave of {CLIENTS} {figures}, at most {peak / MEGABYTE:.0f} MB")
+    keep(
+        f"{before / MEGABYTE:.0f} MB, after each wave of {CLIENTS} {figures}, at most {peak / MEGABYTE:.0f} MB",
+        {"MB more after waves": ((max(after[2:]) - after[1]) / MEGABYTE, 5)},
+    )
     assert peak < before + CLIENTS * MOST_OF_A_CLIENT
     # The first waves fill the caches, and what is kept for the requests to come.
     assert max(after[2:]) < after[1] + 5 * MEGABYTE

@@ -16,6 +16,7 @@ import pytest
 from sqlalchemy import insert, select, text
 from support.carboy_server import PROJECT
 from support.databases import database_settings
+from support.figures import Keep
 from support.jobs_worker import LedgerContainer, note
 
 from carboy.config.settings import Settings
@@ -64,7 +65,7 @@ async def until_done(database: Database, number: int) -> Counter[State]:
 
 @pytest.mark.timeout(1200)
 async def test_no_job_is_lost_by_a_worker_that_is_killed_ten_times(
-    database_url: str, settings: Settings, tmp_path: Path, tell: Callable[[str], None]
+    database_url: str, settings: Settings, tmp_path: Path, tell: Callable[[str], None], keep: Keep
 ) -> None:
     ledger, log, container = tmp_path / "ledger", tmp_path / "log", LedgerContainer()
     own = settings.model_copy(update={"database": database_settings(database_url)})
@@ -89,7 +90,10 @@ async def test_no_job_is_lost_by_a_worker_that_is_killed_ten_times(
         await database.close()
     runs = [line.split() for line in ledger.read_text().splitlines()]
     keys = {number: {key for one, key, _ in runs if one == number} for number in {number for number, *_ in runs}}
-    tell(f"{JOBS} jobs, {KILLS} kills, {time.perf_counter() - began:.1f} s: {len(runs) - JOBS} repeated")
+    keep(
+        f"{JOBS} jobs, {KILLS} kills, {time.perf_counter() - began:.1f} s: {len(runs) - JOBS} repeated",
+        {"jobs lost": (JOBS - len(keys), 0)},
+    )
     assert len(keys) == JOBS
     # Who repeats is known by its key.
     assert len({(number, key) for number, key, _ in runs}) == JOBS

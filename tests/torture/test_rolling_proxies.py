@@ -16,6 +16,7 @@ from pathlib import Path
 import httpx
 import pytest
 from support.carboy_server import HYPERCORN, PRODUCTION, CarboyServer, free_port, launch
+from support.figures import Keep
 from support.plain_client import PlainClient
 from support.proxies import program_of, proxied
 from support.server import NO_TLS
@@ -152,10 +153,10 @@ def jobs_in(ledger: Path) -> tuple[set[int], int]:
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("proxy", ["nginx", "haproxy"])
 async def test_nothing_fails_while_servers_behind_a_proxy_are_restarted_in_turn(
-    database_url: str, tmp_path: Path, tell: Callable[[str], None], proxy: str
+    database_url: str, tmp_path: Path, show: Callable[[str], None], keep: Keep, proxy: str
 ) -> None:
     if program_of(proxy) is None:
-        tell(f"NOT RUN: {proxy} is not installed")
+        show(f"NOT RUN: {proxy} is not installed")
         pytest.skip(f"{proxy} is not installed")
     ledger, began = tmp_path / "ledger", time.perf_counter()
     ledger.touch()
@@ -170,10 +171,12 @@ async def test_nothing_fails_while_servers_behind_a_proxy_are_restarted_in_turn(
             await asyncio.sleep(0.5)
     done, again = jobs_in(ledger)
     seconds = time.perf_counter() - began
-    tell(
+    failed = sum(count for status, count in (run.answers + run.slow).items() if status not in GOOD)
+    keep(
         f"{proxy}: {run.answers.total():,} requests in {seconds:.0f} s, {servers.restarts} restarts, "
         f"{dict(run.answers)}; slow ones {dict(run.slow)}; streams {dict(run.streams)}; "
-        f"{run.enqueued} jobs, {len(done)} done, {again} of them begun again"
+        f"{run.enqueued} jobs, {len(done)} done, {again} of them begun again",
+        {"requests failed": (failed, 0), "jobs lost": (run.enqueued - len(done), 0)},
     )
     assert servers.restarts >= 2
     assert set(run.answers) | set(run.slow) <= GOOD

@@ -2,13 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 import httpx
 import pytest
 from support.accounts import HEADER_LINE, HEADERS
 from support.carboy_server import HOST, HYPERCORN, PRODUCTION, CarboyServer, serve
+from support.figures import Keep
 from support.server import NO_TLS, memory_of
 
 MEGABYTE = 1_000_000
@@ -64,7 +65,7 @@ async def trickle(slow: list[Client], size: int, seconds: float) -> None:
 
 
 @pytest.mark.timeout(300)
-async def test_a_thousand_slow_clients_do_not_slow_the_others(database_url: str, tell: Callable[[str], None]) -> None:
+async def test_a_thousand_slow_clients_do_not_slow_the_others(database_url: str, keep: Keep) -> None:
     with serve(HYPERCORN, {"CARBOY_DATABASE__URL": database_url} | PRODUCTION) as server:
         await p99(server, 200)
         alone = [await p99(server)]
@@ -75,14 +76,15 @@ async def test_a_thousand_slow_clients_do_not_slow_the_others(database_url: str,
             trickling.cancel()
             assert sum(reader.at_eof() for reader, _ in slow) == 0
         alone.append(await p99(server))
-    tell(f"p99 alone {alone[0]:.1f} and {alone[1]:.1f} ms, among 1,000 slow clients {min(among_slow):.1f} ms")
+    keep(
+        f"p99 alone {alone[0]:.1f} and {alone[1]:.1f} ms, among 1,000 slow clients {min(among_slow):.1f} ms",
+        {"ms, p99 among slow clients": (min(among_slow), 2 * max(alone))},
+    )
     assert min(among_slow) <= 2 * max(alone)
 
 
 @pytest.mark.timeout(300)
-async def test_sixty_unfinished_bodies_of_ten_megabytes_take_little_memory(
-    database_url: str, tell: Callable[[str], None]
-) -> None:
+async def test_sixty_unfinished_bodies_of_ten_megabytes_take_little_memory(database_url: str, keep: Keep) -> None:
     environment = {"CARBOY_DATABASE__URL": database_url, "CARBOY_HTTP__MAX_BODY_BYTES": "20000000"} | PRODUCTION
     with serve(HYPERCORN, environment) as server:
         await p99(server, 200)
@@ -91,7 +93,10 @@ async def test_sixty_unfinished_bodies_of_ten_megabytes_take_little_memory(
             await asyncio.gather(*(send(client, b"x" * (10 * MEGABYTE - 1)) for client in slow))
             await assert_all_are_408(slow)
             peak = memory_of(server.process.pid, "VmHWM")
-    tell(f"60 unfinished bodies of 10 MB: {before / MEGABYTE:.0f} MB before, {peak / MEGABYTE:.0f} MB at most")
+    keep(
+        f"60 unfinished bodies of 10 MB: {before / MEGABYTE:.0f} MB before, {peak / MEGABYTE:.0f} MB at most",
+        {"MB for 60 unfinished bodies": (peak / MEGABYTE, 300)},
+    )
     assert peak < 300 * MEGABYTE
 
 
@@ -102,7 +107,7 @@ async def test_sixty_unfinished_bodies_of_ten_megabytes_take_little_memory(
     ids=["at 50 MB a second", "at once"],
 )
 async def test_eight_hundred_bodies_that_go_on_byte_by_byte_are_cut_off(
-    database_url: str, tell: Callable[[str], None], per_second: int | None, most: int
+    database_url: str, keep: Keep, per_second: int | None, most: int
 ) -> None:
     """What comes faster than it can be read, hypercorn holds before the application can ask for it: all of it."""
     with serve(HYPERCORN, {"CARBOY_DATABASE__URL": database_url} | PRODUCTION) as server:
@@ -114,9 +119,13 @@ async def test_eight_hundred_bodies_that_go_on_byte_by_byte_are_cut_off(
             seconds = await assert_all_are_408(slow)
             trickling.cancel()
             peak = memory_of(server.process.pid, "VmHWM")
-    tell(
+    keep(
         f"800 bodies of 511 KiB, {per_second or 'all'} bytes a second, and a byte each 5 s: cut off after "
-        f"{seconds:.0f} s, {before / MEGABYTE:.0f} MB before, {peak / MEGABYTE:.0f} MB at most"
+        f"{seconds:.0f} s, {before / MEGABYTE:.0f} MB before, {peak / MEGABYTE:.0f} MB at most",
+        {
+            "s until 800 slow bodies are cut off": (seconds, 30),
+            "MB for 800 slow bodies": (peak / MEGABYTE, most / MEGABYTE),
+        },
     )
     # The server takes seconds to read what they have sent, for which no client is blamed.
     assert seconds < 30

@@ -75,6 +75,7 @@ async def update_user(
 async def delete_user(user_id: UserId, expected: Expected, actor: Actor, service: Users) -> None:
     """Delete a user.
 
-    A user whom other resources refer to is kept.
+    What is theirs goes with them, and the audit log forgets from where they came. A user whom other resources refer to
+    is kept.
     """
     await service.delete_user(actor, user_id, expected)

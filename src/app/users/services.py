@@ -9,6 +9,7 @@ from app.users.errors import ForeignFieldError
 from app.users.schemas import UserCreate, UserQuery, UserRead, UserUpdate
 from carboy.schemas.base import Page, Versions
 from carboy.services.pagination import Cursors
+from carboy.services.personal_data import Person
 from carboy.services.transactions import Service, UnitOfWork, read_only
 
 OWN_FIELDS = frozenset({"username", "full_name"})
@@ -28,8 +29,11 @@ class UserAccounts(Protocol):
     async def changed(self, actor: Actor, before: UserRead, user: UserRead) -> None:
         """Follow a change of what is `FOLLOWED`: who is no longer active is logged out."""
 
-    async def deleting(self, actor: Actor, user: UserRead) -> None:
-        """Prepare for the user's deletion."""
+    async def deleting(self, actor: Actor, user: UserRead) -> Person:
+        """Prepare for the user's deletion: what is the person's goes with it."""
+
+    async def deleted(self, actor: Actor, person: Person) -> None:
+        """Follow the user's deletion, once it is written down."""
 
 
 class UserService(Service):
@@ -112,13 +116,16 @@ class UserService(Service):
 
     @audited
     async def delete_user(self, actor: Actor, user_id: int, versions: Versions = None) -> None:
-        """Delete a user and the account, if the user still has one of these versions.
+        """Delete a user, the account and all that is the person's, if the user still has one of these versions.
+
+        What happened stays in the audit log without them.
 
         Raises:
             StaleVersionError: The user has another version.
             UserNotFoundError: There is no such user.
             InUseError: Other resources refer to the user.
         """
-        await self._accounts.deleting(actor, await self._users.get(user_id))
+        person = await self._accounts.deleting(actor, await self._users.get(user_id))
         await self._users.delete(user_id, versions=versions)
         await self._audit.record(Event.USER_DELETED, actor, target=f"user {user_id}")
+        await self._accounts.deleted(actor, person)

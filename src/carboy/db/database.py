@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from contextvars import ContextVar
 from functools import partial
 from typing import Any, TypeVar, TypeVarTuple, overload
@@ -17,7 +18,7 @@ from sqlalchemy.sql.selectable import TypedReturnsRows
 from carboy.db import postgresql, sqlite
 from carboy.db.connection_cache import Parameters, rows
 from carboy.db.engines import Engines
-from carboy.db.failures import ConnectionLostError, TransactionConflictError, is_lost, is_spoilt, translate
+from carboy.db.failures import ConnectionLostError, TransactionConflictError, is_full, is_lost, is_spoilt, translate
 from carboy.db.greenlets import spawn
 from carboy.db.units import Unit, check_outcome, end, give_hints, require_open, run_deferred
 from carboy.errors import DatabaseUnavailableError
@@ -48,6 +49,8 @@ class Database:
         self._engines = engines
         self._connections = engines.connections
         self._session_factory = session_factory
+        self._is_full = False
+        """Whether a statement has met a full disk, and none has been found to have room since."""
         self._current: ContextVar[Unit | None] = ContextVar("carboy_unit", default=None)
         for engine in {engines.reader.sync_engine, engines.writer.sync_engine}:
             event.listen(engine, "handle_error", self._on_error)
@@ -174,7 +177,10 @@ class Database:
         return unit is not None and unit.writes
 
     async def ping(self) -> None:
-        """Check that the database answers and can be written to, without writing to it."""
+        """Check that the database answers and can be written to, without writing to it.
+
+        Only while PostgreSQL's disk is full, to see whether there is room again, it does write a little.
+        """
 
         async def probe() -> None:
             await self.execute(text("SELECT 1"))
@@ -184,6 +190,14 @@ class Database:
                 await self.execute(postgresql.REFUSE_IF_READ_ONLY)
 
         await self.read(probe)
+        if self._is_full:
+            await self._look_for_room()
+
+    async def _look_for_room(self) -> None:
+        with suppress(DBAPIError):
+            # Whoever may make no temporary table learns nothing by this, and waits for the next write that fails.
+            await self.write(lambda: self.execute(postgresql.FILL_A_LITTLE, writes=True))
+        self._is_full = False
 
     async def open(self) -> None:
         """Do nothing: statements open connections, so that the database may start later than the application."""
@@ -298,6 +312,7 @@ class Database:
             context.is_disconnect, context.invalidate_pool_on_disconnect = True, is_lost(error)
             if context.sqlalchemy_exception is not None and isinstance(error, DBAPIError):
                 error.connection_invalidated = True
+        self._is_full = self._is_full or is_full(error)
         meaning = translate(error)
         unit = self._current.get()
         if unit is not None:

@@ -31,6 +31,7 @@ SPOILT = ("25P01", "25P02", "57014")
 transaction is open. If BEGIN was cancelled, each later transaction on that connection fails."""
 UNAVAILABLE = ("53", "58")
 """Insufficient resources, such as a full disk; system errors, such as an I/O error."""
+DISK_FULL = "53100"
 
 # SQLite's primary result codes, see https://sqlite.org/rescode.html.
 SQLITE_BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_PROTOCOL})
@@ -70,6 +71,11 @@ def is_lost(error: BaseException | None) -> bool:
     """Tell whether an error means that no connection to this server is usable any more."""
     state, result = _codes(error)
     return state.startswith(LOST) or result in SQLITE_LOST or (state == INTERNAL and TYPE_IS_GONE in str(error))
+
+
+def is_full(error: BaseException | None) -> bool:
+    """Tell whether an error means that PostgreSQL's disk is full."""
+    return _codes(error)[0] == DISK_FULL
 
 
 def is_spoilt(error: BaseException | None) -> bool:

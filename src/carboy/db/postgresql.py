@@ -30,6 +30,12 @@ REFUSE_IF_READ_ONLY = text(
 )
 """Fails as a write would on a read-only server. It needs no rights, no lock and no disk."""
 
+FILL_A_LITTLE = text(
+    "CREATE TEMPORARY TABLE carboy_probe ON COMMIT DROP AS"
+    " SELECT repeat('x', 1000) AS filling FROM generate_series(1, 64)"
+)
+"""Takes 72 KiB where the tables of this database are, and gives them back. It needs the right to make such tables."""
+
 
 def lock_number(name: str) -> int:
     """Return the number of a lock, a signed 64-bit hash of its name; a collision is possible but most unlikely."""

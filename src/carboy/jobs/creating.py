@@ -19,8 +19,9 @@ from carboy.jobs.leases import Leases
 from carboy.jobs.metrics import JobMetrics
 from carboy.jobs.performing import Performer
 from carboy.jobs.policies import Rate
+from carboy.jobs.rescuing import Watch
 from carboy.jobs.scheduling import Scheduler
-from carboy.jobs.services import Clock, Jobs
+from carboy.jobs.services import Clock, Jobs, Monotonic
 from carboy.jobs.signals import JobSignals
 from carboy.jobs.worker import Worker, WorkerOptions
 from carboy.telemetry.tracing import Tracing
@@ -53,6 +54,7 @@ def create_worker(  # noqa: PLR0913 - each is a provider that stands by its name
     metrics: JobMetrics,
     settings: JobSettings,
     clock: Clock,
+    monotonic: Monotonic,
     tracing: Tracing,
 ) -> Worker:
     """Make the worker of this process.
@@ -71,13 +73,16 @@ def create_worker(  # noqa: PLR0913 - each is a provider that stands by its name
             metrics=metrics,
             lease=options.lease,
             clock=clock,
+            monotonic=monotonic,
             tracing=tracing,
         ),
+        watch=Watch(leases, options.lease, monotonic),
         scheduler=Scheduler(database, dao, jobs, kinds, clock),
         counter=QueueCounter(database, dao, metrics, clock),
         signals=signals,
         options=options,
         clock=clock,
+        monotonic=monotonic,
     )
 
 

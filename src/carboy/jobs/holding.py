@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from time import monotonic
 
@@ -14,7 +14,7 @@ from carboy.jobs.leases import Leases
 from carboy.jobs.metrics import JobMetrics
 from carboy.jobs.performing import Performer, Stop
 from carboy.jobs.schemas import ClaimedJob, End
-from carboy.jobs.services import Clock
+from carboy.jobs.services import Clock, Monotonic
 from carboy.jobs.signals import JobSignals
 from carboy.telemetry.tracing import Span, Tracing, Value, note_failure
 
@@ -26,7 +26,8 @@ class Running:
     """A job that runs here."""
 
     job: ClaimedJob
-    lease_until: datetime
+    held_until: float
+    """When its lease ends, by the monotonic clock: who sets the system's takes no lease away."""
     handler: asyncio.Task[None] | None = None
     stop: Stop | None = None
     has_reported: bool = False
@@ -52,6 +53,7 @@ class Holding:
         metrics: JobMetrics,
         lease: timedelta,
         clock: Clock,
+        monotonic: Monotonic,
         tracing: Tracing,
     ) -> None:
         self._leases = leases
@@ -60,6 +62,7 @@ class Holding:
         self._metrics = metrics
         self._lease = lease
         self._clock = clock
+        self._monotonic = monotonic
         self._tracing = tracing
         self._finisher = Finisher(leases)
         self._running: dict[Running, asyncio.Task[None]] = {}
@@ -68,8 +71,9 @@ class Holding:
         """Return how many jobs of a queue run."""
         return sum(one.job.queue == queue for one in self._running)
 
-    def begin(self, job: ClaimedJob, lease_until: datetime) -> None:
-        running = Running(job, lease_until)
+    def begin(self, job: ClaimedJob, claimed_at: float) -> None:
+        """Run a job that was claimed at a moment of the monotonic clock."""
+        running = Running(job, claimed_at + self._lease.total_seconds())
         self._running[running] = asyncio.create_task(self._hold(running), name=f"job {job.id} {job.kind}")
         self._metrics.running = len(self._running)
 
@@ -93,21 +97,21 @@ class Holding:
         if not held:
             return
         # The time before the statement: a lease must not end here later than it does there.
-        until = self._clock() + self._lease
+        until, held_until = self._clock() + self._lease, self._monotonic() + self._lease.total_seconds()
         found = await self._leases.heartbeat(worker, [(one.job.id, one.job.claims) for one in held], until=until)
         for one in held:
             if one.job.id not in found:
                 one.end(Stop.LOST)
                 continue
-            one.lease_until = until
+            one.held_until = held_until
             if found[one.job.id]:
                 one.end(Stop.CANCELLED)
 
     def drop_lapsed(self) -> None:
         """Cancel the jobs whose leases could not be prolonged in time: another worker may have them by now."""
-        now = self._clock()
+        now = self._monotonic()
         for one in self._running:
-            if one.lease_until <= now:
+            if one.held_until <= now:
                 one.end(Stop.LOST)
 
     async def _hold(self, running: Running) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
@@ -11,6 +11,7 @@ from sqlalchemy import (
     Select,
     Update,
     bindparam,
+    or_,
     select,
     tuple_,
     update,
@@ -29,6 +30,15 @@ JOB = JOBS.c
 
 Lease = tuple[int, int]
 """A job's id, and which of its claims it is: only who made that one may say how the job ended."""
+
+
+class Leased(NamedTuple):
+    """A job that runs somewhere, and how long its lease lasts. Each claim and each heartbeat makes it another one."""
+
+    id: int
+    claims: int
+    lease_until: datetime
+    queue: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +96,19 @@ class Leases:
         await self._database.execute(_set_starts, kind | {"starts": recent}, writes=True)
         return taken
 
-    async def rescue(self, term: Term, queue: str, *, limit: int) -> list[ClaimedJob]:
-        """Take over jobs whose lease has ended without their worker."""
-        parameters = term.parameters(of_queue=queue, limit=limit)
+    async def hasten(self, now: datetime) -> None:
+        """Let jobs be due that were to run at once, and were enqueued by a clock that was ahead."""
+        await self._database.write(lambda: self._database.execute(_hasten, {"now": now}, writes=True))
+
+    async def outside(self, soon: datetime, late: datetime) -> list[Leased]:
+        """Return the jobs that run by leases which end before one moment or after another."""
+        parameters = {"soon": soon, "late": late}
+        rows = await self._database.read(lambda: self._database.execute(_outside, parameters))
+        return [Leased(*row) for row in rows]
+
+    async def rescue(self, term: Term, lost: Sequence[Leased]) -> list[ClaimedJob]:
+        """Take over jobs of workers that are lost, unless they give a sign of life right now."""
+        parameters = term.parameters(limit=len(lost), leases=[one[:3] for one in lost])
         return await self._database.write(lambda: self._taken(_rescue, parameters))
 
     async def _taken(self, statement: Executable, parameters: Mapping[str, Any]) -> list[ClaimedJob]:
@@ -176,9 +196,21 @@ _claim = _taking(_due())
 _claim_others = _taking(_due(JOB.kind.not_in(bindparam("kinds", expanding=True))))
 _claim_of_kind = _taking(_due(JOB.kind == bindparam("of_kind")))
 _any_due = _due(JOB.kind == bindparam("of_kind")).limit(1)
+_hasten = (
+    update(JOBS)
+    .where(is_in(State.WAITING), JOB.due_at > bindparam("now"), JOB.due_at <= JOB.created_at)
+    .values(due_at=bindparam("now"), rank_at=bindparam("now"))
+    .returning(JOB.id)
+)
+_outside = select(JOB.id, JOB.claims, JOB.lease_until, JOB.queue).where(
+    is_in(State.RUNNING), or_(JOB.lease_until < bindparam("soon"), JOB.lease_until > bindparam("late"))
+)
 _rescue = _taking(
     select(JOB.id)
-    .where(is_in(State.RUNNING), JOB.lease_until < bindparam("now"), JOB.queue == bindparam("of_queue"))
+    .where(
+        is_in(State.RUNNING),
+        tuple_(JOB.id, JOB.claims, JOB.lease_until).in_(bindparam("leases", expanding=True)),
+    )
     .order_by(JOB.lease_until),
     lapses=JOB.lapses + 1,
 )

@@ -13,6 +13,8 @@ SECONDS_PER_PRIORITY = 60.0
 """How much earlier each step of priority lets a job come."""
 MAX_KEY_LENGTH = 200
 """A longer unique key is stored as its digest, as an index holds it."""
+CLOCKS_DIFFER_SECONDS = 60.0
+"""By how much those of hosts may."""
 RETRY_AFTER_CAP_SECONDS = 24 * 3600.0
 """The longest delay that a failed handler may ask for."""
 
@@ -66,8 +68,10 @@ class Rate:
     per: float
 
     def recent(self, starts: list[float], now: datetime) -> list[float]:
-        """Return the starts that still count."""
-        return [start for start in starts if start > now.timestamp() - self.per]
+        """Return the starts that still count; not those of a clock that was ahead, and has been set back since."""
+        at = now.timestamp()
+        latest = at + max(self.per, CLOCKS_DIFFER_SECONDS)
+        return [start for start in starts if at - self.per < start < latest]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """Enqueues jobs, and tells what became of them."""
 
+import time
 import uuid
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import suppress
@@ -22,10 +23,18 @@ from carboy.telemetry.tracing import span
 
 P = ParamSpec("P")
 Clock = Callable[[], datetime]
+Monotonic = Callable[[], float]
+"""A clock in seconds that nobody sets."""
 
 
 def utc_now() -> datetime:
     return datetime.now(UTC)
+
+
+def seconds_since_boot() -> float:
+    """Return seconds that no change of the system's clock changes."""
+    # It goes on while a machine sleeps, when others may take over what is leased; not every system has it.
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 class JobUnitOfWork(UnitOfWork, Protocol):

@@ -18,12 +18,12 @@ from carboy.jobs.holding import Holding
 from carboy.jobs.leases import Leases, Term
 from carboy.jobs.performing import Stop
 from carboy.jobs.policies import Rate
+from carboy.jobs.rescuing import HEARTBEATS_PER_LEASE, Watch
 from carboy.jobs.scheduling import Scheduler
 from carboy.jobs.schemas import ClaimedJob
-from carboy.jobs.services import Clock
+from carboy.jobs.services import Clock, Monotonic
 from carboy.jobs.signals import JobSignals
 
-HEARTBEATS_PER_LEASE = 4
 LOOK_SECONDS = 1.0
 """How often a worker looks whether leases of its own have lapsed, and tries again what the database did not take."""
 LAST_SECONDS = 5.0
@@ -62,23 +62,27 @@ class Worker:
         *,
         leases: Leases,
         holding: Holding,
+        watch: Watch,
         scheduler: Scheduler,
         counter: QueueCounter,
         signals: JobSignals,
         options: WorkerOptions,
         clock: Clock,
+        monotonic: Monotonic,
     ) -> None:
         self.name = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
         self._leases = leases
         self._holding = holding
+        self._watch = watch
         self._scheduler = scheduler
         self._counter = counter
         self._signals = signals
         self._options = options
         self._clock = clock
+        self._monotonic = monotonic
         self._heartbeat = options.lease / HEARTBEATS_PER_LEASE
         self._is_stopping = False
-        self._in_contact_since: datetime | None = None
+        self._looked_at: datetime | None = None
         self._wake_at = clock()
 
     @property
@@ -107,7 +111,7 @@ class Worker:
             self._loop(self.drop_lapsed, lambda: LOOK_SECONDS),
         ]
         taking = [
-            self._loop(self.claim, lambda: self._until(self._wake_at), signals.work),
+            self._loop(self.claim, lambda: min(self._until(self._wake_at), self._options.poll), signals.work),
             self._loop(self.rescue, lambda: beat),
             self._loop(self.fire, lambda: self._until(self._scheduler.next_tick())),
             self._loop(self.count, lambda: COUNT_SECONDS),
@@ -134,6 +138,9 @@ class Worker:
     async def claim(self) -> int:
         """Take what is due and there is room for, and return how many jobs that are."""
         now, number = self._clock(), 0
+        if self._looked_at is None or now < self._looked_at:
+            await self._leases.hasten(now)
+        self._looked_at = now
         self._wake_at = now + timedelta(seconds=self._options.poll)
         for queue, most in self._options.queues.items():
             room = most - self._holding.count(queue)
@@ -144,30 +151,32 @@ class Worker:
                 number += await self._claim(queue, room, now)
             elif due_at is not None:
                 self._wake_at = min(self._wake_at, due_at)
-        self._in_contact_since = self._in_contact_since or now
         return number
 
     async def _claim(self, queue: str, room: int, now: datetime) -> int:
-        term = Term(self.name, now, now + self._options.lease)
+        term, began = self._term(now), self._monotonic()
         rates = self._options.rates.get(queue, {})
-        return self._begin(await self._leases.claim(term, queue, limit=room, rates=rates), term)
+        return self._begin(await self._leases.claim(term, queue, limit=room, rates=rates), began)
 
-    def _begin(self, jobs: list[ClaimedJob], term: Term) -> int:
+    def _term(self, now: datetime) -> Term:
+        return Term(self.name, now, now + self._options.lease)
+
+    def _begin(self, jobs: list[ClaimedJob], claimed_at: float) -> int:
         for job in jobs:
-            self._holding.begin(job, term.until)
+            self._holding.begin(job, claimed_at)
         return len(jobs)
 
     async def rescue(self) -> int:
         """Take over the jobs of workers that are lost, and return how many."""
-        now, number = self._clock(), 0
-        # While the database was away, nobody could prolong a lease. Whoever lives does so before this time is over.
-        if self._is_stopping or self._in_contact_since is None or now - self._in_contact_since < self._heartbeat:
+        if self._is_stopping:
             return 0
-        term = Term(self.name, now, now + self._options.lease)
+        now, number = self._clock(), 0
+        lost = await self._watch.look([*self._options.queues], now)
         for queue, most in self._options.queues.items():
             room = most - self._holding.count(queue)
-            if room > 0:
-                number += self._begin(await self._leases.rescue(term, queue, limit=room), term)
+            if room > 0 and lost[queue]:
+                began = self._monotonic()
+                number += self._begin(await self._leases.rescue(self._term(now), lost[queue][:room]), began)
         return number
 
     async def beat(self) -> None:
@@ -208,7 +217,7 @@ class Worker:
             try:
                 await step()
             except UnavailableError as error:
-                self._in_contact_since = None
+                self._watch.forget()
                 _log.warning("the worker waits for the database: %s", error)
                 await asyncio.sleep(LOOK_SECONDS)
             except Exception:  # noqa: BLE001 - it is logged, and what comes next may go well.

@@ -1,7 +1,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BindParameter, Delete, bindparam, case, delete
+from sqlalchemy import BindParameter, Delete, bindparam, case, delete, or_
 from sqlalchemy.dialects import postgresql
 
 from carboy.daos.base import Dao
@@ -16,13 +16,17 @@ class RateLimitCountDao(Dao[CountRead]):
     async def count_up(self, key: str, amount: int, *, now: datetime, expires_at: datetime) -> CountRead:
         """Add to the count of a key by one statement, and return it; a window that has ended begins anew.
 
+        So does one that ends later than any can, as the clock was ahead when it began: nobody is kept out until then.
+
         Args:
             key: At most 64 characters.
             amount: What to add.
             now: The current time.
             expires_at: When a window that begins now ends.
         """
-        values = {"key": key, "amount": amount, "now": now, "expires_at": expires_at}
+        # A window more, as the clocks of hosts differ by some seconds.
+        latest = expires_at + (expires_at - now)
+        values = {"key": key, "amount": amount, "now": now, "expires_at": expires_at, "latest": latest}
         rows = await self._database.execute(self._prepared(self._count), values, writes=True)
         return CountRead.model_validate(rows[0])
 
@@ -42,7 +46,8 @@ class RateLimitCountDao(Dao[CountRead]):
         insert = postgresql.insert(table).values(
             key=bindparam("key"), count=amount, expires_at=expires_at, created_at=now, updated_at=now, version=1
         )
-        has_ended = table.c.expires_at <= now
+        latest: BindParameter[datetime] = bindparam("latest", type_=table.c.expires_at.type)
+        has_ended = or_(table.c.expires_at <= now, table.c.expires_at > latest)
         return insert.on_conflict_do_update(
             index_elements=[table.c.key],
             set_={

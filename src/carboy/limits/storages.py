@@ -28,6 +28,7 @@ class MemoryStorage(Storage):
     def __init__(self) -> None:
         super().__init__()
         self._counts: dict[str, tuple[int, float]] = {}
+        """Each with the end of its window by the monotonic clock, which nobody sets."""
 
     @property
     def base_exceptions(self) -> type[Exception]:
@@ -38,7 +39,7 @@ class MemoryStorage(Storage):
         if not count:
             # At the end, so that the first one is the oldest.
             self._counts.pop(key, None)
-            ends = time.time() + expiry
+            ends = time.monotonic() + expiry
         self._counts[key] = count + amount, ends
         if len(self._counts) > MAX_KEYS:
             del self._counts[next(iter(self._counts))]
@@ -48,7 +49,7 @@ class MemoryStorage(Storage):
         return self._current(key)[0]
 
     async def get_expiry(self, key: str) -> float:
-        return self._current(key)[1]
+        return time.time() + self._current(key)[1] - time.monotonic()
 
     async def check(self) -> bool:
         return True
@@ -62,7 +63,7 @@ class MemoryStorage(Storage):
         self._counts.pop(key, None)
 
     def _current(self, key: str) -> tuple[int, float]:
-        now = time.time()
+        now = time.monotonic()
         count, ends = self._counts.get(key, (0, now))
         return (count, ends) if ends > now else (0, now)
 

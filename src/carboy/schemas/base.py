@@ -15,6 +15,7 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, core_schema
 
+from carboy.schemas.attribute_docs import Documented
 from carboy.schemas.moments import spell_moments
 from carboy.schemas.numbers import accept_integral_floats
 
@@ -45,12 +46,10 @@ class Change(Input):
     """
 
 
-class Query(BaseModel):
+class Query(Documented):
     """The parameters of a query string, which are all text. The text below a field describes it to clients."""
 
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, hide_input_in_errors=True, use_attribute_docstrings=True, allow_inf_nan=False
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, allow_inf_nan=False)
 
 
 @dataclass(frozen=True)
@@ -131,15 +130,13 @@ def fields_of(record: type[BaseModel]) -> Names:
     return Names(tuple(record.model_fields), "", "The only fields that each item shall have.")
 
 
-class Record(BaseModel):
+class Record(Documented):
     """A row as the outside may see it. A DAO selects the columns that its record names, and no others.
 
     In JSON a moment has six decimals, always.
     """
 
-    model_config = ConfigDict(
-        frozen=True, from_attributes=True, hide_input_in_errors=True, use_attribute_docstrings=True
-    )
+    model_config = ConfigDict(frozen=True, from_attributes=True, hide_input_in_errors=True)
 
     id: int
 

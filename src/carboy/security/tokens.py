@@ -3,18 +3,22 @@
 The shape is GitHub's: scanners of leaked secrets recognise it, and the checksum tells a mistyped token without a query.
 """
 
-import re
 import secrets
 from dataclasses import dataclass, field
 from hashlib import sha256
 from zlib import crc32
 
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+PAIRS = [high + low for high in ALPHABET for low in ALPHABET]
+"""The numbers of two digits: a checksum is three of them."""
 RANDOM_BITS = 256
 RANDOM_LENGTH = 43
 """Digits to the base of 62 that 256 bits take."""
 CHECKSUM_LENGTH = 6
 """The same for the 32 bits of a checksum."""
+REST_LENGTH = RANDOM_LENGTH + CHECKSUM_LENGTH
+PARTS = 3
+"""Prefix, kind and rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +55,6 @@ class Tokens:
 
     def __init__(self, prefix: str = "carboy") -> None:
         self._prefix = prefix
-        self._pattern = re.compile(
-            rf"{re.escape(prefix)}_([a-z0-9]+)_[0-9A-Za-z]{{{RANDOM_LENGTH}}}([0-9A-Za-z]{{{CHECKSUM_LENGTH}}})"
-        )
 
     def new(self, kind: str) -> Token:
         """Make a token of 256 random bits.
@@ -74,11 +75,15 @@ class Tokens:
             text: What was sent.
             kind: The only kind that is wanted; None for any.
         """
-        match = self._pattern.fullmatch(text)
-        if match is None or (kind is not None and match[1] != kind):
+        # Each request comes by here: a regular expression takes three times as long.
+        parts = text.split("_", 3)
+        if len(parts) != PARTS or parts[0] != self._prefix or not text.isascii():
             return None
-        is_whole = _checksum(text[:-CHECKSUM_LENGTH]) == match[2]
-        return Token(match[1], text) if is_whole else None
+        _, found, rest = parts
+        is_shaped = found.isalnum() and found == found.lower() and rest.isalnum() and len(rest) == REST_LENGTH
+        if not is_shaped or (kind is not None and found != kind):
+            return None
+        return Token(found, text) if rest.endswith(_checksum(text[:-CHECKSUM_LENGTH])) else None
 
 
 def digest_of(secret: str) -> str:
@@ -88,7 +93,9 @@ def digest_of(secret: str) -> str:
 
 def _checksum(body: str) -> str:
     # Of the kind too, so that a token of one kind cannot be made to look like one of another.
-    return _base62(crc32(body.encode()), CHECKSUM_LENGTH)
+    rest, low = divmod(crc32(body.encode()), len(PAIRS))
+    high, middle = divmod(rest, len(PAIRS))
+    return PAIRS[high] + PAIRS[middle] + PAIRS[low]
 
 
 def _base62(number: int, length: int) -> str:

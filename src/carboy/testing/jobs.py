@@ -88,12 +88,19 @@ class ManualClock:
 
     def __init__(self, now: datetime) -> None:
         self.now = now
+        self._seconds = 0.0
 
     def __call__(self) -> datetime:
         return self.now
 
+    def monotonic(self) -> float:
+        """Return the seconds that have passed: those of `forward`, not those by which ``now`` was set."""
+        return self._seconds
+
     def forward(self, seconds: float) -> None:
+        """Let seconds pass."""
         self.now += timedelta(seconds=seconds)
+        self._seconds += seconds
 
 
 async def drain(container: Container) -> int:

@@ -12,6 +12,7 @@ from support.databases import rows_of
 from support.people import RecordedMails, add_person, headers_of, log_in
 from support.users import registration
 
+from app.security import COMMAND
 from carboy.models import Base
 from carboy.services.personal_data import OwnedRows
 from carboy.testing import MemoryDatabase
@@ -27,7 +28,7 @@ def leads_to_people(table: Table) -> bool:
 
 
 def test_each_table_that_leads_to_a_person_is_cared_for(container: Container) -> None:
-    tables = {name for part in container.personal_data_service().parts for name in part.tables}
+    tables = {name for part in container.personal_data_parts().all for name in part.tables}
     people = {table.name for table in Base.metadata.tables.values() if leads_to_people(table)}
     assert people - tables == set(), "Say what becomes of them: docs/how-to/keep-and-erase-data.md"
     assert {"sessions", "session_tokens", "audit_events", "background_jobs"} <= tables
@@ -101,6 +102,38 @@ async def test_an_erased_person_is_nowhere_and_what_happened_stays(
     assert "ada" not in json.dumps(left, default=str).lower()
     assert AGENT not in str(left)
     assert [row["username"] for row in left["users"]] == ["root"]
+
+
+@pytest.mark.parametrize("way", ["api", "command"])
+async def test_whoever_deletes_a_person_erases_them(
+    client: httpx.AsyncClient, container: Container, database: MemoryDatabase, way: str
+) -> None:
+    account_id = await add_person(container)
+    await live(client)
+    [user] = await rows_of(database, "users")
+    if way == "api":
+        assert (await client.delete(f"/api/users/{user['id']}")).status_code == 204
+    else:
+        await container.personal_data_service().erase(COMMAND, account_id)
+    left = await left_of(database)
+    done = [row for row in left["audit_events"] if row["subject_id"] == account_id]
+    assert [row["event"] for row in done][-2:] == ["account.deleted", "account.erased"]
+    assert {row["address"] for row in left["audit_events"] if row["actor_id"] == account_id} == {None}
+    assert "ada" not in json.dumps(left, default=str).lower()
+    assert AGENT not in str(left)
+
+
+async def test_a_person_whose_deletion_fails_is_whole(
+    client: httpx.AsyncClient, container: Container, database: MemoryDatabase
+) -> None:
+    await add_person(container)
+    headers = await live(client)
+    before = await left_of(database)
+    [user] = before["users"]
+    stale = await client.delete(f"/api/users/{user['id']}", headers={"If-Match": '"99"'})
+    assert stale.status_code == 412
+    assert await left_of(database) == before
+    assert (await client.get("/api/me", headers=headers)).status_code == 200
 
 
 async def test_jobs_and_stored_answers_of_an_erased_person_go(

@@ -14,9 +14,7 @@ import yaml
 from support.carboy_server import PROJECT, SCRIPTS
 from support.proxies import configuration_of, program_of
 
-from app.settings import Settings
-from carboy.config import load_settings
-from containers import CONFIG_FILE, Container
+from containers import Container
 
 DEPLOY = PROJECT / "deploy"
 NAME = re.compile(r"\b(?:http_server|db_client|carboy|process|python)_[a-z_]+\b")
@@ -45,14 +43,6 @@ def test_the_manifests_are_what_the_chart_makes_and_fit_the_schemas_of_kubernete
     text = "---\n".join(part.strip() + "\n" for _, part in sorted(rendered.items()) if part.strip())
     assert (DEPLOY / "kubernetes.yaml").read_text(encoding="utf-8") == text, "Write them anew: make manifests"
     run(SCRIPTS / "kubernetes-validate", "--strict", DEPLOY / "kubernetes.yaml")
-
-
-def test_the_settings_of_compose_start_in_production() -> None:
-    services: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text(encoding="utf-8"))["services"]
-    given = services["api"]["environment"] | {"CARBOY_ENV": "production"}
-    given["CARBOY_SECURITY__SECRET_KEY"] = "0123456789abcdef-0123456789ABCDEF"
-    given["CARBOY_DATABASE__URL"] = given["CARBOY_DATABASE__URL"].replace("${POSTGRES_PASSWORD:?}", "password")
-    assert load_settings(Settings, CONFIG_FILE, given).metrics.port == 9464
 
 
 def test_what_is_copied_into_the_image_is_there_and_not_ignored() -> None:

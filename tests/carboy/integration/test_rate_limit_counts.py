@@ -49,6 +49,17 @@ async def test_a_window_counts_until_it_ends_and_then_begins_anew(counts: RateLi
     assert await count_up(NOW + MINUTE) == (2, NOW + 2 * MINUTE)
 
 
+async def test_a_window_of_a_clock_that_was_ahead_begins_anew(counts: RateLimitCountDao, write: Write) -> None:
+    async def count_up(now: datetime) -> int:
+        counted: CountRead = await write(partial(counts.count_up, "k", 1, now=now, expires_at=now + MINUTE))
+        return counted.count
+
+    assert await count_up(NOW + 180 * MINUTE) == 1
+    assert [await count_up(NOW) for _ in range(2)] == [1, 2]
+    # By the clock of another host, which is a little behind, the window goes on.
+    assert await count_up(NOW - MINUTE / 2) == 3
+
+
 async def test_a_key_has_a_count_of_its_own_and_can_be_forgotten(counts: RateLimitCountDao, write: Write) -> None:
     for key in "aab":
         await write(partial(counts.count_up, key, 1, now=NOW, expires_at=NOW + MINUTE))

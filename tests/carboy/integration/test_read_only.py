@@ -15,7 +15,8 @@ from support.requests import assert_unavailable
 from support.users import registration
 
 from carboy.config.settings import Settings
-from carboy.db import sqlite_connection
+from carboy.db import postgresql, sqlite_connection
+from carboy.errors import DatabaseUnavailableError
 from carboy.testing import override
 from containers import Container
 
@@ -152,3 +153,23 @@ class TestSqlite:
             assert set(statuses) == {201, 503}
             await assert_only_reads(client)
         assert (await client.get("/health/ready")).status_code == 200
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+async def test_readiness_tells_that_the_disk_of_postgresql_is_full_until_there_is_room(
+    client: httpx.AsyncClient, container: Container, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = container.database()
+    full, refused = (text(f"DO $$ BEGIN RAISE {what}; END $$") for what in ("disk_full", "insufficient_privilege"))
+    monkeypatch.setattr(postgresql, "FILL_A_LITTLE", full)
+    assert (await client.get("/health/ready")).status_code == 200, "Nobody has met a full disk."
+    with pytest.raises(DatabaseUnavailableError):
+        await database.write(lambda: database.execute(full, writes=True))
+    assert [(await client.get("/health/ready")).status_code for _ in range(2)] == [503, 503]
+    monkeypatch.undo()
+    assert (await client.get("/health/ready")).status_code == 200
+    with pytest.raises(DatabaseUnavailableError):
+        await database.write(lambda: database.execute(full, writes=True))
+    # Whoever may not look finds out by the next write.
+    monkeypatch.setattr(postgresql, "FILL_A_LITTLE", refused)
+    assert (await client.get("/health/ready")).status_code == 200

@@ -123,7 +123,7 @@ def test_one_provider_is_drawn_with_what_it_needs_and_what_needs_it(app: Flask, 
             {"routes_users", "provider_user_service", "provider_cursors"},
             {"health_service"},
         ),
-        ("idempotency", {"provider_idempotency_service", "provider_idempotency_key_dao"}, {"user_service", "cursors"}),
+        ("health", {"routes_health", "provider_health_service"}, {"user_service", "cursors"}),
     ],
 )
 def test_one_domain_is_drawn(app: Flask, container: Container, domain: str, drawn: set[str], others: set[str]) -> None:

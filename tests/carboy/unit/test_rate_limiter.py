@@ -44,6 +44,22 @@ async def test_only_so_many_pass_however_many_come_at_once(limiter: RateLimiter,
     assert await outcomes(limiter, limit, 10, "ada") == 0
 
 
+@pytest.mark.parametrize("hours", [3, -3])
+async def test_a_window_in_memory_lasts_as_long_whatever_the_clock_is_set_to(
+    limiter: RateLimiter, monkeypatch: pytest.MonkeyPatch, hours: int
+) -> None:
+    assert await outcomes(limiter, READ, 4, "ada") == 3
+    begun, real = time.monotonic(), time.time
+    monkeypatch.setattr(time, "time", lambda: real() + hours * 3600)
+    with pytest.raises(RateLimitedError) as caught:
+        await limiter.hit(READ, "ada")
+    assert 0 < caught.value.retry_after <= 60
+    monkeypatch.setattr(time, "monotonic", lambda: begun + 61)
+    standing = await limiter.hit(READ, "ada")
+    assert standing is not None
+    assert standing.seconds <= 60
+
+
 async def test_a_flood_is_refused_before_it_reaches_the_database(limiter: RateLimiter) -> None:
     async def ask(number: int) -> None:
         # Whoever was counted once is not refused the next time: it would have been for nothing.
@@ -79,10 +95,10 @@ async def test_whoever_is_refused_is_told_when_to_come_back(limiter: RateLimiter
 
 async def test_a_window_that_has_ended_begins_anew(limiter: RateLimiter, monkeypatch: pytest.MonkeyPatch) -> None:
     await outcomes(limiter, READ, 3, "ada")
-    now = time.time()
-    monkeypatch.setattr(time, "time", lambda: now + 59)
+    now = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now + 59)
     assert await outcomes(limiter, READ, 1, "ada") == 0
-    monkeypatch.setattr(time, "time", lambda: now + 61)
+    monkeypatch.setattr(time, "monotonic", lambda: now + 61)
     assert await outcomes(limiter, READ, 5, "ada") == 3
 
 

@@ -16,10 +16,16 @@ volumes:
     emptyDir: {}
 {{- end }}
 
+{{- /* No ConfigMap: a change of settings changes the pods, which are replaced, and the migration has the new ones. */ -}}
 {{- define "carboy.container" -}}
 image: {{ .Values.image | quote }}
+env:
+  - {name: CARBOY_METRICS__PORT, value: "9464"}
+  - {name: CARBOY_METRICS__HOST, value: 0.0.0.0}
+  {{- range $name, $value := .Values.settings }}
+  - {name: {{ $name }}, value: {{ $value | quote }}}
+  {{- end }}
 envFrom:
-  - configMapRef: {name: {{ .Release.Name }}}
   - secretRef: {name: {{ .Values.secret }}}
 resources: {{ toYaml .Values.resources | nindent 2 }}
 volumeMounts:

@@ -2,9 +2,19 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Executable, bindparam, delete, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Executable,
+    Text,
+    bindparam,
+    delete,
+    or_,
+    select,
+    type_coerce,
+    update,
+)
 
-from app.accounts.daos.permissions import permissions_of_account
+from app.accounts.daos.permissions import once, permissions_of_account
 from app.accounts.errors import ApiKeyNotFoundError, CredentialNotFoundError
 from app.accounts.models import Account, ApiKey, Credential
 from app.accounts.schemas.internal import ActorRow, CredentialRow
@@ -51,7 +61,7 @@ class ApiKeyDao(OwnedDao[ApiKeyRead]):
 
     async def find_actor(self, digest: str, now: datetime) -> ActorRow | None:
         """Return who a key belongs to, unless it has expired or its account is disabled."""
-        rows = await self._database.execute(self._prepared(_find_actor), {"digest": digest, "now": now})
+        rows = await self._database.execute(self._prepared(once, _find_actor), {"digest": digest, "now": now})
         return ActorRow(*rows[0]) if rows else None
 
     async def revoke_all(self, account_id: int) -> None:
@@ -87,11 +97,11 @@ def _use_up() -> Executable:
     )
 
 
-def _find_actor() -> Executable:
+def _find_actor() -> Any:
     return (
         select(
             Account.id,
-            Account.kind,
+            type_coerce(Account.kind, Text),
             Account.user_id,
             permissions_of_account(ApiKey.has_second_factor),
             ApiKey.scopes,

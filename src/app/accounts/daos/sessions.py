@@ -2,9 +2,20 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Executable, bindparam, case, delete, exists, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Executable,
+    Text,
+    bindparam,
+    case,
+    delete,
+    exists,
+    select,
+    type_coerce,
+    update,
+)
 
-from app.accounts.daos.permissions import permissions_of_account
+from app.accounts.daos.permissions import constant, once, permissions_of_account
 from app.accounts.errors import SessionNotFoundError
 from app.accounts.models import Account, Session, SessionToken
 from app.accounts.schemas.internal import ActorRow, HalfLogin, PageRow, SessionTokenRow
@@ -19,10 +30,9 @@ class SessionDao(OwnedDao[SessionRead]):
     model, record, not_found, query = Session, SessionRead, SessionNotFoundError, SessionQuery
     owner = "account_id"
 
-    async def find_actor(self, kind: TokenKind, digest: str, now: datetime) -> ActorRow | None:
-        """Return who a token belongs to, unless it or its session has expired or its account is disabled."""
-        parameters = {"kind": kind, "digest": digest, "now": now}
-        rows = await self._database.execute(self._prepared(_find_actor), parameters)
+    async def find_actor(self, digest: str, now: datetime) -> ActorRow | None:
+        """Return who an access token belongs to, unless it or its session has expired or its account is disabled."""
+        rows = await self._database.execute(self._prepared(once, _find_actor), {"digest": digest, "now": now})
         return ActorRow(*rows[0]) if rows else None
 
     async def find_page(self, digest: str, now: datetime) -> PageRow | None:
@@ -110,11 +120,12 @@ def _is_living() -> tuple[Any, ...]:
     )
 
 
-def _find_actor() -> Executable:
+def _find_actor() -> Any:
+    # Each request runs it: see `app.accounts.daos.permissions.constant`.
     return (
         select(
             Account.id,
-            Account.kind,
+            type_coerce(Account.kind, Text),
             Account.user_id,
             permissions_of_account(Session.has_second_factor),
             Session.scopes,
@@ -129,8 +140,8 @@ def _find_actor() -> Executable:
         .join(Account, Account.id == Session.account_id)
         .where(
             SessionToken.digest == bindparam("digest"),
-            SessionToken.kind == bindparam("kind"),
-            Session.state == SessionState.FULL,
+            SessionToken.kind == constant(TokenKind.ACCESS),
+            Session.state == constant(SessionState.FULL),
             *_is_living(),
         )
     )

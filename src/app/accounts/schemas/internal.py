@@ -11,7 +11,8 @@ class ActorRow(NamedTuple):
     """Who a token belongs to, and what it takes to know what they may do: one statement reads it."""
 
     account_id: int
-    kind: AccountKind
+    kind: str
+    """That of an `AccountKind`, as it is stored."""
     user_id: int | None
     permissions: str | None
     """With blanks between them."""

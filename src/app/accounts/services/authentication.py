@@ -16,6 +16,7 @@ from carboy.services import Service, UnitOfWork, read_only
 
 KEY = "key"
 """The kind of an API key's text."""
+KINDS = {kind.value: kind for kind in ActorKind}
 
 
 class AccountAuthenticator(Service):
@@ -47,13 +48,12 @@ class AccountAuthenticator(Service):
         row = await self._find(token, now)
         if row is None:
             raise InvalidTokenError
-        kind = "key" if is_key else "session"
-        self._last_seen.note(kind, row, now, credentials.address)
+        self._last_seen.note("key" if is_key else "session", row, now, credentials.address)
         return Actor(
-            kind=ActorKind(row.kind.value),
+            kind=KINDS[row.kind],
             account_id=row.account_id,
-            permissions=all_permissions(row.kind.value, row.permissions),
-            scopes=read_scopes(row.scopes),
+            permissions=all_permissions(row.kind, row.permissions),
+            scopes=None if row.scopes is None else read_scopes(row.scopes),
             credential=f"{'api key' if is_key else 'session'} {row.credential_id}",
             user_id=row.user_id,
             session_id=None if is_key else row.credential_id,
@@ -68,7 +68,7 @@ class AccountAuthenticator(Service):
         if token.kind == KEY:
             return await self._keys.find_actor(token.digest, now)
         if token.kind == TokenKind.ACCESS:
-            return await self._sessions.find_actor(TokenKind.ACCESS, token.digest, now)
+            return await self._sessions.find_actor(token.digest, now)
         return None
 
 

@@ -5,10 +5,12 @@ from app.accounts.schemas.internal import AccountKey
 from app.accounts.schemas.kinds import AccountKind, Purpose
 from app.accounts.services.guarding import Guard
 from app.accounts.services.one_time_tokens import OneTimeTokens
+from app.accounts.services.personal_data_parts import PersonalDataParts
 from app.audit.schemas import Event
 from app.audit.services import Audit
 from app.security import MEMBER, Actor
 from app.users.schemas import UserRead
+from carboy.services.personal_data import Person
 
 BOUND_TO_EMAIL = (Purpose.RESET, Purpose.VERIFY, Purpose.CHANGE_EMAIL)
 
@@ -17,11 +19,18 @@ class PeoplesAccounts:
     """Keeps the accounts of people as their users are, within the unit of work of each change of a user."""
 
     def __init__(
-        self, accounts: AccountDao, sessions: SessionDao, one_time_tokens: OneTimeTokens, guard: Guard, audit: Audit
+        self,
+        accounts: AccountDao,
+        sessions: SessionDao,
+        one_time_tokens: OneTimeTokens,
+        parts: PersonalDataParts,
+        guard: Guard,
+        audit: Audit,
     ) -> None:
         self._accounts = accounts
         self._sessions = sessions
         self._one_time_tokens = one_time_tokens
+        self._parts = parts
         self._guard = guard
         self._audit = audit
 
@@ -55,14 +64,23 @@ class PeoplesAccounts:
             await self._accounts.update_as(AccountKey, account_id, {"disabled_at": None})
             await self._audit.record(Event.ACCOUNT_ENABLED, actor, subject_id=account_id)
 
-    async def deleting(self, actor: Actor, user: UserRead) -> None:
-        """Check that a user's account may go; it goes with the user.
+    async def deleting(self, actor: Actor, user: UserRead) -> Person:
+        """Check that a user's account may go, and erase what is the person's; the account goes with the user.
 
         Raises:
             ForbiddenError: It may do more than the actor's.
             LastAdministratorError: Nobody would be an administrator any more.
+            InUseError: A domain keeps what refers to the person.
         """
         account_id = await self._accounts.lock_of_user(user.id)
         await self._guard.require_no_less(actor, account_id)
         await self._guard.keep_an_administrator(account_id)
+        person = Person(account_id=account_id, user_id=user.id, username=user.username, email=user.email)
+        await self._parts.erase(person)
         await self._audit.record(Event.ACCOUNT_DELETED, actor, subject_id=account_id)
+        return person
+
+    async def deleted(self, actor: Actor, person: Person) -> None:
+        """Write the erasure down, and take the person out of the audit log."""
+        await self._audit.record(Event.ACCOUNT_ERASED, actor, subject_id=person.account_id)
+        await self._parts.erase_trail(person)

@@ -5,38 +5,33 @@ from typing import Any
 from app.accounts.daos import AccountDao
 from app.accounts.errors import PersonRequiredError
 from app.accounts.schemas.export import PersonalDataRead
+from app.accounts.services.personal_data_parts import PersonalDataParts
 from app.audit.schemas import Event
 from app.audit.services import Audit, audited
 from app.security import Actor
 from app.settings import AccountSettings
 from app.users.services import UserService
 from carboy.services import Service, UnitOfWork, read_only
-from carboy.services.personal_data import Person, PersonalData
+from carboy.services.personal_data import Person
 
 MAX_ROWS = 10_000
 """Of one table, in an answer: what is audited of somebody in years."""
 
 
 class PersonalDataService(Service):
-    """Gives a person all that is known of them, and erases it.
-
-    Args:
-        *parts: What each domain knows of a person.
-        trail: What the audit log does; it is erased last, as the erasure is written down too.
-    """
+    """Gives a person all that is known of them, and erases it."""
 
     def __init__(
         self,
-        *parts: PersonalData,
         unit_of_work: UnitOfWork,
         accounts: AccountDao,
         users: UserService,
-        trail: PersonalData,
+        parts: PersonalDataParts,
         audit: Audit,
         settings: AccountSettings,
     ) -> None:
         super().__init__(unit_of_work)
-        self.parts = (*parts, trail)
+        self._parts = parts
         self._accounts = accounts
         self._users = users
         self._audit = audit
@@ -60,7 +55,7 @@ class PersonalDataService(Service):
         person = await self._find(account_id)
         data: dict[str, list[dict[str, Any]]] = {}
         truncated: set[str] = set()
-        for part in self.parts:
+        for part in self._parts.all:
             async with aclosing(part.export(person)) as exported:
                 async for table, row in exported:
                     rows = data.setdefault(table, [])
@@ -84,7 +79,7 @@ class PersonalDataService(Service):
 
     @audited
     async def erase(self, actor: Actor, account_id: int) -> None:
-        """Erase a person: what is theirs goes, what happened stays without them. Their sessions end with it.
+        """Erase a person by deleting the user: what is theirs goes, what happened stays without them.
 
         Raises:
             AccountNotFoundError: There is no such account.
@@ -94,12 +89,7 @@ class PersonalDataService(Service):
             InUseError: A domain keeps what refers to the person.
         """
         person = await self._find(account_id)
-        *parts, trail = self.parts
-        for part in parts:
-            await part.erase(person)
         await self._users.delete_user(actor, person.user_id)
-        await self._audit.record(Event.ACCOUNT_ERASED, actor, subject_id=account_id)
-        await trail.erase(person)
 
     @read_only
     async def _find(self, account_id: int) -> Person:

@@ -29,6 +29,7 @@ def job_container(settings: Settings, contract_database: Database, clock: Manual
         settings=settings.model_copy(update={"jobs": jobs}),
         database=contract_database,
         clock=clock,
+        monotonic=clock.monotonic,
         job_kinds=JobKinds(*JOBS),
     ):
         yield container

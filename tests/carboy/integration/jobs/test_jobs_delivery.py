@@ -13,9 +13,9 @@ LEASE, HEARTBEAT = 60.0, 15.0
 
 
 async def rescued(worker: Worker, clock: ManualClock) -> int:
-    """Let a worker that has been in contact with its database for long enough look for lapsed leases."""
-    await worker.claim()
-    clock.forward(HEARTBEAT)
+    """Let a worker look for leases that nobody prolongs, for long enough to know."""
+    await worker.rescue()
+    clock.forward(2 * HEARTBEAT)
     return await worker.rescue()
 
 

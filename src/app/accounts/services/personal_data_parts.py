@@ -1,0 +1,22 @@
+from carboy.services.personal_data import Person, PersonalData
+
+
+class PersonalDataParts:
+    """What each domain knows of a person.
+
+    Args:
+        *parts: Each domain's part.
+        trail: What the audit log knows; it is erased last, as the erasure is written down too.
+    """
+
+    def __init__(self, *parts: PersonalData, trail: PersonalData) -> None:
+        self.all = (*parts, trail)
+
+    async def erase(self, person: Person) -> None:
+        """Erase all but what the audit log knows, in the transaction that will delete the user."""
+        for part in self.all[:-1]:
+            await part.erase(person)
+
+    async def erase_trail(self, person: Person) -> None:
+        """Erase what the audit log knows, once all is written down."""
+        await self.all[-1].erase(person)

@@ -1,0 +1,58 @@
+"""Describes the fields of a schema by the texts below them, which are read when a document is made, not at each start.
+
+pydantic's own `use_attribute_docstrings` looks for the source of each class while it is made: a twelfth of a start.
+"""
+
+import ast
+import inspect
+import textwrap
+from functools import cache
+from itertools import pairwise
+from typing import Any
+
+from pydantic import BaseModel, GetJsonSchemaHandler
+from pydantic_core import CoreSchema
+
+
+class Documented(BaseModel):
+    """A model in whose JSON schema the text below a field is its description, unless it has another one."""
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        found = handler(schema)
+        properties: dict[str, Any] = handler.resolve_ref_schema(found).get("properties", {})
+        for name, text in _docs_of(cls).items():
+            if name in properties:
+                properties[name].setdefault("description", text)
+        return found
+
+
+@cache
+def _docs_of(model: type[BaseModel]) -> dict[str, str]:
+    """Return the texts below the fields of a model; a field that a subclass declares anew has that one's, or none."""
+    docs: dict[str, str] = {}
+    for kind in reversed(model.__mro__):
+        if issubclass(kind, Documented):
+            for name in inspect.get_annotations(kind):
+                docs.pop(name, None)
+            docs |= _own_docs(kind)
+    return docs
+
+
+def _own_docs(kind: type) -> dict[str, str]:
+    try:
+        source = inspect.getsource(kind)
+    except (OSError, TypeError):
+        # It was made by a function, as a generic's variant is.
+        return {}
+    [declared] = ast.parse(textwrap.dedent(source)).body
+    assert isinstance(declared, ast.ClassDef)  # noqa: S101 - it narrows the type.
+    return {
+        field.target.id: inspect.cleandoc(text.value.value)
+        for field, text in pairwise(declared.body)
+        if isinstance(field, ast.AnnAssign)
+        and isinstance(field.target, ast.Name)
+        and isinstance(text, ast.Expr)
+        and isinstance(text.value, ast.Constant)
+        and isinstance(text.value.value, str)
+    }
