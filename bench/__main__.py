@@ -1,8 +1,8 @@
 """``make bench``: measures, then writes ``var/bench.json`` and plots, and prints the tables.
 
 Set BENCH_PIECES, BENCH_JOBS, BENCH_PEERS, BENCH_DB or BENCH_SERVERS to comma-separated names to measure less,
-BENCH_ROUNDS to another number of rounds, BENCH_USERS to another number of users to search, and QUICK=1 for the comparison
-on SQLite alone, briefly.
+BENCH_ROUNDS to another number of rounds, BENCH_USERS to how many users are searched, and QUICK=1 for the comparison on
+SQLite alone, briefly.
 """
 
 import json
