@@ -1,7 +1,8 @@
 """``make bench``: measures, then writes ``var/bench.json`` and plots, and prints the tables.
 
 Set BENCH_PIECES, BENCH_JOBS, BENCH_PEERS, BENCH_DB or BENCH_SERVERS to comma-separated names to measure less,
-BENCH_ROUNDS to another number of rounds, and QUICK=1 for the comparison on SQLite alone, briefly.
+BENCH_ROUNDS to another number of rounds, BENCH_USERS to how many users are searched, and QUICK=1 for the comparison on
+SQLite alone, briefly.
 """
 
 import json
@@ -17,12 +18,13 @@ from bench.jobs import JOBS
 from bench.load import pin_postgresql, require_wrk
 from bench.plot import save_plots
 from bench.report import describe_machine, print_report
+from bench.search import measure_search
 from bench.servers import PEERS, ROOT, Cores
 from bench.telemetry import measure_telemetry
 
 QUICK = bool(os.environ.get("QUICK"))
 OUTPUT = ROOT / "var" / "bench.json"
-PIECES = ["compare", "invoices", "growth", "domains", "memory", "workers", "telemetry"]
+PIECES = ["compare", "invoices", "growth", "search", "domains", "memory", "workers", "telemetry"]
 
 
 def chosen(variable: str, all_names: list[str], quick: list[str] | None = None) -> list[str]:
@@ -71,6 +73,7 @@ def main() -> None:
         "compare": lambda kind: [one for each in servers for one in compare(kind, each, jobs, [*peers, AGAIN], plan)],
         "invoices": lambda kind: compare_invoices(kind, plan),
         "growth": lambda kind: [measure_growth(kind, cores)],
+        "search": lambda kind: [measure_search(kind, cores)],
         "memory": lambda kind: [measure_memory(kind, cores)],
         "workers": lambda kind: [measure_workers(kind)],
         "telemetry": lambda kind: [measure_telemetry(kind, jobs, number, cores)],

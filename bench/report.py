@@ -53,6 +53,8 @@ def tables(report: dict[str, Any]) -> Iterator[Table]:
         yield _comparison(result)
     for result in report.get("growth", []):
         yield _growth(result)
+    for result in report.get("search", []):
+        yield _search(result)
     for result in report.get("telemetry", []):
         yield _telemetry(result)
     for piece, make in (("domains", _domains), ("memory", _memory), ("workers", _workers)):
@@ -133,6 +135,16 @@ def _growth(result: dict[str, Any]) -> Table:
     headings = ("µs CPU by users", *(f"{int(size):,}" for size in sizes),
                 *(f"{int(size):,} / {base_name}" for size in sizes[1:]))  # fmt: skip
     return Table(f"Growth, {result['database']}", headings, rows, ["A ratio of at most 1.20 is wanted."])
+
+
+def _search(result: dict[str, Any]) -> Table:
+    headings = ("a search for", "least ms", "median ms", "p99 ms", "µs CPU of the server")
+    rows = [
+        (title, *(f"{one[name]:.1f}" for name in ("min", "median", "p99")), f"{one['cpu_us']:.0f}")
+        for title, one in result["searches"].items()
+    ]
+    notes = ["A p99 of at most 20 ms is wanted for a rare word, of 100 ms for a frequent one."]
+    return Table(f"Search among {result['users']:,} users, {result['database']}", headings, rows, notes)
 
 
 def _telemetry(result: dict[str, Any]) -> Table:
