@@ -1,10 +1,15 @@
-"""Runs a job on the application without a server, for `bench.profile` to look at: ``python -m bench.inprocess one``."""
+"""Runs a job on the application without a server: ``python -m bench.inprocess one sqlite``.
+
+`bench.profile` looks at it, and `bench.telemetry` has several take turns.
+"""
 
 import asyncio
+import itertools
 import os
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,21 +29,34 @@ async def run(app: Any, job: Job) -> tuple[float, float]:
 
     They are those of the batch that took least.
     """
-    numbers = iter(range(1, sys.maxsize))
+    numbers = itertools.count(1)
+    costs = []
+    async with Lifespan(app):
+        end = time.monotonic() + SECONDS
+        while time.monotonic() < end:
+            costs.append(await make_batch(app, job, numbers))
+    return min(costs)
+
+
+async def take_turns(app: Any) -> None:
+    """Make a batch of the job that each line of standard input names, and print the CPU microseconds of a request."""
+    jobs, numbers = {job.name: job for job in JOBS}, itertools.count(1)
+    async with Lifespan(app):
+        while name := (await asyncio.to_thread(sys.stdin.readline)).strip():
+            print((await make_batch(app, jobs[name], numbers))[0], flush=True)
+
+
+async def make_batch(app: Any, job: Job, numbers: Iterator[int]) -> tuple[float, float]:
+    """Make a batch of requests and return the CPU microseconds of one, as `run` does."""
 
     async def client() -> None:
         for _ in range(BATCH // CONCURRENT):
             await ask(app, job, next(numbers))
 
-    costs = []
-    async with Lifespan(app):
-        end = time.monotonic() + SECONDS
-        while time.monotonic() < end:
-            before = time.process_time(), time.thread_time()
-            await asyncio.gather(*(client() for _ in range(CONCURRENT)))
-            taken = time.process_time() - before[0], time.thread_time() - before[1]
-            costs.append((taken[0] / BATCH * 1e6, taken[1] / BATCH * 1e6))
-    return min(costs)
+    before = time.process_time(), time.thread_time()
+    await asyncio.gather(*(client() for _ in range(CONCURRENT)))
+    taken = time.process_time() - before[0], time.thread_time() - before[1]
+    return taken[0] / BATCH * 1e6, taken[1] / BATCH * 1e6
 
 
 async def ask(app: Any, job: Job, number: int) -> None:
@@ -49,7 +67,10 @@ async def ask(app: Any, job: Job, number: int) -> None:
     """
     path, _, query = job.path.format(id=number % USERS + 1).partition("?")
     body = job.body.format(unique=f"{os.getpid()}x{number}").encode() if job.body else b""
-    headers = [(b"host", b"127.0.0.1")]
+    headers = [
+        (b"host", b"127.0.0.1"),
+        *((name.lower().encode(), value.encode()) for name, value in job.headers.items()),
+    ]
     if body:
         headers += [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     scope = {"type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": job.method, "scheme": "http",
@@ -86,6 +107,19 @@ class Lifespan:
         await self._task
 
 
+def application(url: str) -> Any:
+    """Return Carboy as the comparison with others has it, on the database of this URL."""
+    os.environ.update(
+        CARBOY_ENV="production",
+        CARBOY_DATABASE__URL=url,
+        CARBOY_DATABASE__ACQUIRE_TIMEOUT="30",
+        CARBOY_SECURITY__SECRET_KEY=SECRET_KEY,
+    )
+    from bench.peers.carboy_peer import app  # noqa: PLC0415 - it reads the environment.
+
+    return app
+
+
 def main(name: str, kind: str) -> None:
     job = next(job for job in JOBS if job.name == name)
     core = Cores.found().server
@@ -93,16 +127,11 @@ def main(name: str, kind: str) -> None:
         # As the server is pinned when contenders are compared.
         os.sched_setaffinity(0, {core})
     with tempfile.TemporaryDirectory() as folder, databases(kind, ["profiled"], Path(folder)) as urls:
-        os.environ.update(
-            CARBOY_ENV="production",
-            CARBOY_DATABASE__URL=urls["profiled"],
-            CARBOY_DATABASE__ACQUIRE_TIMEOUT="30",
-            CARBOY_SECURITY__SECRET_KEY=SECRET_KEY,
-        )
-        from asgi import app  # noqa: PLC0415 - it reads the environment.
-
-        print(*(round(cost) for cost in uvloop.run(run(app, job))))
+        print(*(round(cost) for cost in uvloop.run(run(application(urls["profiled"]), job))))
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    if sys.argv[1:] == ["--in-turns"]:
+        uvloop.run(take_turns(application(os.environ["BENCH_DATABASE_URL"])))
+    else:
+        main(*sys.argv[1:])

@@ -80,8 +80,8 @@ async def latencies(server: Server, job: Job, rate: int, seconds: float) -> list
         await asyncio.sleep(max(0.0, due - time.perf_counter()))
         reader, writer = await idle.get()
         try:
-            writer.write(_request(job, server.peer, number, salt))
-            await _read_answer(reader)
+            writer.write(request_of(job, server.peer, number, salt))
+            await read_answer(reader)
         finally:
             idle.put_nowait((reader, writer))
         return (time.perf_counter() - due) * 1000
@@ -92,7 +92,8 @@ async def latencies(server: Server, job: Job, rate: int, seconds: float) -> list
     return taken
 
 
-def _request(job: Job, peer: str, number: int, salt: str) -> bytes:
+def request_of(job: Job, peer: str, number: int, salt: str) -> bytes:
+    """Return the bytes of a request, which names one user after the other."""
     path = job.path_at(peer).format(id=number % USERS + 1)
     body = job.body.format(unique=f"{salt}{number}").encode() if job.body else b""
     content = f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n" if body else ""
@@ -100,7 +101,12 @@ def _request(job: Job, peer: str, number: int, salt: str) -> bytes:
     return f"{job.method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{content}\r\n".encode() + body
 
 
-async def _read_answer(reader: asyncio.StreamReader) -> None:
+async def read_answer(reader: asyncio.StreamReader) -> None:
+    """Read an answer to its end.
+
+    Raises:
+        RuntimeError: It is an error.
+    """
     head = (await reader.readuntil(b"\r\n\r\n")).lower()
     length = int(head.partition(b"content-length:")[2].partition(b"\r\n")[0])
     await reader.readexactly(length)

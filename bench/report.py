@@ -16,6 +16,7 @@ from bench.jobs import INVOICE_JOBS, JOBS
 from bench.servers import PEERS
 from bench.stats import estimate
 from bench.targets import TARGETS, Target, ratios
+from bench.telemetry import NOTHING, VARIANTS
 
 PACKAGES = ("hypercorn", "uvicorn", "uvloop", "flask", "asgiref", "quart", "fastapi", "litestar", "starlette",
             "sqlalchemy", "aiosqlite", "asyncpg", "pydantic")  # fmt: skip
@@ -52,6 +53,10 @@ def tables(report: dict[str, Any]) -> Iterator[Table]:
         yield _comparison(result)
     for result in report.get("growth", []):
         yield _growth(result)
+    for result in report.get("search", []):
+        yield _search(result)
+    for result in report.get("telemetry", []):
+        yield _telemetry(result)
     for piece, make in (("domains", _domains), ("memory", _memory), ("workers", _workers)):
         if report.get(piece):
             yield make(report[piece])
@@ -130,6 +135,33 @@ def _growth(result: dict[str, Any]) -> Table:
     headings = ("µs CPU by users", *(f"{int(size):,}" for size in sizes),
                 *(f"{int(size):,} / {base_name}" for size in sizes[1:]))  # fmt: skip
     return Table(f"Growth, {result['database']}", headings, rows, ["A ratio of at most 1.20 is wanted."])
+
+
+def _search(result: dict[str, Any]) -> Table:
+    headings = ("a search for", "least ms", "median ms", "p99 ms", "µs CPU of the server")
+    rows = [
+        (title, *(f"{one[name]:.1f}" for name in ("min", "median", "p99")), f"{one['cpu_us']:.0f}")
+        for title, one in result["searches"].items()
+    ]
+    notes = ["A p99 of at most 20 ms is wanted for a rare word, of 100 ms for a frequent one."]
+    return Table(f"Search among {result['users']:,} users, {result['database']}", headings, rows, notes)
+
+
+def _telemetry(result: dict[str, Any]) -> Table:
+    rows = []
+    for variant in VARIANTS:
+        row = [variant]
+        for by_variant in result["cpu"].values():
+            taken = by_variant[variant]
+            ratio = estimate([one / plain for one, plain in zip(taken, by_variant[NOTHING], strict=True)])
+            row.append(f"{min(taken):.0f}, {ratio.median:.2f} ({ratio.low:.2f}-{ratio.high:.2f})")
+        rows.append(tuple(row))
+    headings = ("on", *(TITLES[job] for job in result["cpu"]))
+    notes = [
+        "The least µs CPU of a request without a server, and its ratio. A probe, as the static JSON, is not traced.",
+        "Of metrics at most 1.03 is wanted.",
+    ]
+    return Table(f"Telemetry, {result['database']}", headings, rows, notes)
 
 
 def _domains(results: list[dict[str, float]]) -> Table:

@@ -10,32 +10,10 @@ import pytest
 from support.accounts import HEADERS
 from support.carboy_server import HYPERCORN_WORKERS, PRODUCTION, serve
 from support.figures import Keep
-from support.users import registration
+from support.idempotent import CLIENTS, assert_created_once
 
 KEYS = 1000
-CLIENTS = 10
 KEYS_AT_ONCE = 25
-
-
-async def create_user(client: httpx.AsyncClient, key: str, told: Counter[str]) -> httpx.Response:
-    """Send one request until it is answered for good, as a client may with a key; and count what it is told."""
-    while True:
-        try:
-            answer = await client.post("/api/users", json=registration(key), headers={"Idempotency-Key": key})
-        except httpx.TransportError as error:
-            told[type(error).__name__] += 1
-            continue
-        if "Retry-After" not in answer.headers:
-            return answer
-        told[answer.json()["code"]] += 1
-        await asyncio.sleep(int(answer.headers["Retry-After"]))
-
-
-async def assert_created_once(client: httpx.AsyncClient, key: str, told: Counter[str]) -> None:
-    answers = await asyncio.gather(*(create_user(client, key, told) for _ in range(CLIENTS)))
-    assert {answer.status_code for answer in answers} == {201}, [answer.text for answer in answers]
-    assert len({(answer.text, answer.headers["Location"]) for answer in answers}) == 1
-    assert sum("Idempotency-Replayed" not in answer.headers for answer in answers) == 1
 
 
 async def count_users(client: httpx.AsyncClient) -> int:

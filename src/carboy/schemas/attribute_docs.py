@@ -21,9 +21,11 @@ class Documented(BaseModel):
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         found = handler(schema)
         properties: dict[str, Any] = handler.resolve_ref_schema(found).get("properties", {})
-        for name, text in _docs_of(cls).items():
-            if name in properties:
-                properties[name].setdefault("description", text)
+        docs = _docs_of(cls)
+        for name in docs.keys() & cls.model_fields.keys():
+            field = cls.model_fields[name]
+            for key in {name, field.validation_alias, field.serialization_alias} & properties.keys():
+                properties[str(key)].setdefault("description", docs[name])
         return found
 
 

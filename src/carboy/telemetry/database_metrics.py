@@ -11,6 +11,7 @@ from sqlalchemy.engine import Dialect
 
 from carboy.config.settings import MetricsSettings
 from carboy.db import Engines
+from carboy.telemetry.observations import Observations
 
 BUCKETS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10)
 """Seconds: those of OpenTelemetry's semantic conventions for databases, and some below them."""
@@ -30,6 +31,7 @@ class DatabaseMetrics:
             buckets=BUCKETS,
             registry=None,
         )
+        self._observations = Observations()
         self._children = {operation: self._durations.labels(operation) for operation in OPERATIONS}
 
     def open(self) -> None:
@@ -47,6 +49,7 @@ class DatabaseMetrics:
         """Do nothing: the engines are measured as long as they live."""
 
     def collect(self) -> Iterator[Metric]:
+        self._observations.flush()
         yield from self._durations.collect()
         yield from self._pools()
 
@@ -69,16 +72,16 @@ class DatabaseMetrics:
 
     def _end(self, _connection: Any, _cursor: Any, _statement: Any, _values: Any, context: Any, _many: Any) -> None:
         if context is not None:
-            self._children[_operation(context)].observe(time.perf_counter() - context.carboy_began)
+            self._observations.add(self._children[_operation(context)], time.perf_counter() - context.carboy_began)
 
     def _measure_commits(self, dialect: Dialect) -> None:
         """Measure a dialect's commits, which wait for the disk: SQLAlchemy has no event for their end."""
-        commit, observe = dialect.do_commit, self._children["COMMIT"].observe
+        commit, add, child = dialect.do_commit, self._observations.add, self._children["COMMIT"]
 
         def measured(connection: Any) -> None:
             began = time.perf_counter()
             commit(connection)
-            observe(time.perf_counter() - began)
+            add(child, time.perf_counter() - began)
 
         dialect.do_commit = measured  # type: ignore[assignment, method-assign]
 

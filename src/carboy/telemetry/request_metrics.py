@@ -8,6 +8,7 @@ from prometheus_client import Histogram
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 
 from carboy.config.settings import MetricsSettings
+from carboy.telemetry.observations import Observations
 from carboy.web.application import current_request
 
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
@@ -36,6 +37,7 @@ class RequestMetrics:
         )
         # To look a child up by its labels takes longer than to observe with it.
         self._children: dict[tuple[str, str, int], Histogram] = {}
+        self._observations = Observations()
 
     def init_app(self, app: Flask) -> None:
         """Measure the requests of an application, if there are metrics."""
@@ -43,6 +45,7 @@ class RequestMetrics:
             app.after_request(self._observe)
 
     def collect(self) -> Iterator[Metric]:
+        self._observations.flush()
         yield from self._durations.collect()
         yield GaugeMetricFamily(
             "http_server_active_requests", "Requests in progress, streams among them.", self.count_active()
@@ -54,7 +57,7 @@ class RequestMetrics:
         rule = request.url_rule
         key = request.method, "" if rule is None else rule.rule, response.status_code
         child = self._children.get(key) or self._child(*key)
-        child.observe(time.perf_counter() - request.started)
+        self._observations.add(child, time.perf_counter() - request.started)
         return response
 
     def _child(self, method: str, route: str, status: int) -> Histogram:

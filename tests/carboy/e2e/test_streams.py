@@ -1,68 +1,21 @@
 """Streams of events under a real server: two workers that share a PostgreSQL, and one with SQLite that runs jobs."""
 
-import json
 import os
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
-import httpx
 import pytest
 from support.carboy_server import HYPERCORN, HYPERCORN_WORKERS, CarboyServer, migrated_copy, serve, wait_for
 from support.databases import migrated, new_postgresql_database, why_unreachable
+from support.following import Stream, ask, following
 from support.integration import REQUIRED_VARIABLE
 
 APP = "support.streaming_asgi:asgi"
 HURRIED = {"CARBOY_ENV": "testing", "CARBOY_HTTP__EVENT_HEARTBEAT_SECONDS": "0.2", "PYTHONPATH": "tests"}
 """A server whose streams send heartbeats five times a second."""
-
-
-@dataclass
-class Stream:
-    """A client of a stream, which reads one line after the other."""
-
-    lines: Iterator[str]
-    heartbeats: int = 0
-    retries: list[int] = field(default_factory=list)
-    last_id: str | None = None
-
-    def next(self) -> Any:
-        """Return the data of the next event; None at the end of the stream."""
-        for line in self.lines:
-            name, _, value = line.partition(": ")
-            self.heartbeats += line == ":"
-            if name == "retry":
-                self.retries.append(int(value))
-            if name == "id":
-                self.last_id = value
-            if name == "data":
-                return json.loads(value)
-        return None
-
-    def next_heartbeat(self) -> None:
-        for line in self.lines:
-            if line == ":":
-                return
-        raise EOFError("the stream has ended")
-
-
-@contextmanager
-def following(server: CarboyServer, path: str, last: str | None = None) -> Iterator[Stream]:
-    """Follow a stream, on a connection of its own."""
-    headers = {"Accept": "text/event-stream"} | ({} if last is None else {"Last-Event-ID": last})
-    with server.client() as client, client.stream("GET", f"/api/streams/{path}", headers=headers) as answer:
-        assert (answer.status_code, answer.headers["Content-Type"]) == (200, "text/event-stream")
-        yield Stream(answer.iter_lines())
-
-
-def ask(server: CarboyServer, method: str, path: str) -> httpx.Response:
-    """Ask on a new connection, which any of the workers may take."""
-    with server.client() as client:
-        return client.request(method, f"/api/streams/{path}").raise_for_status()
 
 
 @pytest.fixture(scope="module")

@@ -1,13 +1,12 @@
 """Limits that are not strict are counted in Redis, where there is one: all workers share them."""
 
 import asyncio
-import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
+from support.redis_server import new_redis, why_no_redis
 
 from carboy.limits.daos import RateLimitCountDao
 from carboy.limits.errors import RateLimitedError
@@ -17,24 +16,14 @@ from carboy.limits.storages import DatabaseStorage, RedisStorage, create_storage
 from carboy.testing import MemoryDatabase
 
 READ = Limit(name="read", rate="10/minute")
-SERVER = shutil.which("redis-server")
 
 
 @pytest.fixture
 def redis_url(tmp_path: Path) -> Iterator[str]:
-    if SERVER is None:
-        pytest.skip("NOT TESTED WITH REDIS: there is no redis-server")
-    socket = tmp_path / "redis.sock"
-    arguments = [SERVER, "--port", "0", "--unixsocket", str(socket), "--save", "", "--dir", str(tmp_path)]
-    with (
-        (tmp_path / "redis.log").open("w") as log,
-        subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=log, text=True) as server,  # noqa: S603 - ours.
-    ):
-        assert server.stdout is not None
-        while "eady to accept connections" not in server.stdout.readline():
-            assert server.poll() is None
-        yield f"redis+unix://{socket}"
-        server.kill()
+    if reason := why_no_redis():
+        pytest.skip(f"NOT TESTED WITH REDIS: {reason}")
+    with new_redis(tmp_path) as url:
+        yield url
 
 
 def limiter_of(storage: RedisStorage) -> RateLimiter:
