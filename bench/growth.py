@@ -35,13 +35,13 @@ def measure_growth(kind: str, cores: Cores) -> dict[str, Any]:
         urls = {}
         for size in SIZES:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-            urls[f"carboy_{size}"] = stack.enter_context(databases(kind, [f"of_{size}"], folder, size))[f"of_{size}"]
+            urls[f"carboy-{size}"] = stack.enter_context(databases(kind, [f"of_{size}"], folder, size))[f"of_{size}"]
             progress.step(f"filled with {size:,} users")
         running = stack.enter_context(serve_all(urls, "hypercorn", cores.server))
         for title, jobs in cases:
             for number in range(ROUNDS + 1):
                 for size in random.sample(SIZES, len(SIZES)):
-                    one = run_load(running[f"carboy_{size}"], jobs[size], 1, cores.load, users=size)
+                    one = run_load(running[f"carboy-{size}"], jobs[size], 1, cores.load, users=size)
                     if number:  # The first round warms up.
                         cpu[title][str(size)].append(one.cpu_microseconds)
                 if number:
