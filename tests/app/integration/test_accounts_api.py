@@ -64,6 +64,18 @@ async def test_two_administrators_cannot_remove_each_other_at_once(
     assert sorted(answer.status_code for answer in answers) == [200, 409]
 
 
+async def test_two_administrators_cannot_be_deleted_or_disabled_at_once(
+    client: httpx.AsyncClient, container: Container
+) -> None:
+    for name in ("ada", "bob"):
+        await add_person(container, name, is_administrator=True)
+    ada, bob = await rows_of(container.database(), "users")
+    answers = await asyncio.gather(
+        client.delete(f"/api/users/{ada['id']}"), client.patch(f"/api/users/{bob['id']}", json={"active": False})
+    )
+    assert [answer.status_code for answer in answers] in ([204, 409], [409, 200])
+
+
 async def test_a_reset_link_works_for_one_of_many_who_send_it_at_once(
     client: httpx.AsyncClient, container: Container
 ) -> None:
