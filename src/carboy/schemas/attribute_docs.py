@@ -5,9 +5,11 @@ pydantic's own `use_attribute_docstrings` looks for the source of each class whi
 
 import ast
 import inspect
-import textwrap
+import sys
+from collections.abc import Iterator
 from functools import cache
 from itertools import pairwise
+from types import ModuleType
 from typing import Any
 
 from pydantic import BaseModel, GetJsonSchemaHandler
@@ -42,16 +44,36 @@ def _docs_of(model: type[BaseModel]) -> dict[str, str]:
 
 
 def _own_docs(kind: type) -> dict[str, str]:
+    module = sys.modules.get(kind.__module__)
+    return {} if module is None else _docs_in(module).get(kind.__qualname__, {})
+
+
+@cache
+def _docs_in(module: ModuleType) -> dict[str, dict[str, str]]:
+    """Return the texts below the fields of each class of a module, by the class's qualified name."""
     try:
-        source = inspect.getsource(kind)
+        source = inspect.getsource(module)
     except (OSError, TypeError):
-        # It was made by a function, as a generic's variant is.
+        # It has no file, as what is typed into a shell.
         return {}
-    [declared] = ast.parse(textwrap.dedent(source)).body
-    assert isinstance(declared, ast.ClassDef)  # noqa: S101 - it narrows the type.
+    return dict(_classes_in(ast.parse(source), ""))
+
+
+def _classes_in(node: ast.AST, prefix: str) -> Iterator[tuple[str, dict[str, str]]]:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.ClassDef):
+            yield f"{prefix}{child.name}", _docs_below(child.body)
+            yield from _classes_in(child, f"{prefix}{child.name}.")
+        elif isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield from _classes_in(child, f"{prefix}{child.name}.<locals>.")
+        elif isinstance(child, ast.stmt):
+            yield from _classes_in(child, prefix)
+
+
+def _docs_below(statements: list[ast.stmt]) -> dict[str, str]:
     return {
         field.target.id: inspect.cleandoc(text.value.value)
-        for field, text in pairwise(declared.body)
+        for field, text in pairwise(statements)
         if isinstance(field, ast.AnnAssign)
         and isinstance(field.target, ast.Name)
         and isinstance(text, ast.Expr)

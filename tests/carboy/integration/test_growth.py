@@ -30,9 +30,10 @@ def test_the_document_takes_the_schemas_of_a_domain_from_its_models(figures: lis
     assert a_domain(figures, "__init__") == 1
 
 
-def test_a_domain_has_its_sources_read_for_its_own_descriptions_alone(figures: list[dict[str, float]]) -> None:
-    # Once for its record and once for its query, not for each page of them.
-    assert a_domain(figures, "findsource") <= 2
+def test_the_source_of_a_domain_is_read_once_for_the_descriptions_of_all_its_schemas(
+    figures: list[dict[str, float]],
+) -> None:
+    assert a_domain(figures, "findsource") <= 1
 
 
 def test_a_domain_has_each_of_its_models_built_once(figures: list[dict[str, float]]) -> None:
