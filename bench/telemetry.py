@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 from bench.databases import databases
 from bench.jobs import Job
@@ -72,6 +72,8 @@ class Application:
                 stderr=log,
                 text=True,
             )
+        # As it was asked for pipes, it has them.
+        self._stdin, self._stdout = cast("IO[str]", self._process.stdin), cast("IO[str]", self._process.stdout)
 
     def batch(self, job: Job) -> float:
         """Return the CPU microseconds of a request, in all threads of the process.
@@ -79,17 +81,15 @@ class Application:
         Raises:
             RuntimeError: The process has ended.
         """
-        assert self._process.stdin is not None and self._process.stdout is not None  # noqa: S101, PT018 - for mypy.
-        self._process.stdin.write(f"{job.name}\n")
-        self._process.stdin.flush()
-        said = self._process.stdout.readline()
+        self._stdin.write(f"{job.name}\n")
+        self._stdin.flush()
+        said = self._stdout.readline()
         if not said:
             raise RuntimeError(f"The application has ended; see {LOG}.")
         return float(said)
 
     def end(self) -> None:
-        assert self._process.stdin is not None  # noqa: S101 - likewise.
-        self._process.stdin.close()
+        self._stdin.close()
         self._process.wait()
 
 

@@ -16,7 +16,6 @@ from support.databases import database_settings, with_services
 from support.following import ask, following
 from support.idempotent import CLIENTS, assert_created_once
 from support.instances import APP, WORKERS, everybody, instances
-from support.integration import postgresql_database  # noqa: F401 - pytest finds fixtures among the names of a module.
 from support.people import OTHER, add_person, bearer, log_in, tokens_of
 from support.redis_server import new_redis, why_no_redis
 from support.users import registration
@@ -34,7 +33,7 @@ LIMITED = {"CARBOY_ENV": "testing", "PYTHONPATH": "tests", "CARBOY_LIMITS__RATES
 
 
 @pytest.fixture(scope="module")
-def environment(postgresql_database: str, loaded_settings: Settings) -> dict[str, str]:  # noqa: F811 - the fixture.
+def environment(postgresql_database: str, loaded_settings: Settings) -> dict[str, str]:
     """A database with an administrator named Ada, and with the tests' service."""
     with_services(postgresql_database)
     settings = loaded_settings.model_copy(update={"database": database_settings(postgresql_database)})

@@ -14,13 +14,14 @@ from sqlalchemy import (
     update,
 )
 
-from app.accounts.daos.permissions import once, permissions_of_account
+from app.accounts.daos.permissions import permissions_of_account
 from app.accounts.errors import ApiKeyNotFoundError, CredentialNotFoundError
 from app.accounts.models import Account, ApiKey, Credential
 from app.accounts.schemas.internal import ActorRow, CredentialRow
 from app.accounts.schemas.keys import ApiKeyQuery, ApiKeyRead
 from app.accounts.schemas.kinds import CredentialKind
 from carboy.daos.owned import OwnedDao
+from carboy.daos.repeated import once
 from carboy.models.base import table_of
 
 

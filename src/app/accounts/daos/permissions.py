@@ -1,37 +1,9 @@
 """The part of a statement that reads what an account may do."""
 
-from collections.abc import Callable
-from typing import Any
-
-from sqlalchemy import (
-    ScalarSelect,
-    SQLColumnExpression,
-    StatementLambdaElement,
-    func,
-    lambda_stmt,
-    literal_column,
-    or_,
-    select,
-)
+from sqlalchemy import ScalarSelect, SQLColumnExpression, func, or_, select
 
 from app.accounts.models import Account, Permission, Role, account_roles, role_permissions
-
-
-def constant(value: str) -> Any:
-    """Return a constant that is part of the SQL: it costs nothing when the statement runs, where a parameter does.
-
-    SQLAlchemy would put the separator of an aggregate into the text each time.
-    """
-    return literal_column(f"'{value}'")
-
-
-def once(build: Callable[[], Any]) -> StatementLambdaElement:
-    """Return a statement that SQLAlchemy knows by the function that builds it, which takes no arguments.
-
-    It knows others by all that they consist of, and looks that through each time: for a long one that takes as long as
-    SQLite takes to run it.
-    """
-    return lambda_stmt(build, enable_tracking=False)
+from carboy.daos.repeated import constant
 
 
 def permissions_of_account(has_second_factor: SQLColumnExpression[bool]) -> ScalarSelect[str]:

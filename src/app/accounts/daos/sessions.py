@@ -15,7 +15,7 @@ from sqlalchemy import (
     update,
 )
 
-from app.accounts.daos.permissions import constant, once, permissions_of_account
+from app.accounts.daos.permissions import permissions_of_account
 from app.accounts.errors import SessionNotFoundError
 from app.accounts.models import Account, Session, SessionToken
 from app.accounts.schemas.internal import ActorRow, HalfLogin, PageRow, SessionTokenRow
@@ -23,6 +23,7 @@ from app.accounts.schemas.kinds import SessionState, TokenKind
 from app.accounts.schemas.sessions import SessionQuery, SessionRead
 from carboy.daos.base import Dao
 from carboy.daos.owned import OwnedDao
+from carboy.daos.repeated import constant, once
 from carboy.models.base import table_of
 
 
@@ -121,7 +122,7 @@ def _is_living() -> tuple[Any, ...]:
 
 
 def _find_actor() -> Any:
-    # Each request runs it: see `app.accounts.daos.permissions.constant`.
+    # Each request runs it: see `carboy.daos.repeated`.
     return (
         select(
             Account.id,

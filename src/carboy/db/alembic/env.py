@@ -36,10 +36,10 @@ def _render(kind: str, item: Any, autogenerate: AutogenContext) -> str | Literal
 def _is_of_this_history(item: Any, name: str | None, kind: str, *_others: object) -> bool:
     # The parts of a search index are in no model.
     is_search = kind == "index" and name == index_name(item.table.name)
-    return not is_search and (kind != "table" or attributes["owns"](name))
+    return not is_search and _is_looked_at(name, kind)
 
 
-def _is_looked_at(name: str | None, kind: str, _parents: object) -> bool:
+def _is_looked_at(name: str | None, kind: str, _parents: object = None) -> bool:
     """Pass over tables of the other history before they are read, which takes most of the time of a comparison."""
     return name is None or kind != "table" or attributes["owns"](name)
 
