@@ -45,7 +45,7 @@ class LargerProject:
             yield server
 
 
-def follow_guide(folder: Path, migrated: Path) -> None:
+def follow_guide(folder: Path, migrated: Path) -> LargerProject:
     """Follow the guide in a copy of the project.
 
     Args:
@@ -62,6 +62,7 @@ def follow_guide(folder: Path, migrated: Path) -> None:
     flask(folder, ["db", "revision", "create invoices"], ["db", "upgrade"], **environment)
     path = f"{folder}/src:{folder}/tests"
     project.document.write_text(run(folder, "support.documents", **TESTING | {"PYTHONPATH": path}), encoding="utf-8")
+    return project
 
 
 def add_owner(server: CarboyServer) -> None:
