@@ -123,6 +123,7 @@ migration: $(VENV)/dev.stamp ## Write a migration for what changed in the models
 	@test -n "$(MESSAGE)" || { echo 'Say what changed: make migration MESSAGE="add orders"' >&2; exit 2; }
 	$(BIN)/flask db upgrade
 	$(BIN)/flask db revision "$(MESSAGE)"
+	$(BIN)/ruff check --quiet --fix-only src/app/migrations
 	$(BIN)/ruff format --quiet src/app/migrations
 	@$(MAKE) --no-print-directory squawk || echo "Not all of it is safe on a large table: docs/migrations.md"
 

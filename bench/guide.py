@@ -43,8 +43,9 @@ def follow(domain: str, folder: Path) -> None:
     """
     write(domain, folder)
     run(folder, "flask", "db", "upgrade")
-    # The two commands of `make migration`.
+    # The commands of `make migration`.
     run(folder, "flask", "db", "revision", f"create {domain}")
+    run(folder, "ruff", "check", "--quiet", "--fix-only", "src/app/migrations")
     run(folder, "ruff", "format", "--quiet", "src/app/migrations")
     run(folder, "flask", "db", "upgrade")
 

@@ -24,6 +24,7 @@ MOMENT = "Must be a date, a time and a zone, such as 2026-11-25T14:30:00Z."
 PLAIN = {
     **dict.fromkeys(("date_parsing", "date_from_datetime_parsing", "date_from_datetime_inexact"), DATE),
     **dict.fromkeys(("datetime_parsing", "datetime_from_date_parsing", "timezone_aware"), MOMENT),
+    **dict.fromkeys(("bool_parsing", "bool_type"), "Must be true or false."),
 }
 """By type of problem, a plainer sentence than the library's, which tells how it parses."""
 
@@ -78,7 +79,7 @@ def detail_of(problem: Mapping[str, Any], *, place: str = "field") -> str:
 def sentence(message: str) -> str:
     """Make pydantic's message a sentence; ``Value error,`` is how it marks one of ours."""
     message = message.removeprefix("Value error, ").removeprefix("value is not a valid email address: ")
-    message = OF_UNKNOWN_KIND.sub(r"should have a length of \1, \2", message)
+    message = OF_UNKNOWN_KIND.sub(r"should have a length of \1, \2", message).replace(" after validation,", ",")
     if len(message) > MAX_DETAIL:
         message = f"{message[:MAX_DETAIL]}..."
     return f"{message[:1].upper()}{message[1:].rstrip('.')}."

@@ -23,6 +23,8 @@ from carboy.models import search
 LOCK = 0x43_61_72_62_6F_79
 """The advisory lock that migrations take on PostgreSQL: "Carboy" in ASCII."""
 LOCK_PAUSE_SECONDS = 0.1
+ALEMBIC_BEHIND = "Target database is not up to date."
+BEHIND = "The database is not up to date: run flask db upgrade first."
 
 Command = Callable[..., None]
 """A command of this module: it takes the histories, and text."""
@@ -53,7 +55,8 @@ async def run(engines: Engines, package: str, command: Command, *args: Any, **at
             await connection.run_sync(sqlite_tables.check_foreign_keys)
             await connection.commit()
     except (CommandError, DBAPIError, CarboyError, OSError) as error:
-        raise MigrationError(f"{error} ({error.__cause__})" if error.__cause__ else str(error)) from error
+        said = str(error).replace(ALEMBIC_BEHIND, BEHIND)
+        raise MigrationError(f"{said} ({error.__cause__})" if error.__cause__ else said) from error
     finally:
         await engines.dispose()
 

@@ -65,7 +65,7 @@ def test_a_change_of_the_models_becomes_a_migration_that_works(
     flask_db(app, "upgrade")
     flask_db(app, "check")
     flask_db(app, "downgrade", "--", "-1")
-    assert "not up to date" in flask_db(app, "check", exit_code=1)
+    assert "not up to date: run flask db upgrade first." in flask_db(app, "check", exit_code=1)
     flask_db(app, "upgrade")
     flask_db(app, "downgrade", "base")
 

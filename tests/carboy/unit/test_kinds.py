@@ -268,3 +268,21 @@ def test_a_wrong_date_or_moment_is_told_what_is_wanted(field: str, text: str, de
     with pytest.raises(ValidationError) as raised:
         Parcel.model_validate_json(json.dumps({field: text}))
     assert [detail_of(problem) for problem in first_problems(raised.value)] == [detail]
+
+
+class Crate(Input):
+    is_open: bool = False
+    parcels: list[int] = Field(default=[], max_length=2)
+
+
+@pytest.mark.parametrize(
+    ("crate", "detail"),
+    [
+        ({"is_open": "perhaps"}, "Must be true or false."),
+        ({"parcels": [1, 2, 3]}, "List should have at most 2 items, not 3."),
+    ],
+)
+def test_what_is_wrong_with_a_boolean_or_a_list_is_said_plainly(crate: dict[str, object], detail: str) -> None:
+    with pytest.raises(ValidationError) as raised:
+        Crate.model_validate_json(json.dumps(crate))
+    assert [detail_of(problem) for problem in first_problems(raised.value)] == [detail]
