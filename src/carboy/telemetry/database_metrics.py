@@ -32,12 +32,13 @@ class DatabaseMetrics:
             registry=None,
         )
         self._observations = Observations()
-        self._children = {operation: self._durations.labels(operation) for operation in OPERATIONS}
+        self._children: dict[str, Histogram] = {}
 
     def open(self) -> None:
         if not self._is_on or self._is_listening:
             return
         self._is_listening = True
+        self._children = {operation: self._durations.labels(operation) for operation in OPERATIONS}
         engines = self._engines.sources
         for engine in engines:
             event.listen(engine, "before_cursor_execute", _begin, retval=True)

@@ -27,7 +27,7 @@ def watch(engines: Engines, database: Database) -> None:
         event.listen(engine, "after_cursor_execute", _end)
         event.listen(engine, "handle_error", _fail)
     for dialect in {engine.dialect for engine in engines.sources}:
-        # Databases in memory share one.
+        # Engines may be traced again, by the next container that has them.
         if not hasattr(dialect.do_commit, "is_traced"):
             dialect.do_commit = _traced_commit(dialect)  # type: ignore[assignment, method-assign]
     for name in ("read", "write"):
