@@ -101,12 +101,8 @@ async def measure(server: Server, count: int) -> None:
     crowd = count // 10
     for _ in range(200):
         await publish(server.port, "nobody")
-    empty, began = server.memory_bytes(), time.perf_counter()
-    topics = [*(f"topic-{number}" for number in range(count - crowd)), *["news"] * crowd]
-    followers = [Follower(server.port, topic) for topic in topics]
-    used = server.cpu_seconds()
-    turns = asyncio.Semaphore(TOGETHER)
-    await asyncio.gather(*(one.begin(turns) for one in followers))
+    empty, began, used = server.memory_bytes(), time.perf_counter(), server.cpu_seconds()
+    followers = await follow(server, count, crowd)
     print(
         f"{count} streams are open after {time.perf_counter() - began:.1f} s and "
         f"{(server.cpu_seconds() - used) * 1000 / count:.2f} ms of processor time each"
@@ -120,6 +116,19 @@ async def measure(server: Server, count: int) -> None:
         one.leave()
     await asyncio.sleep(10)
     print(f"memory: {server.memory_bytes() / 1e6:.0f} MB ten seconds after all have left")
+    again = await follow(server, count, crowd)
+    print(f"memory: {server.memory_bytes() / 1e6:.0f} MB with as many again")
+    for one in again:
+        one.leave()
+
+
+async def follow(server: Server, count: int, crowd: int) -> list[Follower]:
+    """Open streams, and return when each has had its first event."""
+    topics = [*(f"topic-{number}" for number in range(count - crowd)), *["news"] * crowd]
+    followers = [Follower(server.port, topic) for topic in topics]
+    turns = asyncio.Semaphore(TOGETHER)
+    await asyncio.gather(*(one.begin(turns) for one in followers))
+    return followers
 
 
 async def idle(server: Server, followers: list[Follower]) -> None:

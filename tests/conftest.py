@@ -1,6 +1,13 @@
 """Fixtures of all tests. The container has a database in memory; integration tests have one with a real database."""
 
+# ruff: noqa: E402 - bytecode is kept before anything of the project is imported.
 import os
+import sys
+
+# Some machines tell Python to keep none. Then each of the hundreds of processes that tests start compiles the project.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
 import shutil
 from collections.abc import Callable, Generator, Iterator, Mapping
 from pathlib import Path

@@ -22,12 +22,6 @@ PROJECT = Path(__file__).parent.parent.parent
 SCRIPTS = Path(sys.executable).parent
 HOST = "127.0.0.1"
 
-BYTECODE = {
-    "PYTHONDONTWRITEBYTECODE": "",
-    "PYTHONPYCACHEPREFIX": str(Path(tempfile.gettempdir(), "carboy-bytecode")),
-}
-"""Where Python is told to keep no bytecode beside the source: to compile it anew takes a quarter of each start."""
-
 HYPERCORN = ("python", "-m", "carboy", "--config", "hypercorn.toml", "--bind", f"{HOST}:{{port}}", "asgi:app")
 """How an operator starts hypercorn; the port is filled in."""
 
@@ -128,11 +122,6 @@ class CarboyServer:
         return True
 
 
-def _environment(added: Mapping[str, str]) -> dict[str, str]:
-    bytecode = BYTECODE if os.environ.get("PYTHONDONTWRITEBYTECODE") else {}
-    return {**os.environ, **bytecode, **added}
-
-
 def wait_for(condition: Callable[[], bool], otherwise: str) -> None:
     """Ask again and again, as nothing tells of what happens in another process."""
     deadline = time.monotonic() + PATIENCE
@@ -166,7 +155,7 @@ def launch(
         process = subprocess.Popen(  # noqa: S603 - the tests choose what is run.
             [SCRIPTS / program, *arguments],
             cwd=folder,
-            env=_environment(environment),
+            env={**os.environ, **environment},
             stdout=output,
             stderr=errors or output,
             start_new_session=True,
@@ -197,7 +186,7 @@ def flask(*arguments: str, environment: Mapping[str, str]) -> subprocess.Complet
     return subprocess.run(  # noqa: S603 - likewise.
         [SCRIPTS / "flask", *arguments],
         cwd=PROJECT,
-        env=_environment(environment),
+        env={**os.environ, **environment},
         capture_output=True,
         text=True,
         timeout=PATIENCE,

@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+import pytest
 from pydantic import SecretStr
 from sqlalchemy import make_url, select, text
 from support.accounts import ROLES, SERVICES
+from support.made_once import made_once
 
 from carboy.config.settings import DatabaseSettings
 from carboy.db import Database, create_engines, create_session_factory, migrate
@@ -61,6 +63,12 @@ def migrated(url: str) -> str:
     """Bring a database to the newest revision by the migrations that users run, and return its URL."""
     asyncio.run(migrate.run(create_engines(database_settings(url)), "app", migrate.upgrade, "head"))
     return url
+
+
+def migrated_file(factory: pytest.TempPathFactory) -> Path:
+    """Return a SQLite file at the newest revision, which is only copied: the processes of a run share it."""
+    folder = made_once(factory, "migrated", lambda folder: migrated(f"sqlite+aiosqlite:///{folder}/carboy.db"))
+    return folder / "carboy.db"
 
 
 def with_services(url: str) -> str:

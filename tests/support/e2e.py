@@ -3,17 +3,16 @@
 from pathlib import Path
 
 import pytest
-from support.carboy_server import database_file, database_in, migrated_copy
-from support.databases import migrated
+from support.carboy_server import migrated_copy
+from support.databases import migrated_file
 from support.larger import LargerProject, follow_guide
+from support.made_once import made_once
 
 
 @pytest.fixture(scope="session")
 def migrated_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A SQLite file at the newest revision, for copying."""
-    environment = database_in(tmp_path_factory.mktemp("migrated"))
-    migrated(environment["CARBOY_DATABASE__URL"])
-    return database_file(environment)
+    return migrated_file(tmp_path_factory)
 
 
 @pytest.fixture
@@ -24,4 +23,5 @@ def environment(migrated_database: Path, tmp_path: Path) -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def larger_project(migrated_database: Path, tmp_path_factory: pytest.TempPathFactory) -> LargerProject:
-    return follow_guide(tmp_path_factory.mktemp("larger"), migrated_database)
+    folder = made_once(tmp_path_factory, "larger", lambda folder: follow_guide(folder, migrated_database))
+    return LargerProject(folder)

@@ -18,6 +18,7 @@ from support.databases import (
     drop_leftovers,
     empty_tables,
     migrated,
+    migrated_file,
     new_postgresql_database,
     why_unreachable,
 )
@@ -37,7 +38,7 @@ REQUIRED_VARIABLE = "CARBOY_TEST_REQUIRE_POSTGRESQL"
 @pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("template") / "carboy.db"
-    migrated(f"sqlite+aiosqlite:///{path}")
+    shutil.copy(migrated_file(tmp_path_factory), path)
     add_services(path)
     return path
 

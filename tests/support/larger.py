@@ -21,13 +21,19 @@ class LargerProject:
 
     Attributes:
         folder: Where it is.
-        database: A SQLite file with all of its tables; for copying.
-        document: The file of its API's document, which has streams of events besides.
     """
 
     folder: Path
-    database: Path
-    document: Path
+
+    @property
+    def database(self) -> Path:
+        """A SQLite file with all of its tables; for copying."""
+        return database_file(database_in(self.folder / "var"))
+
+    @property
+    def document(self) -> Path:
+        """The file of its API's document, which has streams of events besides."""
+        return self.folder / "openapi.json"
 
     def migrate(self, url: str) -> None:
         flask(self.folder, ["db", "upgrade"], CARBOY_DATABASE__URL=url, **TESTING)
@@ -50,13 +56,13 @@ def follow_guide(folder: Path, migrated: Path) -> LargerProject:
     shutil.copy(PROJECT / "hypercorn.toml", folder)
     (folder / "var").mkdir()
     write("invoices", folder)
+    project = LargerProject(folder)
     environment = TESTING | database_in(folder / "var")
-    shutil.copy(migrated, database_file(environment))
+    shutil.copy(migrated, project.database)
     flask(folder, ["db", "revision", "create invoices"], ["db", "upgrade"], **environment)
-    document = folder / "openapi.json"
     path = f"{folder}/src:{folder}/tests"
-    document.write_text(run(folder, "support.documents", **TESTING | {"PYTHONPATH": path}), encoding="utf-8")
-    return LargerProject(folder, database_file(environment), document)
+    project.document.write_text(run(folder, "support.documents", **TESTING | {"PYTHONPATH": path}), encoding="utf-8")
+    return project
 
 
 def add_owner(server: CarboyServer) -> None:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, false, or_
+from sqlalchemy import BindParameter, ColumnElement, bindparam, false, or_
 
 from carboy.models.search import TEXT_LENGTH, trigrams
 from carboy.schemas.text import spellings
@@ -17,8 +17,14 @@ Measured in ADR 0009."""
 
 def has_text(columns: Iterable[ColumnElement[Any]], patterns: int) -> ColumnElement[bool]:
     """Return the condition that one of the columns matches one of the patterns of `text_parameters`."""
-    names = [f"row_pattern_{index}" for index in range(patterns)]
-    return or_(false(), *(column.like(bindparam(name), escape="/") for column in columns for name in names))
+    return or_(
+        false(), *(column.like(pattern, escape="/") for column in columns for pattern in text_patterns(patterns))
+    )
+
+
+def text_patterns(patterns: int) -> list[BindParameter[str]]:
+    """Return the parameters that hold the patterns of `text_parameters`."""
+    return [bindparam(f"row_pattern_{index}") for index in range(patterns)]
 
 
 def text_parameters(search: str | None) -> dict[str, object]:

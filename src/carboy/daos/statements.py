@@ -31,7 +31,7 @@ from sqlalchemy.orm import aliased
 
 from carboy.daos.filters import Shape, conditions
 from carboy.daos.keyset import Direction, Key, Term, nearest, order_in, order_of, paged
-from carboy.daos.searches import has_text
+from carboy.daos.searches import has_text, text_patterns
 from carboy.models.base import MAX_ID, MAX_VERSION, Base, table_of
 from carboy.models.numbers import Amount
 from carboy.models.search import may_match
@@ -81,7 +81,7 @@ class Statements:
 
     def page_found(self, shape: Shape, patterns: int, sort: str, direction: Direction | None) -> Select[Any]:
         """Find all matching rows by the search index, then sort them: fast if matches are rare."""
-        found = self._where(self._listed(sort), shape, patterns).where(self._may_match())
+        found = self._where(self._listed(sort), shape, patterns).where(self._may_match(patterns))
         rows = found.cte().prefix_with("MATERIALIZED")
         return paged(select(rows), order_in(rows.c, self._order(sort)), direction)
 
@@ -98,7 +98,7 @@ class Statements:
         return self._where(select(func.count()).select_from(self.table), shape, patterns)
 
     def count_found(self, shape: Shape, patterns: int) -> Select[Any]:
-        return self.count(shape, patterns).where(self._may_match())
+        return self.count(shape, patterns).where(self._may_match(patterns))
 
     def insert(self) -> Insert:
         return insert(self.table).returning(*self._columns())
@@ -153,8 +153,8 @@ class Statements:
         columns = [self.table.c[name] for name in self.searched]
         return statement.where(has_text(columns, patterns)) if patterns else statement
 
-    def _may_match(self) -> ColumnElement[bool]:
-        return may_match(self.table.name, self.table.c.id, bindparam("row_match", type_=Text()))
+    def _may_match(self, patterns: int) -> ColumnElement[bool]:
+        return may_match(self.table, bindparam("row_match", type_=Text()), text_patterns(patterns))
 
     def _row_is(self, checks_version: bool) -> Iterator[ColumnElement[bool]]:
         yield self.table.c.id == bindparam("row_id")

@@ -40,7 +40,8 @@ def _compare(context: AutogenContext, modified: ops.ModifyTableOps, *place: Any)
     if isinstance(found, Table) and context.connection is not None:
         there = columns_of_index(context.connection, name)
     after = [*wanted.info.get(SEARCHED, ())] if isinstance(wanted, Table) else []
-    if there != after:
+    # Their order says nothing of what is found.
+    if set(there) != set(after):
         modified.ops += [SearchIndexOp(name, there, "drop")] if there else []
         modified.ops += [SearchIndexOp(name, after, "create")] if after else []
     return PriorityDispatchResult.CONTINUE

@@ -1,13 +1,27 @@
 """Search indexes: text is found by a part of it, three letters or more, without reading all rows.
 
-On PostgreSQL it is a GIN index of trigrams, by the extension pg_trgm; on SQLite a table of FTS5, also of trigrams, that
-triggers keep in step. Both give rows that may have a text: `LIKE` decides, so that the answers are equal.
+On PostgreSQL it is a GIN index of trigrams, by the extension pg_trgm, of all columns in one: that takes half the space
+and half the time of one that holds each column by itself. On SQLite it is a table of FTS5, also of trigrams, that
+triggers keep in step. Both give rows that may have a text: `LIKE` of each column decides, so that answers are equal.
 """
 
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, MetaData, Table, column, event, select, table, text
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    MetaData,
+    Table,
+    Text,
+    column,
+    event,
+    literal_column,
+    or_,
+    select,
+    table,
+    text,
+)
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -17,42 +31,50 @@ SEARCHED = "carboy_search"
 
 COLUMNS = {
     "sqlite": "SELECT name FROM pragma_table_info(:index) ORDER BY cid",
-    "postgresql": "SELECT attname FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid"
-    " WHERE relname = :index AND relkind = 'i' AND pg_table_is_visible(pg_class.oid) ORDER BY attnum",
+    # Its expression depends on them. One of before, which has none, is no index that is searched.
+    "postgresql": "SELECT attname FROM pg_class JOIN pg_index ON indexrelid = pg_class.oid"
+    " JOIN pg_depend ON objid = indexrelid AND classid = 'pg_class'::regclass AND refobjid = indrelid"
+    " JOIN pg_attribute ON attrelid = indrelid AND attnum = refobjsubid"
+    " WHERE relname = :index AND indexprs IS NOT NULL AND pg_table_is_visible(pg_class.oid) ORDER BY attnum",
 }
-"""By database, the statement for the columns of a search index."""
+"""By database, the statement for the columns of a search index. On PostgreSQL they have the order of the table's."""
 
 TEXT_LENGTH = 3
 """Letters of the shortest text that an index of trigrams finds."""
 
 
-def create_search_index(op: Any, name: str, columns: list[str]) -> None:
+def create_search_index(op: Any, name: str, columns: list[str], *, concurrently: bool = False) -> None:
     """Create the search index of a table, in a migration. A model declares it as ``__search__``.
 
-    On PostgreSQL nobody writes into the table meanwhile (20 s for a million rows), and the role must be allowed to
-    create the extension pg_trgm, if it is not there: whoever may create in the database is.
+    On PostgreSQL the role must be allowed to create the extension pg_trgm, if it is not there: whoever may create in
+    the database is.
 
     Args:
         op: Alembic's operations.
         name: The table.
         columns: Its columns that are searched; they hold case-folded text.
+        concurrently: Whether PostgreSQL lets others write into the table meanwhile (20 s for a million rows), which it
+            does in an ``autocommit_block`` only.
     """
-    for statement in creation(op.get_context().dialect.name, name, columns):
+    for statement in creation(op.get_context().dialect.name, name, columns, concurrently=concurrently):
         op.execute(statement)
 
 
-def drop_search_index(op: Any, name: str) -> None:
-    """Drop the search index of a table, in a migration: before its columns change, and in a downgrade."""
-    for statement in removal(op.get_context().dialect.name, name):
+def drop_search_index(op: Any, name: str, *, concurrently: bool = False) -> None:
+    """Drop the search index of a table, in a migration: before its columns change, and in a downgrade.
+
+    With ``concurrently`` nobody waits for it on PostgreSQL: see `create_search_index`. It may be gone already then.
+    """
+    for statement in removal(op.get_context().dialect.name, name, concurrently=concurrently):
         op.execute(statement)
 
 
-def creation(dialect: str, name: str, columns: list[str]) -> list[str]:
+def creation(dialect: str, name: str, columns: list[str], *, concurrently: bool = False) -> list[str]:
     if dialect == "postgresql":
-        parts = ", ".join(f'"{one}" gin_trgm_ops' for one in columns)
+        index = f'INDEX{" CONCURRENTLY" * concurrently} "{index_name(name)}"'
         return [
             "CREATE EXTENSION IF NOT EXISTS pg_trgm",
-            f'CREATE INDEX "{index_name(name)}" ON "{name}" USING gin ({parts})',
+            f'CREATE {index} ON "{name}" USING gin (({_in_one(name, columns)}) gin_trgm_ops)',
         ]
     index = f'"{search_table(name)}"'
     # Without positions the index has half the size. Which rows have the trigrams in a row is seen in the rows.
@@ -65,9 +87,9 @@ def creation(dialect: str, name: str, columns: list[str]) -> list[str]:
     ]
 
 
-def removal(dialect: str, name: str) -> list[str]:
+def removal(dialect: str, name: str, *, concurrently: bool = False) -> list[str]:
     if dialect == "postgresql":
-        return [f'DROP INDEX "{index_name(name)}"']
+        return [f'DROP INDEX{" CONCURRENTLY IF EXISTS" * concurrently} "{index_name(name)}"']
     triggers = [f'DROP TRIGGER IF EXISTS "{search_table(name)}_{when}"' for when in ("insert", "delete", "update")]
     return [*triggers, f'DROP TABLE "{search_table(name)}"']
 
@@ -136,8 +158,8 @@ def restore_triggers(connection: Connection) -> None:
                 connection.exec_driver_sql(statement)
 
 
-class _OnSqlite(FunctionElement[bool]):
-    """A condition that PostgreSQL needs not be told, as it finds an index by itself.
+class _MayMatch(FunctionElement[bool]):
+    """A condition by the search index: what FTS5 is asked on SQLite, then what PostgreSQL knows its index by.
 
     It has no type: of a Boolean SQLAlchemy would ask whether it is 1, for which SQLite uses no index.
     """
@@ -145,27 +167,36 @@ class _OnSqlite(FunctionElement[bool]):
     inherit_cache = True
 
 
-@compiles(_OnSqlite)
-def _true(_element: _OnSqlite, _compiler: SQLCompiler, **_options: Any) -> str:
-    return "true"
+@compiles(_MayMatch, "sqlite")
+def _by_fts5(element: _MayMatch, compiler: SQLCompiler, **options: Any) -> str:
+    by_fts5, _ = element.clauses
+    return str(compiler.process(by_fts5, **options))
 
 
-@compiles(_OnSqlite, "sqlite")
-def _itself(element: _OnSqlite, compiler: SQLCompiler, **options: Any) -> str:
-    return str(compiler.process(element.clauses, **options))
+@compiles(_MayMatch, "postgresql")
+def _by_trigrams(element: _MayMatch, compiler: SQLCompiler, **options: Any) -> str:
+    _, by_trigrams = element.clauses
+    return str(compiler.process(by_trigrams, **options))
 
 
-def may_match(name: str, identity: ColumnElement[Any], match: ColumnElement[Any]) -> ColumnElement[bool]:
+def may_match(table_: Table, match: ColumnElement[Any], patterns: Iterable[ColumnElement[Any]]) -> ColumnElement[bool]:
     """Return the condition that a row may have the text that is looked for.
 
     Args:
-        name: The table.
-        identity: Its id.
+        table_: The table, which has a search index.
         match: The query of `trigrams`.
+        patterns: The patterns of the text, for `LIKE`; "/" escapes.
     """
-    index = table(search_table(name), column("rowid"), column(search_table(name)))
-    rows = select(index.c.rowid).where(index.c[search_table(name)].op("MATCH", is_comparison=True)(match))
-    return _OnSqlite(identity.in_(rows))
+    name = search_table(table_.name)
+    index = table(name, column("rowid"), column(name))
+    rows = select(index.c.rowid).where(index.c[name].op("MATCH", is_comparison=True)(match))
+    text_of_row: ColumnElement[str] = literal_column(_in_one(table_.name, table_.info[SEARCHED]), Text())
+    return _MayMatch(table_.c.id.in_(rows), or_(*(text_of_row.like(pattern, escape="/") for pattern in patterns)))
+
+
+def _in_one(name: str, columns: Iterable[str]) -> str:
+    """Return the SQL of the text of all columns, for which PostgreSQL's index is made and by which it is found."""
+    return " || ' ' || ".join(f"""coalesce("{name}"."{one}", '')""" for one in columns)
 
 
 def trigrams(search: str) -> str:

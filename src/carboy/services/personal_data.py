@@ -5,6 +5,8 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from carboy.daos.base import Dao
+from carboy.daos.belonging import stays_when_deleted, table_referred_to, tables_shown
 from carboy.daos.owned import OwnedDao
 from carboy.schemas.base import MAX_PAGE_SIZE
 from carboy.services.listing import every
@@ -52,20 +54,51 @@ class PersonalData(ABC):
         """
 
 
-class OwnedRows(PersonalData):
-    """The rows of an `OwnedDao` whose owner is an account: they are given out as its records, and deleted."""
+IDENTITIES = {"users": "user_id", "accounts": "account_id"}
+"""By the table that a row refers to, the attribute of `Person` with the id."""
 
-    def __init__(self, unit_of_work: UnitOfWork, rows: OwnedDao[Any]) -> None:
+
+class OwnedRows(PersonalData):
+    """The rows of a DAO that refer to a user or an account: they are given out as its records, and deleted.
+
+    Args:
+        unit_of_work: What reads them.
+        rows: Their DAO.
+        owner: The column with the reference; an `OwnedDao` says it itself.
+        erasable: Whether they may be deleted. Those that have to be kept, such as invoices, may not: if their reference
+            restricts deletion, the person stays too as long as they are there, which is 409 ``in_use``.
+
+    Raises:
+        TypeError: No column is given, it refers to something else, or rows that are deleted would stay.
+    """
+
+    def __init__(
+        self, unit_of_work: UnitOfWork, rows: Dao[Any], *, owner: str | None = None, erasable: bool = True
+    ) -> None:
         self._unit_of_work = unit_of_work
-        self._rows = rows
-        self.tables = (rows.name,)
+        self._rows = rows.of_all() if isinstance(rows, OwnedDao) else rows
+        self._owner = owner or (rows.owner if isinstance(rows, OwnedDao) else "")
+        self._identity = IDENTITIES.get(table_referred_to(rows, self._owner) or "")
+        self._is_erasable = erasable
+        self.tables = tables_shown(rows)
+        name = type(rows).__name__
+        if self._identity is None:
+            raise TypeError(
+                f"OwnedRows of {name}: {self._owner or 'no column'} refers to no user and no account."
+                ' Write owner="user_id", with the column that does.'
+            )
+        if erasable and stays_when_deleted(rows):
+            raise TypeError(f"OwnedRows of {name}: its deleted rows stay. Write a PersonalData that erases them.")
 
     async def export(self, person: Person) -> AsyncGenerator[Row, None]:
-        async for record in every(self._unit_of_work, self._rows.of(person.account_id)):
+        async for record in every(self._unit_of_work, self._rows, self._of(person)):
             yield self._rows.name, record.model_dump(mode="json")
 
     async def erase(self, person: Person) -> None:
-        own = self._rows.of(person.account_id)
-        while found := (await own.page(limit=MAX_PAGE_SIZE)).records:
+        where = self._of(person)
+        while self._is_erasable and (found := (await self._rows.page(limit=MAX_PAGE_SIZE, where=where)).records):
             for record in found:
-                await own.delete(record.id)
+                await self._rows.delete(record.id)
+
+    def _of(self, person: Person) -> Mapping[str, object]:
+        return {self._owner: getattr(person, str(self._identity))}

@@ -200,6 +200,24 @@ async def test_rows_of_an_owner_are_exported_and_deleted(client: httpx.AsyncClie
     assert rows.tables == ("api_keys",)
 
 
+async def test_rows_that_refer_to_a_user_are_exported_and_kept_where_they_must_be(container: Container) -> None:
+    account_id = await add_person(container, password=None)
+    await add_person(container, "bob", password=None)
+    rows = OwnedRows(container.database(), container.account_dao(), owner="user_id", erasable=False)
+    person = await container.personal_data_service()._find(account_id)  # noqa: SLF001 - what parts are given.
+    await container.database().write(lambda: rows.erase(person))
+    assert [(table, row["id"]) async for table, row in rows.export(person)] == [("accounts", account_id)]
+
+
+@pytest.mark.parametrize(
+    ("owner", "said"),
+    [(None, "no column refers to no user"), ("username", "username refers to no user"), ("lost", "lost refers to no")],
+)
+def test_rows_that_refer_to_nobody_are_nobodys(container: Container, owner: str | None, said: str) -> None:
+    with pytest.raises(TypeError, match=f"^OwnedRows of UserDao: {said}.* Write owner="):
+        OwnedRows(container.database(), container.user_dao(), owner=owner)
+
+
 @pytest.mark.parametrize("login", ["ada", "ada@example.org"])
 def test_the_commands_export_and_erase(app: Flask, container: Container, login: str) -> None:
     run = app.test_cli_runner().invoke

@@ -1,11 +1,12 @@
 """Search indexes: in migrated databases, in step with their tables, and asked for what is rare."""
 
+import re
 from functools import partial
 from typing import Any
 
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
-from sqlalchemy import Connection, String, text
+from sqlalchemy import Connection, String, literal, select, text
 from support.databases import database_settings
 from support.users import registration
 
@@ -14,7 +15,8 @@ from app.users.models import User
 from carboy.daos.declarations import searched_in
 from carboy.db import Database, Engines, create_engines, create_session_factory, migrate
 from carboy.db.histories import Histories
-from carboy.models.search import index_name, search_tables
+from carboy.models.base import table_of
+from carboy.models.search import index_name, may_match, name_of, search_tables, trigrams
 from containers import Container
 
 
@@ -29,6 +31,21 @@ async def test_the_search_index_of_each_model_is_in_the_database(engines: Engine
         found = await connection.run_sync(search_indexes)
     assert {"users_search", index_name("users")} & found
     assert searched_in(Container.user_dao.cls) == User.__search__
+
+
+async def test_a_search_for_what_is_rare_asks_the_index(engines: Engines) -> None:
+    users = table_of(User)
+    statement = select(users.c.id).where(may_match(users, literal(trigrams("zebra")), [literal("%zebra%")]))
+    async with engines.migrator.begin() as connection:
+        plan = "EXPLAIN QUERY PLAN"
+        if connection.dialect.name == "postgresql":
+            # A table without rows is read faster than any index.
+            await connection.execute(text("SET LOCAL enable_seqscan = off"))
+            plan = "EXPLAIN"
+        asked = statement.compile(connection.sync_engine, compile_kwargs={"literal_binds": True})
+        steps = str((await connection.exec_driver_sql(f"{plan} {asked}")).all())
+    index = name_of(connection.dialect.name, "users")
+    assert re.search(rf"(Index Scan on|SCAN) {index}\b", steps), steps
 
 
 async def test_what_is_rare_is_found_among_many(database: Database) -> None:
