@@ -101,7 +101,7 @@ class Parts(Generic[RecordT]):
         return records[0] if records else None
 
 
-_plan_of: Callable[[Any], Any] = cache(Plan)
+_plan_of: Callable[[Any], Plan[Any]] = cache(Plan[Any])
 
 
 def _remembering() -> Callable[..., Any]:
