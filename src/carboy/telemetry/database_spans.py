@@ -5,12 +5,12 @@ from collections.abc import Awaitable, Callable
 from functools import lru_cache
 from typing import Any, TypeVar
 
-from opentelemetry.trace import Span, SpanKind
-from sqlalchemy import event
-from sqlalchemy.engine import Dialect, ExceptionContext
+from opentelemetry.trace import SpanKind
+from sqlalchemy.engine import Dialect
 
 from carboy.db import Database, Engines
-from carboy.telemetry.spans import fail
+from carboy.telemetry.database_metrics import EXECUTE
+from carboy.telemetry.spans import Spans, fail
 from carboy.telemetry.tracing import current_spans, span
 
 T = TypeVar("T")
@@ -22,13 +22,11 @@ TABLE = re.compile(r"\b(?:FROM|INTO|UPDATE)\s+\"?(\w+)")
 
 def watch(engines: Engines, database: Database) -> None:
     """Make spans of what is done in a trace from now on, and of nothing else: workers look for jobs all the time."""
-    for engine in engines.sources:
-        event.listen(engine, "before_cursor_execute", _begin)
-        event.listen(engine, "after_cursor_execute", _end)
-        event.listen(engine, "handle_error", _fail)
     for dialect in {engine.dialect for engine in engines.sources}:
         # Engines may be traced again, by the next container that has them.
         if not hasattr(dialect.do_commit, "is_traced"):
+            for name in EXECUTE:
+                setattr(dialect, name, _traced(dialect.name, getattr(dialect, name)))
             dialect.do_commit = _traced_commit(dialect)  # type: ignore[assignment, method-assign]
     for name in ("read", "write"):
         setattr(database, name, _traced_unit(getattr(database, name)))
@@ -37,11 +35,13 @@ def watch(engines: Engines, database: Database) -> None:
 def _traced_unit(run: Run[T]) -> Run[T]:
     """Give each unit of work a span, named by the method that it is."""
 
-    async def traced(work: Callable[[], Awaitable[T]]) -> T:
-        if current_spans() is None:
+    async def in_span(spans: Spans, work: Callable[[], Awaitable[T]]) -> T:
+        with spans.span(_name_of(work), "internal", {}):
             return await run(work)
-        with span(_name_of(work)):
-            return await run(work)
+
+    def traced(work: Callable[[], Awaitable[T]]) -> Awaitable[T]:
+        spans = current_spans()
+        return run(work) if spans is None else in_span(spans, work)
 
     return traced
 
@@ -64,36 +64,33 @@ def _traced_commit(dialect: Dialect) -> Callable[[Any], None]:
     return traced
 
 
-def _begin(connection: Any, _cursor: Any, statement: str, _values: Any, context: Any, _many: Any) -> None:
-    spans = current_spans()
-    if spans is None or context is None:
-        return
-    operation, summary = _summary(statement)
-    attributes = {
-        "db.system.name": connection.dialect.name,
-        "db.operation.name": operation,
-        "db.query.summary": summary,
-        # Values are parameters, and not part of it.
-        "db.query.text": statement,
-    }
-    context.carboy_span = spans.tracer.start_span(summary, kind=SpanKind.CLIENT, attributes=attributes)
+def _traced(system: str, execute: Callable[..., None]) -> Callable[..., None]:
+    """Give each statement a span, which is never the current one, as nothing is done within."""
 
+    def traced(cursor: Any, statement: str, *rest: Any) -> None:
+        spans = current_spans()
+        if spans is None:
+            execute(cursor, statement, *rest)
+            return
+        operation, summary = _summary(statement)
+        attributes = {
+            "db.system.name": system,
+            "db.operation.name": operation,
+            "db.query.summary": summary,
+            # Values are parameters, and not part of it.
+            "db.query.text": statement,
+        }
+        begun = spans.tracer.start_span(summary, kind=SpanKind.CLIENT, attributes=attributes)
+        try:
+            execute(cursor, statement, *rest)
+        except BaseException as error:
+            # The driver's own error, where SQLAlchemy's adapter wraps it.
+            fail(begun, error.__cause__ or error)
+            raise
+        finally:
+            begun.end()
 
-def _end(_connection: Any, _cursor: Any, _statement: Any, _values: Any, context: Any, _many: Any) -> None:
-    begun: Span | None = getattr(context, "carboy_span", None)
-    if begun is not None:
-        begun.end()
-        context.carboy_span = None
-
-
-def _fail(failure: ExceptionContext) -> None:
-    context: Any = failure.execution_context
-    begun: Span | None = getattr(context, "carboy_span", None)
-    if begun is not None:
-        # The driver's own error, where SQLAlchemy's adapter wraps it.
-        fail(begun, failure.original_exception.__cause__ or failure.original_exception)
-        begun.end()
-        context.carboy_span = None
+    return traced
 
 
 @lru_cache(maxsize=1024)

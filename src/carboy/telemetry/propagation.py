@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from flask import has_request_context
 from structlog.contextvars import get_contextvars
 
-from carboy.telemetry.tracing import current_spans
+from carboy.telemetry.tracing import trace_headers
 from carboy.web.application import current_request
 
 TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
@@ -23,9 +23,9 @@ def outgoing_headers() -> dict[str, str]:
     """
     given = _of_request() if has_request_context() else get_contextvars()
     headers = {"X-Request-ID": given["request_id"]} if given.get("request_id") else {}
-    spans = current_spans()
-    if spans is not None:
-        return headers | spans.headers()
+    trace = trace_headers()
+    if trace is not None:
+        return headers | trace
     if TRACEPARENT.fullmatch(given.get("traceparent") or ""):
         headers["traceparent"] = given["traceparent"]
         if TRACESTATE.fullmatch(given.get("tracestate") or ""):

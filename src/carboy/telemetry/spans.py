@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Any
 
-from asgiref.typing import HTTPScope
+from asgiref.typing import ASGISendCallable, ASGISendEvent, HTTPScope
 from opentelemetry import trace
 from opentelemetry.context import Context, attach, detach
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -26,6 +26,7 @@ from carboy.telemetry.tracing import Kind, Value
 
 KINDS = {kind.name.lower(): kind for kind in SpanKind}
 HOST = re.compile(r"(?P<name>\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]{1,255})(?::(?P<port>[0-9]{1,5}))?")
+TRACE_HEADERS = {b"traceparent", b"tracestate"}
 
 CLOSE_SECONDS = 3.0
 """How long the end of the application waits for a collector to take the last spans."""
@@ -61,27 +62,53 @@ class Spans:
         sending.start()
         sending.join(CLOSE_SECONDS)
 
+    def begin(
+        self, name: str, kind: Kind, parent: Mapping[str, str], attributes: Mapping[str, Value] | None = None
+    ) -> trace.Span:
+        """Begin the first span of a trace here.
+
+        Whether the trace is kept is decided now; if not, the span has ids alone, and `is_recording` is false.
+
+        Args:
+            name: What is done.
+            kind: What it is to others.
+            parent: Headers that tell of its parent, or that it has none.
+            attributes: What is known of it.
+        """
+        return self.tracer.start_span(name, _propagator.extract(parent, Context()), KINDS[kind], attributes)
+
+    def begin_request(self, scope: HTTPScope) -> trace.Span:
+        """Begin the span of a request, in the trace that comes with it."""
+        headers = {name.decode(): value.decode("latin-1") for name, value in scope["headers"] if name in TRACE_HEADERS}
+        method = scope["method"] if scope["method"] in METHODS else OTHER
+        span = self.begin(method if method != OTHER else "HTTP", "server", headers)
+        if span.is_recording():
+            span.set_attributes(_attributes(scope, method))
+        return span
+
     @contextmanager
-    def span(
-        self, name: str, kind: Kind, attributes: Mapping[str, Value], parent: Mapping[str, str] | None = None
-    ) -> Iterator[trace.Span]:
+    def span(self, name: str, kind: Kind, attributes: Mapping[str, Value]) -> Iterator[trace.Span]:
         """Make a span of what is done within.
 
         Args:
             name: What is done.
             kind: What it is to others.
             attributes: What is known of it.
-            parent: Headers that tell of its parent, or that it has none; None if that is the current span.
         """
-        context = None if parent is None else _propagator.extract(parent, Context())
-        span = self.tracer.start_span(name, context, KINDS[kind], attributes)
+        span = self.tracer.start_span(name, None, KINDS[kind], attributes)
+        with self.within(span):
+            yield span
+
+    @contextmanager
+    def within(self, span: trace.Span) -> Iterator[None]:
+        """Have a span be the current one, also of the log; it ends, and fails, with what is done within."""
         ids = span.get_span_context()
         token = attach(trace.set_span_in_context(span))
         try:
             with bound_contextvars(
                 trace_id=trace.format_trace_id(ids.trace_id), span_id=trace.format_span_id(ids.span_id)
             ):
-                yield span
+                yield
         except BaseException as error:
             fail(span, error)
             raise
@@ -89,23 +116,20 @@ class Spans:
             detach(token)
             span.end()
 
-    @contextmanager
-    def request(self, scope: HTTPScope) -> Iterator["RequestSpan"]:
-        """Make the span of a request, in the trace that comes with it."""
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        method = scope["method"] if scope["method"] in METHODS else OTHER
-        attributes: dict[str, Value] = {
-            "http.request.method": method,
-            "url.scheme": scope["scheme"],
-            "network.protocol.version": scope["http_version"],
-        }
-        host = HOST.fullmatch(headers.get("host", ""))
-        if host is not None:
-            attributes["server.address"] = host["name"]
-            if host["port"] is not None:
-                attributes["server.port"] = int(host["port"])
-        with self.span(method if method != OTHER else "HTTP", "server", attributes, headers) as span:
-            yield RequestSpan(span)
+    def watch(self, span: trace.Span, send: ASGISendCallable) -> ASGISendCallable:
+        """Note the status of an answer at its span; one of 5xx is a failure of ours, one of 4xx the client's."""
+
+        async def watched(message: ASGISendEvent) -> None:
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                span.set_attribute("http.response.status_code", status)
+                if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                    span.set_status(Status(StatusCode.ERROR))
+                    if "error.type" not in (getattr(span, "attributes", None) or {}):
+                        span.set_attribute("error.type", str(status))
+            await send(message)
+
+        return watched
 
     def name_request(self, method: str, route: str | None, request_id: str) -> None:
         """Name the current span, which is a request's, by its route: a path has values in it."""
@@ -126,19 +150,19 @@ class Spans:
         return headers
 
 
-class RequestSpan:
-    """The span of a request."""
-
-    def __init__(self, span: trace.Span) -> None:
-        self._span = span
-
-    def answered(self, status: int) -> None:
-        """Note the status of the answer; one of 5xx is a failure of ours, one of 4xx the client's."""
-        self._span.set_attribute("http.response.status_code", status)
-        if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            self._span.set_status(Status(StatusCode.ERROR))
-            if "error.type" not in (getattr(self._span, "attributes", None) or {}):
-                self._span.set_attribute("error.type", str(status))
+def _attributes(scope: HTTPScope, method: str) -> dict[str, Value]:
+    attributes: dict[str, Value] = {
+        "http.request.method": method,
+        "url.scheme": scope["scheme"],
+        "network.protocol.version": scope["http_version"],
+    }
+    named = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "")
+    host = HOST.fullmatch(named)
+    if host is not None:
+        attributes["server.address"] = host["name"]
+        if host["port"] is not None:
+            attributes["server.port"] = int(host["port"])
+    return attributes
 
 
 def fail(span: trace.Span, error: BaseException) -> None:

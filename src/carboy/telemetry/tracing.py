@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, ASGISendEvent, Scope
+from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, Scope
 from flask import Flask, got_request_exception
 
 from carboy.config.settings import Environment, TracingSettings
@@ -21,6 +21,7 @@ from carboy.db import Database, Engines
 from carboy.web.application import current_request
 
 if TYPE_CHECKING:
+    from opentelemetry import trace
     from opentelemetry.sdk.trace import TracerProvider
 
     from carboy.telemetry.spans import Spans
@@ -33,6 +34,9 @@ PROBES = "/health/"
 """Requests that are not traced: an orchestrator makes them every few seconds."""
 
 _current: ContextVar["Spans | None"] = ContextVar("carboy_spans", default=None)
+"""What makes the spans of a trace that is kept."""
+_trace: ContextVar["Spans | None"] = ContextVar("carboy_trace", default=None)
+"""What knows the ids of the trace, whether it is kept or not."""
 
 
 class Span(Protocol):
@@ -51,12 +55,18 @@ _NO_SPAN = _NoSpan()
 
 
 def current_spans() -> "Spans | None":
-    """Return what makes spans of what is being done; None if that is no part of a trace."""
+    """Return what makes spans of what is being done; None if that is no part of a trace, or of one that is not kept."""
     return _current.get()
 
 
+def trace_headers() -> dict[str, str] | None:
+    """Return ``traceparent`` and ``tracestate`` for those who are called now; None if this is no part of a trace."""
+    spans = _trace.get()
+    return None if spans is None else spans.headers()
+
+
 def span(name: str, kind: Kind = "internal", **attributes: Value) -> AbstractContextManager[Span]:
-    """Make a span of what is done within, if it is part of a trace. It fails with what is raised within.
+    """Make a span of what is done within, if it is part of a trace that is kept. It fails with what is raised within.
 
     Args:
         name: What is done, without values: there must be few names.
@@ -142,14 +152,10 @@ class Tracing:
         if self._spans is None or scope["type"] != "http" or _is_probe(scope):
             await asgi(scope, receive, send)
             return
-        with self._within(self._spans), self._spans.request(scope) as request:
-
-            async def watched(message: ASGISendEvent) -> None:
-                if message["type"] == "http.response.start":
-                    request.answered(message["status"])
-                await send(message)
-
-            await asgi(scope, receive, watched)
+        spans = self._spans
+        span = spans.begin_request(scope)
+        with self._within(spans, span):
+            await asgi(scope, receive, spans.watch(span, send) if span.is_recording() else send)
 
     @contextmanager
     def job(self, name: str, context: Mapping[str, str], **attributes: Value) -> Iterator[Span]:
@@ -163,16 +169,20 @@ class Tracing:
         if self._spans is None:
             yield _NO_SPAN
             return
-        with self._within(self._spans), self._spans.span(name, "consumer", attributes, context) as span:
+        span = self._spans.begin(name, "consumer", context, attributes)
+        with self._within(self._spans, span):
             yield span
 
     @contextmanager
-    def _within(self, spans: "Spans") -> Iterator[None]:
-        token = _current.set(spans)
+    def _within(self, spans: "Spans", span: "trace.Span") -> Iterator[None]:
+        """Begin a trace here with a span; where that is not kept, nothing within makes another."""
+        tokens = _trace.set(spans), _current.set(spans if span.is_recording() else None)
         try:
-            yield
+            with spans.within(span):
+                yield
         finally:
-            _current.reset(token)
+            _trace.reset(tokens[0])
+            _current.reset(tokens[1])
 
 
 def _is_probe(scope: Any) -> bool:
@@ -181,9 +191,12 @@ def _is_probe(scope: Any) -> bool:
 
 
 def _name_request() -> None:
-    request, spans = current_request(), _current.get()
+    spans = _current.get()
+    if spans is None:
+        return
+    request = current_request()
     # What asks the application by its test client, within a request, is not that request.
-    if spans is not None and "asgi.scope" in request.environ:
+    if "asgi.scope" in request.environ:
         rule = request.url_rule
         spans.name_request(request.method, None if rule is None else rule.rule, getattr(request, "id", ""))
 

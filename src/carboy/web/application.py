@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from functools import cached_property
 from io import BytesIO
 from operator import methodcaller
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import flask
@@ -142,7 +142,8 @@ class JsonResponse(flask.Response):
 
 def current_request() -> Request:
     """Return the current request itself; Flask's proxy looks it up on every access."""
-    return cast("Request", flask.request._get_current_object())  # type: ignore[attr-defined]  # noqa: SLF001 - werkzeug documents it.
+    request: Request = flask.request._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001 - werkzeug documents it.
+    return request
 
 
 class SessionInterface(SecureCookieSessionInterface):

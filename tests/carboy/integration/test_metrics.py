@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
+from flask import Flask
 from sqlalchemy import event
 from support.carboy_server import free_port
 from support.databases import database_settings
@@ -91,6 +92,25 @@ async def test_requests_statements_and_pools_are_measured(
     assert series[f'db_client_connection_count{{pool="{pool}",state="idle"}}'] >= 1
     assert series["process_resident_memory_bytes"] > 0
     assert not [name for name in series if re.search(r"_created\b", name)]
+
+
+async def test_a_hundred_requests_at_once_on_threads_and_the_loop_are_counted_exactly(
+    app: Flask, client: httpx.AsyncClient, metrics_port: int, statements: list[str]
+) -> None:
+    app.add_url_rule("/slow", view_func=lambda: "done", endpoint="slow")
+    statements.clear()
+    paths = ["/slow", "/api/users", "/api/users/99"] * 33 + ["/slow"]
+    answers = await asyncio.gather(*(client.get(path) for path in paths))
+    series = await scrape(metrics_port)
+    wanted = {"/slow": (200, 34), "/api/users": (200, 33), "/api/users/<int:user_id>": (404, 33)}
+    for route, (status, number) in wanted.items():
+        labels = f'method="GET",route="{route}",status="{status}"'
+        assert series[f"http_server_request_duration_seconds_count{{{labels}}}"] == number
+        assert series[f'http_server_request_duration_seconds_bucket{{le="+Inf",{labels}}}'] == number
+    assert len(answers) == 100
+    assert series["http_server_active_requests"] == 0
+    selects = series['db_client_operation_duration_seconds_count{operation="SELECT"}']
+    assert selects == statements.count("SELECT") >= 66
 
 
 async def test_a_blocked_event_loop_is_seen(container: Container) -> None:

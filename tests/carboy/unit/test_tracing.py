@@ -6,13 +6,14 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
+from typing import Any
 
 import httpx
 import pytest
 from flask import Flask
 from opentelemetry import trace
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace import ReadableSpan, Tracer
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
 from structlog.contextvars import get_contextvars
@@ -28,7 +29,7 @@ from carboy.config.settings import Settings
 from carboy.di.wiring import unwire
 from carboy.mail.templating import MailTemplates
 from carboy.server import create_asgi
-from carboy.telemetry.tracing import current_spans
+from carboy.telemetry.tracing import current_spans, trace_headers
 from carboy.testing import MemoryDatabase, client_of, drain, override
 from containers import Container
 
@@ -148,7 +149,7 @@ async def test_thirty_requests_at_once_have_no_wrong_parent(
         ]
         assert {answer.status for answer in await asyncio.gather(*requests)} == {200}
         # Nothing of it is left behind: neither here nor on the threads that have served.
-        assert (current_spans(), get_contextvars()) == (None, {})
+        assert (current_spans(), trace_headers(), get_contextvars()) == (None, None, {})
         assert not trace.get_current_span().get_span_context().is_valid
         meeting.expect(6)
         await asyncio.gather(*(ask(asgi, f"/traced/sync/{number}") for number in range(6)))
@@ -218,6 +219,39 @@ async def test_a_ratio_of_the_traces_that_begin_here_is_kept(
     ]
 
 
+@pytest.fixture
+def begun(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the spans that OpenTelemetry is asked for."""
+    names, start_span = [], Tracer.start_span
+
+    def noted(self: Tracer, name: str, *more: Any, **others: Any) -> trace.Span:
+        names.append(name)
+        return start_span(self, name, *more, **others)
+
+    monkeypatch.setattr(Tracer, "start_span", noted)
+    return names
+
+
+async def test_a_trace_that_is_not_kept_has_ids_and_makes_no_spans(
+    database: MemoryDatabase, container: TracedContainer, app: Flask, lines: Lines, begun: list[str]
+) -> None:
+    with override(container, tracing=tracing_to(InMemorySpanExporter(), database, sample_ratio=0.0)):
+        async with served(container, app) as client:
+            lines()
+            assert (await client.get("/traced/order/1")).status_code == 200
+            assert await drain(container) == 1
+            logged = lines()
+    [request], [job] = ([line for line in logged if line["event"] == event] for event in ("request", "job"))
+    # Each once, to find out that it is not kept.
+    assert begun == ["GET", "run traced.remind"]
+    # The log has the ids, and so have those who are called, by the request and by its job.
+    assert request["trace_id"] == job["trace_id"]
+    assert [header[:53] for header in called] == [
+        f"00-{line['trace_id']}-{line['span_id']}-" for line in (request, job)
+    ]
+    assert not any(int(header[-2:], 16) & trace.TraceFlags.SAMPLED for header in called)
+
+
 async def test_each_line_of_the_log_has_the_ids_of_its_trace_and_its_request(
     container: TracedContainer, app: Flask, exporter: InMemorySpanExporter, lines: Lines
 ) -> None:
@@ -282,7 +316,8 @@ def test_nothing_is_in_the_way_where_nothing_is_traced(settings: Settings, datab
     assert type(asgi) is FlaskASGI
     hooks = [hook.__module__ for hook in app.before_request_funcs[None]]
     assert not [module for module in hooks if module.startswith("carboy.telemetry")]
-    # Its methods are those of its class, and nobody listens to its statements.
+    # Methods are those of their classes, and nobody listens to statements.
     assert not {"read", "write"} & set(vars(database))
-    [listeners] = {len(engine.dispatch.before_cursor_execute) for engine in database._engines.sources}  # noqa: SLF001
-    assert listeners == 0
+    for engine in container.engines().sources:
+        assert not {"do_execute", "do_executemany", "do_commit"} & set(vars(engine.dialect))
+        assert len(engine.dispatch.before_cursor_execute) == 0
