@@ -100,8 +100,8 @@ def container(
 
     A test that changes its application is marked ``own_app``.
     """
-    container = shared.container_for(request.node, is_usual=settings is loaded_settings)
-    with override(container, settings=settings, database=database):
+    parts = {"settings": settings, "engines": database.engines, "database": database}
+    with shared.container_with(request.node, is_usual=settings is loaded_settings, **parts) as container:
         yield container
 
 

@@ -28,7 +28,7 @@ from support.shared import SharedApplication
 from app.settings import Settings
 from app.users.daos import UserDao
 from carboy.db import Database, Engines, create_engines, create_session_factory
-from carboy.testing import MemoryDatabase, override
+from carboy.testing import MemoryDatabase
 from containers import Container
 
 REQUIRED_VARIABLE = "CARBOY_TEST_REQUIRE_POSTGRESQL"
@@ -153,7 +153,6 @@ def container(
     database_url: str,
 ) -> Iterator[Container]:
     """The shared container, as in unit tests, with a real database."""
-    container = shared.container_for(request.node, is_usual=settings is loaded_settings)
     real = settings.model_copy(update={"database": database_settings(database_url)})
-    with override(container, settings=real):
+    with shared.container_with(request.node, is_usual=settings is loaded_settings, settings=real) as container:
         yield container

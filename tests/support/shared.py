@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
+from dependency_injector.providers import BaseSingleton
 from flask import Flask
 
 from carboy.di.wiring import unwire, wire
@@ -20,21 +22,29 @@ class SharedApplication:
 
     def __init__(self, container: Container, create_app: Callable[[Container], Flask]) -> None:
         self.container = container
+        self._singletons = [*container.traverse(types=[BaseSingleton])]
         self._create_app = create_app
         self._app: Flask | None = None
         self._is_wired = False
 
-    def container_for(self, test: pytest.Item, *, is_usual: bool) -> Container:
-        """Return the container for a test, with nothing in it that the test before made.
+    @contextmanager
+    def container_with(self, test: pytest.Item, *, is_usual: bool, **parts: Any) -> Iterator[Container]:
+        """Yield the container of a test, which gives these parts, and in which nothing is made yet.
+
+        So nothing in it has been made of other parts, which `override` would have to look for.
 
         Args:
             test: The test; one that changes its application is marked ``own_app``, and gets a container of its own.
             is_usual: Whether the test's settings are those of most tests.
+            **parts: By provider, the object to give in its place.
         """
-        if not is_usual or test.get_closest_marker("own_app") is not None:
-            return Container()
-        self.container.reset_singletons()
-        return self.container
+        is_shared = is_usual and test.get_closest_marker("own_app") is None
+        container = self.container if is_shared else Container()
+        with container.override_providers(**parts):
+            yield container
+        if is_shared:
+            for singleton in self._singletons:
+                singleton.reset()
 
     def app_of(self, container: Container) -> Flask:
         """Return the application if the container is the shared one, otherwise a new one of that container."""

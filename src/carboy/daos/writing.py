@@ -41,7 +41,7 @@ class Writing:
         related: Related,
     ) -> None:
         self._database, self._statements, self._prepared = database, statements, prepared
-        self._refusals, self._related, self._limits = refusals, related, Limits(statements.table)
+        self._refusals, self._related, self._limits = refusals, related, prepared(Limits, statements.table)
 
     async def add(self, values: Values, collections: Mapping[str, Any], statements: Statements) -> Rows:
         """Insert a row, and return the columns of it that the statements read."""

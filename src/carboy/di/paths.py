@@ -1,6 +1,6 @@
 """Walks a container and its sub-containers: providers by the dotted path that a marker uses, and what each needs."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from dependency_injector import containers
@@ -63,20 +63,22 @@ def resolve(named: Mapping[str, Provider[Any]], path: str) -> Provider[Any] | No
     return found if isinstance(found, Provider) else None
 
 
-def in_order_of_need(container: containers.Container) -> Iterator[Provider[Any]]:
-    """Yield what serves for each provider, also for those without a name, after all that it needs."""
+def in_order_of_need(container: containers.Container) -> list[Provider[Any]]:
+    """Return what serves for each provider, also for those without a name, after all that it needs."""
     seen: set[Provider[Any]] = set()
+    ordered: list[Provider[Any]] = []
 
-    def visit(provider: Provider[Any]) -> Iterator[Provider[Any]]:
+    def visit(provider: Provider[Any]) -> None:
         serving = current(provider)
         if serving not in seen:
             seen.add(serving)
             for needed in _needs(serving):
-                yield from visit(needed)
-            yield serving
+                visit(needed)
+            ordered.append(serving)
 
     for provider in providers_of(container).values():
-        yield from visit(provider)
+        visit(provider)
+    return ordered
 
 
 def _needs(provider: Provider[Any]) -> Iterable[Provider[Any]]:

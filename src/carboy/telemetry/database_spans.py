@@ -23,7 +23,7 @@ TABLE = re.compile(r"\b(?:FROM|INTO|UPDATE)\s+\"?(\w+)")
 def watch(engines: Engines, database: Database) -> None:
     """Make spans of what is done in a trace from now on, and of nothing else: workers look for jobs all the time."""
     for dialect in {engine.dialect for engine in engines.sources}:
-        # Databases in memory share one.
+        # Engines may be traced again, by the next container that has them.
         if not hasattr(dialect.do_commit, "is_traced"):
             for name in EXECUTE:
                 setattr(dialect, name, _traced(dialect.name, getattr(dialect, name)))

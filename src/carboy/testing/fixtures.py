@@ -6,7 +6,7 @@ its application factory; the container is given the fixture ``database``::
     @pytest.fixture
     def container(settings: Settings, database: MemoryDatabase) -> Iterator[Container]:
         container = Container()
-        with override(container, settings=settings, database=database):
+        with override(container, settings=settings, engines=database.engines, database=database):
             yield container
 """
 
