@@ -92,13 +92,31 @@ def _engines(url: str) -> Engines:
     )
 
 
-FILL = """
+SYLLABLES = "".join(consonant + vowel for consonant in "bcdfghklmnprstvz" for vowel in "aeio")
+STEP = 7919
+"""A prime, so that people with one surname are not neighbours."""
+SURNAME, FIRST_NAME = range(3), range(3, 5)
+"""The syllables of a user's names: a million users have 262,144 surnames."""
+
+
+def surname_of(user: int) -> str:
+    """Return the surname of the user with an id."""
+    return "".join(SYLLABLES[2 * (user * STEP // 64**place % 64) :][:2] for place in SURNAME)
+
+
+def _sql_of(places: range) -> str:
+    parts = (f"CAST(1 + 2 * (i * {STEP} / {64**place} % 64) AS integer)" for place in places)
+    return " || ".join(f"substr('{SYLLABLES}', {part}, 2)" for part in parts)
+
+
+FILL = f"""
 INSERT INTO users
     (username, username_key, email, email_key, full_name, full_name_key, active, created_at, updated_at, version)
-WITH RECURSIVE numbers(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM numbers WHERE i < :users)
-SELECT 'user' || i, 'user' || i, 'user' || i || '@example.com', 'user' || i || '@example.com', 'User Number ' || i,
-       'user number ' || i, true, :now, :now, 1
-FROM numbers
+WITH RECURSIVE numbers(i) AS (SELECT CAST(1 AS bigint) UNION ALL SELECT i + 1 FROM numbers WHERE i < :users),
+people(i, name) AS (SELECT i, {_sql_of(FIRST_NAME)} || ' ' || {_sql_of(SURNAME)} FROM numbers)
+SELECT 'user' || i, 'user' || i, 'user' || i || '@example.com', 'user' || i || '@example.com', name, name,
+       true, :now, :now, 1
+FROM people
 """
 
 

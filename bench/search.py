@@ -1,14 +1,15 @@
-"""Measures how long a search takes among a million users, for a rare word, a frequent one and one that nobody has."""
+"""Measures how long a search takes among a million users, for rare words, a frequent one and one that nobody has."""
 
 import asyncio
 import os
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from bench.databases import databases
+from bench.databases import databases, surname_of
 from bench.jobs import Job
 from bench.load import read_answer, request_of
 from bench.progress import Progress
@@ -18,9 +19,13 @@ from bench.stats import percentile
 USERS = int(os.environ.get("BENCH_USERS") or 1_000_000)
 REQUESTS = 300
 WARM_UP = 20
+LAST = USERS - WARM_UP
+"""The first of the users who are looked for by their surnames."""
 SEARCHES = (
-    # The beginning of one address, another with each request.
-    Job("rare", "a rare word", "GET", "/api/users?q=user{id}%40&limit=50"),
+    # A surname, which some four people have, another with each request.
+    Job("rare", "a rare word", "GET", "/api/users?q={surname}&limit=50"),
+    # The beginning of one address: parts of it are in each row, which is the worst that an index of trigrams can meet.
+    Job("alike", "a rare word that begins as all do", "GET", "/api/users?q=user{id}%40&limit=50"),
     Job("frequent", "a frequent word", "GET", "/api/users?q=user&limit=50"),
     Job("two", "two characters", "GET", "/api/users?q=us&limit=50"),
     Job("none", "a word that nobody has", "GET", "/api/users?q=nobody{id}&limit=50"),
@@ -54,7 +59,8 @@ async def _measure(server: Server, search: Job) -> dict[str, float]:
         if number == 0:
             before = server.cpu_seconds()
         began = time.perf_counter()
-        writer.write(request_of(search, server.peer, number, "s"))
+        named = replace(search, path=search.path.replace("{surname}", surname_of(LAST - number)))
+        writer.write(request_of(named, server.peer, number, "s"))
         await read_answer(reader)
         taken.append((time.perf_counter() - began) * 1e3)
     cpu = (server.cpu_seconds() - before) / REQUESTS * 1e6
