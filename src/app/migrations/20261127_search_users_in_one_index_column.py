@@ -1,7 +1,7 @@
 """search users in one index column
 
-PostgreSQL's search index had a column for each that is searched, which takes twice the space and two or three times as
-long. The version before finds the same rows by the new one, only slowly.
+PostgreSQL's search index had a column for each that is searched, which takes twice the space and about twice as long.
+The version before finds the same rows by the new one, only slowly.
 
 Revision ID: d71c3f08a5e4
 Revises: 6b0d91c4e7a2

@@ -1,7 +1,7 @@
 """Search indexes: text is found by a part of it, three letters or more, without reading all rows.
 
 On PostgreSQL it is a GIN index of trigrams, by the extension pg_trgm, of all columns in one: that takes half the space
-and half the time of one that holds each column by itself. On SQLite it is a table of FTS5, also of trigrams, that
+and about half the time of one that holds each by itself. On SQLite it is a table of FTS5, also of trigrams, that
 triggers keep in step. Both give rows that may have a text: `LIKE` of each column decides, so that answers are equal.
 """
 
@@ -195,8 +195,11 @@ def may_match(table_: Table, match: ColumnElement[Any], patterns: Iterable[Colum
 
 
 def _in_one(name: str, columns: Iterable[str]) -> str:
-    """Return the SQL of the text of all columns, for which PostgreSQL's index is made and by which it is found."""
-    return " || ' ' || ".join(f"""coalesce("{name}"."{one}", '')""" for one in columns)
+    """Return the SQL of the text of all columns, for which PostgreSQL's index is made and by which it is found.
+
+    In whatever order they are named it is the same.
+    """
+    return " || ' ' || ".join(f"""coalesce("{name}"."{one}", '')""" for one in sorted(columns))
 
 
 def trigrams(search: str) -> str:

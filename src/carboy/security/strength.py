@@ -2,7 +2,11 @@
 
 import re
 from collections.abc import Collection, Iterable
+from math import prod
 from typing import Protocol
+
+from zxcvbn import zxcvbn
+from zxcvbn.matching import L33T_TABLE
 
 from carboy.config.settings import PasswordSettings
 from carboy.errors import FieldProblem, InvalidInputError
@@ -10,6 +14,9 @@ from carboy.security.passwords import PasswordThreads
 
 RATED = 72
 """Characters that are rated: zxcvbn's time grows with the square of them, and it takes no more."""
+MAX_READINGS = 8
+"""Ways to read a password's digits and signs as letters that are tried: zxcvbn tries all, up to 576, 10 ms for each."""
+AS_LETTERS = str.maketrans({sign: letter for letter, signs in L33T_TABLE.items() for sign in signs})
 MIN_WORD = 4
 """Characters of an own word that is looked for; shorter ones stand in many good passwords by chance."""
 MIN_REST = 8
@@ -100,8 +107,14 @@ def _without(password: str, words: Iterable[str]) -> str:
     return password
 
 
-def _rate(password: str, words: list[str]) -> tuple[int, str]:
-    # zxcvbn's lists of words take a thirtieth of a start, and most processes are shown no new password.
-    from carboy.security.rating import rate  # noqa: PLC0415
+def _readings(password: str) -> int:
+    """Return the number of ways in which zxcvbn reads digits and signs as letters, ``$`` and ``5`` as s, for one."""
+    return prod(max(1, sum(sign in password for sign in signs)) for signs in L33T_TABLE.values())
 
-    return rate(password, words)
+
+def _rate(password: str, words: list[str]) -> tuple[int, str]:
+    if _readings(password) > MAX_READINGS:
+        # One of them is enough to find the words in it, and nobody can make the rating take seconds.
+        password = password.translate(AS_LETTERS)
+    result = zxcvbn(password, user_inputs=words)
+    return result["score"], result["feedback"]["warning"]

@@ -16,7 +16,7 @@ from carboy.daos.declarations import searched_in
 from carboy.db import Database, Engines, create_engines, create_session_factory, migrate
 from carboy.db.histories import Histories
 from carboy.models.base import table_of
-from carboy.models.search import index_name, may_match, name_of, search_tables, trigrams
+from carboy.models.search import creation, index_name, may_match, name_of, search_tables, trigrams
 from containers import Container
 
 
@@ -46,6 +46,11 @@ async def test_a_search_for_what_is_rare_asks_the_index(engines: Engines) -> Non
         steps = str((await connection.exec_driver_sql(f"{plan} {asked}")).all())
     index = name_of(connection.dialect.name, "users")
     assert re.search(rf"(Index Scan on|SCAN) {index}\b", steps), steps
+
+
+def test_in_which_order_a_model_names_its_columns_says_nothing_of_its_index() -> None:
+    one, other = (creation("postgresql", "users", columns) for columns in (["a_key", "b_key"], ["b_key", "a_key"]))
+    assert one == other
 
 
 async def test_what_is_rare_is_found_among_many(database: Database) -> None:

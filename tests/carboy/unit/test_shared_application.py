@@ -2,6 +2,7 @@
 
 import gc
 import weakref
+from functools import partial
 
 import pytest
 from support.shared import SharedApplication
@@ -38,7 +39,7 @@ async def test_a_dao_and_its_database_do_not_outlive_their_test() -> None:
     for _ in range(2):
         database = MemoryDatabase()
         dao = UserDao(database)
-        await database.write(lambda dao=dao: dao.add({"username": "ada", "email": "ada@example.org"}))  # type: ignore[misc]
+        await database.write(partial(dao.add, {"username": "ada", "email": "ada@example.org"}))
         await database.close()
         gone = [weakref.ref(dao), weakref.ref(database)]
         del dao, database
