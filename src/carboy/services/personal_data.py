@@ -78,17 +78,17 @@ class OwnedRows(PersonalData):
         self._unit_of_work = unit_of_work
         self._rows = rows.of_all() if isinstance(rows, OwnedDao) else rows
         self._owner = owner or (rows.owner if isinstance(rows, OwnedDao) else "")
-        self._identity = IDENTITIES.get(table_referred_to(rows, self._owner) or "")
         self._is_erasable = erasable
         self.tables = tables_shown(rows)
-        name = type(rows).__name__
-        if self._identity is None:
+        name, identity = type(rows).__name__, IDENTITIES.get(table_referred_to(rows, self._owner) or "")
+        if identity is None:
             raise TypeError(
                 f"OwnedRows of {name}: {self._owner or 'no column'} refers to no user and no account."
                 ' Write owner="user_id", with the column that does.'
             )
         if erasable and stays_when_deleted(rows):
             raise TypeError(f"OwnedRows of {name}: its deleted rows stay. Write a PersonalData that erases them.")
+        self._identity = identity
 
     async def export(self, person: Person) -> AsyncGenerator[Row, None]:
         async for record in every(self._unit_of_work, self._rows, self._of(person)):
@@ -101,4 +101,4 @@ class OwnedRows(PersonalData):
                 await self._rows.delete(record.id)
 
     def _of(self, person: Person) -> Mapping[str, object]:
-        return {self._owner: getattr(person, str(self._identity))}
+        return {self._owner: getattr(person, self._identity)}
