@@ -158,7 +158,8 @@ def _telemetry(result: dict[str, Any]) -> Table:
         rows.append(tuple(row))
     headings = ("on", *(TITLES[job] for job in result["cpu"]))
     notes = [
-        "The least µs CPU of a request without a server, and its ratio. A probe, as the static JSON, is not traced.",
+        "The least µs CPU of a request without a server, and the ratio of each round's least.",
+        "A probe, as the static JSON, is not traced.",
         "Of metrics at most 1.03 is wanted.",
     ]
     return Table(f"Telemetry, {result['database']}", headings, rows, notes)
