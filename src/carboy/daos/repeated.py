@@ -1,6 +1,7 @@
 """For statements that each request runs: what SQLAlchemy would do anew each time is done once."""
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import StatementLambdaElement, lambda_stmt, literal_column
@@ -18,10 +19,12 @@ def constant(value: str) -> Any:
     return literal_column(f"'{quoted}'")
 
 
+@lru_cache
 def once(build: Callable[[], Any]) -> StatementLambdaElement:
     """Return a statement that SQLAlchemy knows by the function that builds it, which takes no arguments.
 
     It knows others by all that they consist of, and looks that through each time: for a long one that takes as long as
-    SQLite takes to run it.
+    SQLite takes to run it. All DAOs get the same object: to the rows of an equal one SQLAlchemy would adapt what it
+    knows, which takes as long again.
     """
     return lambda_stmt(build, enable_tracking=False)

@@ -2,6 +2,7 @@
 
 import uuid
 from datetime import UTC, datetime
+from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
 from urllib.parse import quote, urlencode
@@ -28,15 +29,7 @@ class MailTemplates:
     """
 
     def __init__(self, package: str, public_url: str | None) -> None:
-        self._public_url = public_url
-        self._environment = Environment(
-            loader=FileSystemLoader([Path(str(files(one))) / "templates" for one in (package, "carboy.mail")]),
-            autoescape=select_autoescape(["html"]),
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        self._environment.globals["url"] = self.url
+        self._package, self._public_url = package, public_url
 
     def render(self, mail: Mail) -> Letter:
         """Write a mail's letter.
@@ -55,6 +48,18 @@ class MailTemplates:
             text=text.render(values),
             html=html.render(values),
         )
+
+    @cached_property
+    def _environment(self) -> Environment:
+        environment = Environment(
+            loader=FileSystemLoader([Path(str(files(one))) / "templates" for one in (self._package, "carboy.mail")]),
+            autoescape=select_autoescape(["html"]),
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        environment.globals["url"] = self.url
+        return environment
 
     def url(self, path: str, **query: object) -> str:
         """Return the address of a path of the application.

@@ -1,7 +1,9 @@
 """Hashes passwords with argon2id on threads of their own, and costs the same for an account that is not there."""
 
 import asyncio
+import secrets
 import threading
+from base64 import b64encode
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -9,6 +11,7 @@ from typing import TypeVar
 
 import argon2
 from argon2.exceptions import InvalidHashError, VerificationError
+from argon2.low_level import ARGON2_VERSION
 
 from carboy.config.settings import PasswordSettings
 from carboy.security.errors import PasswordsBusyError
@@ -65,16 +68,9 @@ class PasswordHasher:
             time_cost=settings.iterations, memory_cost=settings.memory_kib, parallelism=settings.parallelism
         )
         self._threads = threads
-        self._dummy = ""
+        self._dummy = _hash_of_nothing(settings)
         self.count = 0
         """How many hashes were computed for callers. A test sees from it that all attempts cost the same."""
-
-    async def open(self) -> None:
-        """Make the hash that a missing one is replaced by."""
-        self._dummy = await self._threads.run(self._argon2.hash, "no password is this one")
-
-    def close(self) -> None:
-        """Do nothing; the threads are closed by themselves."""
 
     async def hash(self, password: str) -> str:
         """Return the encoded hash of a password, with its parameters and salt.
@@ -115,6 +111,16 @@ class PasswordHasher:
         with suppress(VerificationError):
             self._argon2.verify(self._dummy, password)
         return False
+
+
+def _hash_of_nothing(settings: PasswordSettings) -> str:
+    """Return what stands in for a hash that is missing: its digest is random, and to verify it takes as long."""
+    salt, digest = (
+        b64encode(secrets.token_bytes(length)).rstrip(b"=").decode()
+        for length in (argon2.DEFAULT_RANDOM_SALT_LENGTH, argon2.DEFAULT_HASH_LENGTH)
+    )
+    parameters = f"m={settings.memory_kib},t={settings.iterations},p={settings.parallelism}"
+    return f"$argon2id$v={ARGON2_VERSION}${parameters}${salt}${digest}"
 
 
 def _encoded(password: str) -> bytes:

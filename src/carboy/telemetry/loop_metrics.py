@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import suppress
 
-from prometheus_client import Histogram
 from prometheus_client.metrics_core import Metric
 
 from carboy.config.settings import MetricsSettings
+from carboy.telemetry.durations import LabelledDurations
 
 INTERVAL_SECONDS = 0.25
 BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
@@ -19,11 +19,8 @@ class LoopMetrics:
     def __init__(self, settings: MetricsSettings) -> None:
         self._is_on = settings.port is not None
         self._watching: asyncio.Task[None] | None = None
-        self._lags = Histogram(
-            "carboy_event_loop_lag_seconds",
-            "How much later than due the event loop runs what is due.",
-            buckets=BUCKETS,
-            registry=None,
+        self._lags = LabelledDurations(
+            "carboy_event_loop_lag_seconds", "How much later than due the event loop runs what is due.", [], BUCKETS
         )
 
     async def open(self) -> None:
@@ -40,8 +37,8 @@ class LoopMetrics:
         yield from self._lags.collect()
 
     async def _watch(self) -> None:
-        loop = asyncio.get_running_loop()
+        loop, lags = asyncio.get_running_loop(), self._lags.of()
         while True:
             due = loop.time() + INTERVAL_SECONDS
             await asyncio.sleep(INTERVAL_SECONDS)
-            self._lags.observe(max(loop.time() - due, 0))
+            lags.add(max(loop.time() - due, 0))

@@ -5,6 +5,7 @@ import errno
 import logging
 import threading
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 from prometheus_client import (
@@ -37,14 +38,18 @@ class Metrics:
     """
 
     def __init__(self, settings: MetricsSettings, collectors: Sequence[Collector]) -> None:
-        self._settings = settings
+        self._settings, self._collectors = settings, collectors
         self._server: tuple[Any, threading.Thread] | None = None
-        self.registry = CollectorRegistry()
-        ProcessCollector(registry=self.registry)
-        PlatformCollector(registry=self.registry)
-        GCCollector(registry=self.registry)
-        for collector in collectors:
-            self.registry.register(collector)
+
+    @cached_property
+    def registry(self) -> CollectorRegistry:
+        """What is served."""
+        registry = CollectorRegistry()
+        for collector in (ProcessCollector, PlatformCollector, GCCollector):
+            collector(registry=registry)
+        for one in self._collectors:
+            registry.register(one)
+        return registry
 
     def open(self) -> None:
         """Listen at the first port that is free.

@@ -20,7 +20,6 @@ async def opened(**changes: int) -> AsyncIterator[PasswordHasher]:
     threads = PasswordThreads(cheap(**changes))
     hasher = PasswordHasher(cheap(**changes), threads)
     threads.open()
-    await hasher.open()
     try:
         yield hasher
     finally:
@@ -75,7 +74,7 @@ async def test_every_attempt_computes_one_hash_whoever_it_is_for(
 
 
 async def test_a_missing_hash_is_never_verified(hasher: PasswordHasher) -> None:
-    for password in ("", "no password is this one", "right"):
+    for password in ("", "right"):
         assert not await hasher.verify(None, password)
         assert not await hasher.verify("not a hash", password)
 
