@@ -8,6 +8,7 @@ from flask import url_for
 from pydantic import MISSING
 from sqlalchemy import CheckConstraint, MetaData, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
+from support.apart import Apart
 
 from carboy.api import ApiBlueprint, Created, Expected
 from carboy.daos.base import Dao
@@ -21,84 +22,86 @@ from containers import Container
 metadata = MetaData(naming_convention=Base.metadata.naming_convention)
 
 
-class Apart(Base):
+class Tables(Apart):
     __abstract__ = True
     metadata = metadata
 
 
-class Owner(Apart):
-    __tablename__ = "owners"
+class Owner(Tables):
+    __tablename__ = "apart_owners"
 
     name: Mapped[str] = mapped_column(KeyText, unique=True)
     password_hash: Mapped[str] = mapped_column(Text)
     invoices: Mapped[list["Invoice"]] = relationship(lazy="raise", viewonly=True)
 
 
-class Project(Apart):
-    __tablename__ = "projects"
+class Project(Tables):
+    __tablename__ = "apart_projects"
 
     name: Mapped[str] = mapped_column(Text)
-    parent_id: Mapped[int | None] = reference("projects.id")
+    parent_id: Mapped[int | None] = reference("apart_projects.id")
     parts: Mapped[list["Project"]] = relationship(lazy="raise")
 
 
-class Supplier(SoftDeleted, Apart):
-    __tablename__ = "suppliers"
+class Supplier(SoftDeleted, Tables):
+    __tablename__ = "apart_suppliers"
     __table_args__ = (unique_unless_deleted("name"), Base.__table_args__)
 
     name: Mapped[str] = mapped_column(KeyText)
     contacts: Mapped[list["Contact"]] = relationship(lazy="raise")
 
 
-class Contact(SoftDeleted, Apart):
-    __tablename__ = "contacts"
+class Contact(SoftDeleted, Tables):
+    __tablename__ = "apart_contacts"
 
-    supplier_id: Mapped[int] = reference("suppliers.id")
+    supplier_id: Mapped[int] = reference("apart_suppliers.id")
     name: Mapped[str] = mapped_column(Text)
 
 
-class Tag(Apart):
-    __tablename__ = "tags"
+class Tag(Tables):
+    __tablename__ = "apart_tags"
 
     name: Mapped[str] = mapped_column(String(20, collation="C").with_variant(String(20), "sqlite"), unique=True)
-    invoices: Mapped[list["Invoice"]] = relationship(secondary="invoice_tags", lazy="raise", back_populates="tags")
+    invoices: Mapped[list["Invoice"]] = relationship(
+        secondary="apart_invoice_tags", lazy="raise", back_populates="tags"
+    )
 
 
-class Invoice(Apart):
-    __tablename__ = "invoices"
+class Invoice(Tables):
+    __tablename__ = "apart_invoices"
 
     number: Mapped[str] = mapped_column(KeyText, unique=True)
-    owner_id: Mapped[int] = reference("owners.id")
-    project_id: Mapped[int | None] = reference("projects.id", ondelete="SET NULL")
-    supplier_id: Mapped[int | None] = reference("suppliers.id")
+    owner_id: Mapped[int] = reference("apart_owners.id")
+    project_id: Mapped[int | None] = reference("apart_projects.id", ondelete="SET NULL")
+    supplier_id: Mapped[int | None] = reference("apart_suppliers.id")
     owner: Mapped[Owner] = relationship(lazy="raise", info={"value": "name"})
     project: Mapped[Project | None] = relationship(lazy="raise")
     supplier: Mapped[Supplier | None] = relationship(lazy="raise")
     lines: Mapped[list["Line"]] = relationship(order_by="Line.position", lazy="raise", back_populates="invoice")
     tags: Mapped[list[Tag]] = relationship(
-        secondary="invoice_tags", lazy="raise", back_populates="invoices", info={"value": "name"}
+        secondary="apart_invoice_tags", lazy="raise", back_populates="invoices", info={"value": "name"}
     )
     reviewers: Mapped[list[Owner]] = relationship(secondary="invoice_owners", lazy="raise")
 
 
-class Line(Apart):
-    __tablename__ = "lines"
+class Line(Tables):
+    __tablename__ = "apart_lines"
     __table_args__ = (
         UniqueConstraint("invoice_id", "text", name="uq_line"),
         CheckConstraint("text <> ''", "text"),
         Base.__table_args__,
     )
 
-    invoice_id: Mapped[int] = reference("invoices.id", ondelete="CASCADE")
+    invoice_id: Mapped[int] = reference("apart_invoices.id", ondelete="CASCADE")
     position: Mapped[int] = mapped_column(default=0)
     text: Mapped[str] = mapped_column(Text)
     note: Mapped[str | None] = mapped_column(String(20))
-    payer_id: Mapped[int | None] = reference("owners.id")
+    payer_id: Mapped[int | None] = reference("apart_owners.id")
     invoice: Mapped[Invoice] = relationship(lazy="raise", back_populates="lines")
 
 
-invoice_tags = link_table("invoice_tags", "invoices.id", "tags.id", metadata=metadata)
-invoice_owners = link_table("invoice_owners", "invoices.id", "owners.id", metadata=metadata)
+invoice_tags = link_table("apart_invoice_tags", "apart_invoices.id", "apart_tags.id", metadata=metadata)
+invoice_owners = link_table("invoice_owners", "apart_invoices.id", "apart_owners.id", metadata=metadata)
 
 
 class OwnerBrief(Record):
@@ -245,14 +248,14 @@ class InvoiceService(Service):
 
 class InvoicesContainer(Container):
     __self__ = Container.__self__
-    invoice_dao = providers.Singleton(InvoiceDao, database=Container.database)
-    invoice_service = providers.Singleton(
-        InvoiceService, unit_of_work=Container.database, invoices=invoice_dao, cursors=Container.cursors
+    apart_invoice_dao = providers.Singleton(InvoiceDao, database=Container.database)
+    apart_invoice_service = providers.Singleton(
+        InvoiceService, unit_of_work=Container.database, invoices=apart_invoice_dao, cursors=Container.cursors
     )
 
 
-invoices = ApiBlueprint("invoices", __name__, url_prefix="/api/invoices", description="What is to be paid.")
-Invoices = Annotated[InvoiceService, Provide["invoice_service"]]
+invoices = ApiBlueprint("apart_invoices", __name__, url_prefix="/api/apart/invoices", description="What is to be paid.")
+Invoices = Annotated[InvoiceService, Provide["apart_invoice_service"]]
 
 
 @invoices.get("")

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from sqlalchemy import CheckConstraint, Index, MetaData, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
+from support.apart import Apart
 
 from carboy.daos.base import Dao
 from carboy.errors import ConflictError, NotFoundError
@@ -27,7 +28,7 @@ from carboy.models import (
 from carboy.schemas.base import PageQuery, Record, sort_by
 
 
-class Tables(Base):
+class Tables(Apart):
     __abstract__ = True
     metadata = MetaData(naming_convention=Base.metadata.naming_convention)
 
@@ -41,17 +42,17 @@ class Colour(StrEnum):
 
 
 class Shelf(Tables):
-    __tablename__ = "shelves"
+    __tablename__ = "apart_shelves"
 
     name: Mapped[str] = mapped_column(String(20), unique=True, index=True)
-    above_id: Mapped[int | None] = reference("shelves.id")
+    above_id: Mapped[int | None] = reference("apart_shelves.id")
 
 
 IS_SEALED = text("sealed")
 
 
 class Box(Tables):
-    __tablename__ = "boxes"
+    __tablename__ = "apart_boxes"
     __table_args__ = (
         UniqueConstraint("shelf_id", "quantity"),
         Index("ix_boxes_seal", "label", unique=True, sqlite_where=IS_SEALED, postgresql_where=IS_SEALED),
@@ -61,8 +62,8 @@ class Box(Tables):
         Base.__table_args__,
     )
 
-    shelf_id: Mapped[int | None] = reference("shelves.id")
-    next_id: Mapped[int | None] = reference("boxes.id", ondelete="SET NULL")
+    shelf_id: Mapped[int | None] = reference("apart_shelves.id")
+    next_id: Mapped[int | None] = reference("apart_boxes.id", ondelete="SET NULL")
     label: Mapped[str] = mapped_column(String(20))
     mark: Mapped[str | None] = mapped_column(String(20))
     sealed: Mapped[bool] = mapped_column(default=False)
@@ -80,9 +81,9 @@ class Box(Tables):
 
 
 class Note(Tables):
-    __tablename__ = "notes"
+    __tablename__ = "apart_notes"
 
-    box_id: Mapped[int] = reference("boxes.id", ondelete="CASCADE")
+    box_id: Mapped[int] = reference("apart_boxes.id", ondelete="CASCADE")
 
 
 class ShelfNotFoundError(NotFoundError):

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator
 from sqlalchemy import Column, ForeignKey, Index, MetaData, String, Table
 from sqlalchemy.orm import Mapped, mapped_column, relationship
+from support.apart import Apart
 
 from carboy.daos.base import Dao
 from carboy.errors import NotFoundError
@@ -21,7 +22,7 @@ from carboy.schemas.text import Search, Text, fold
 metadata = MetaData(naming_convention=Base.metadata.naming_convention)
 
 
-class Tables(Base):
+class Tables(Apart):
     __abstract__ = True
     metadata = metadata
 
@@ -35,36 +36,36 @@ class Status(StrEnum):
 
 
 sale_labels = Table(
-    "sale_labels",
+    "apart_sale_labels",
     metadata,
-    Column("sale_id", ForeignKey("sales.id"), primary_key=True),
-    Column("label_id", ForeignKey("labels.id"), primary_key=True),
+    Column("sale_id", ForeignKey("apart_sales.id"), primary_key=True),
+    Column("label_id", ForeignKey("apart_labels.id"), primary_key=True),
 )
 
 
 class Seller(Tables):
-    __tablename__ = "sellers"
+    __tablename__ = "apart_sellers"
 
     name: Mapped[str] = mapped_column(String(80))
     name_key: Mapped[str] = mapped_column(KeyText, unique=True)
 
 
 class Label(Tables):
-    __tablename__ = "labels"
+    __tablename__ = "apart_labels"
 
     name: Mapped[str] = mapped_column(KeyText, unique=True)
 
 
 class Sale(Tables):
-    __tablename__ = "sales"
+    __tablename__ = "apart_sales"
     __table_args__: Any = (
         *(Index(None, name, "id") for name in ("amount", "due_on", "remind_at", "status", "weight", "quantity")),
         Base.__table_args__,
     )
     __search__ = ("note_key",)
 
-    seller_id: Mapped[int] = reference("sellers.id")
-    instead_of_id: Mapped[int | None] = reference("sales.id")
+    seller_id: Mapped[int] = reference("apart_sellers.id")
+    instead_of_id: Mapped[int | None] = reference("apart_sales.id")
     amount: Mapped[Decimal] = mapped_column(Amount(12, 2))
     due_on: Mapped[date | None]
     remind_at: Mapped[datetime | None]

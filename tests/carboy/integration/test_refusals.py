@@ -26,7 +26,7 @@ from carboy.daos.base import Dao
 from carboy.db import Database, Engines
 from carboy.errors import CarboyError, InUseError, InvalidInputError
 
-PRICE = Tables.metadata.tables["boxes"].c.price
+PRICE = Tables.metadata.tables["apart_boxes"].c.price
 SORTED = select(PRICE).where(Decimal("0.15") <= PRICE).order_by(PRICE)
 TOTAL = select(func.sum(PRICE))
 
@@ -83,8 +83,8 @@ async def test_a_row_in_use_is_a_conflict_that_says_what_refers_to_it(shelves: S
     await change(boxes, "add", {"label": "a", "shelf_id": shelf.id})
     assert await refused(shelves, "delete", shelf.id) == {
         "status": 409,
-        "detail": "boxes refer to this one.",
-        "used_by": ["boxes"],
+        "detail": "apart_boxes refer to this one.",
+        "used_by": ["apart_boxes"],
     }
     with pytest.raises(InUseError):
         await change(shelves, "delete", shelf.id, versions=frozenset({1}))
@@ -93,12 +93,12 @@ async def test_a_row_in_use_is_a_conflict_that_says_what_refers_to_it(shelves: S
 async def test_a_row_that_its_own_table_refers_to_is_in_use(shelves: ShelfDao) -> None:
     shelf = await change(shelves, "add", {"name": "a"})
     await change(shelves, "add", {"name": "b", "above_id": shelf.id})
-    assert (await refused(shelves, "delete", shelf.id))["used_by"] == ["shelves"]
+    assert (await refused(shelves, "delete", shelf.id))["used_by"] == ["apart_shelves"]
 
 
 async def test_a_row_in_use_may_have_an_error_of_its_own(kinds: Database, shelves: ShelfDao, boxes: BoxDao) -> None:
     class Strict(ShelfDao):
-        conflicts = {"boxes": PlaceTakenError}
+        conflicts = {"apart_boxes": PlaceTakenError}
 
     shelf = await change(shelves, "add", {"name": "a"})
     await change(boxes, "add", {"label": "a", "shelf_id": shelf.id})
@@ -112,7 +112,7 @@ async def test_references_that_cascade_or_are_emptied_keep_no_row(kinds: Databas
     insert = insert_into(Note).values(box_id=box.id)
     await kinds.write(lambda: kinds.execute(insert, writes=True))
     await change(boxes, "delete", box.id)
-    left = text("SELECT (SELECT count(*) FROM notes), (SELECT count(*) FROM boxes WHERE next_id IS NULL)")
+    left = text("SELECT (SELECT count(*) FROM apart_notes), (SELECT count(*) FROM apart_boxes WHERE next_id IS NULL)")
     assert [*map(tuple, await kinds.read(lambda: kinds.execute(left)))] == [(0, 1)]
 
 
@@ -142,7 +142,7 @@ async def test_a_unique_constraint_of_two_columns_is_declared_by_both(shelves: S
     [
         ({"label": "b", "mark": "A"}, "ix_boxes_folded"),
         ({"label": None}, "label"),
-        ({"label": "x", "id": 1}, "pk_boxes"),
+        ({"label": "x", "id": 1}, "pk_apart_boxes"),
     ],
 )
 async def test_what_is_not_declared_names_its_constraint(boxes: BoxDao, values: Mapping[str, Any], name: str) -> None:
@@ -151,7 +151,7 @@ async def test_what_is_not_declared_names_its_constraint(boxes: BoxDao, values: 
         await change(boxes, "add", values)
     [note] = raised.value.__notes__
     assert name in note
-    assert "of the table boxes, for which no error is declared" in note
+    assert "of the table apart_boxes, for which no error is declared" in note
 
 
 @pytest.mark.parametrize(
@@ -187,8 +187,8 @@ async def test_a_value_that_a_column_cannot_hold_is_an_invalid_field(
 
 async def test_a_choice_that_sql_has_written_is_one_of_the_enum(kinds: Database, boxes: BoxDao) -> None:
     await change(boxes, "add", {"label": "a"})
-    with pytest.raises(IntegrityError, match="ck_boxes_colour"):
-        await kinds.write(lambda: kinds.execute(text("UPDATE boxes SET colour = 'pink'"), writes=True))
+    with pytest.raises(IntegrityError, match="ck_apart_boxes_colour"):
+        await kinds.write(lambda: kinds.execute(text("UPDATE apart_boxes SET colour = 'pink'"), writes=True))
 
 
 async def test_every_kind_is_read_as_it_was_written(boxes: BoxDao) -> None:
@@ -215,7 +215,7 @@ async def test_every_kind_is_read_as_it_was_written(boxes: BoxDao) -> None:
 
 async def test_an_empty_json_value_is_null(boxes: BoxDao, kinds: Database) -> None:
     await change(boxes, "add", {"label": "a", "extra": None})
-    empty = text("SELECT count(*) FROM boxes WHERE extra IS NULL")
+    empty = text("SELECT count(*) FROM apart_boxes WHERE extra IS NULL")
     assert [*map(tuple, await kinds.read(lambda: kinds.execute(empty)))] == [(1,)]
 
 

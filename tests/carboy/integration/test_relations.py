@@ -131,8 +131,8 @@ async def test_a_new_row_is_linked_by_one_statement_to_tags_that_exist(domain: D
     made = await domain.invoice("2", owner_id=owner, tags=["blue", "red", "blue"])
     assert made.tags == ["blue", "red"]
     assert [statement.split()[2] for statement in written if not statement.startswith("SELECT")] == [
-        "invoices",
-        "invoice_tags",
+        "apart_invoices",
+        "apart_invoice_tags",
     ]
     made = await domain.invoice("3", owner_id=owner, tags=["green", "red"])
     assert made.tags == ["green", "red"]
@@ -262,7 +262,7 @@ async def test_a_tag_or_owner_that_changes_counts_up_the_versions_of_what_shows_
 async def test_deleting_restricts_cascades_or_nulls_as_declared(domain: Domain) -> None:
     project = await domain.write(domain.projects, "add", {"name": "moon"})
     made = await domain.invoice(tags=["red"], lines=[{"text": "a"}], project_id=project.id)
-    with pytest.raises(InUseError, match=r"invoices refer to this one"):
+    with pytest.raises(InUseError, match=r"apart_invoices refer to this one"):
         await domain.write(domain.owners, "delete", made.owner.id)
     await domain.write(domain.projects, "delete", project.id)
     assert (await domain.get(made.id)).project is None
@@ -309,7 +309,7 @@ async def test_what_cannot_be_brought_back_is_told(domain: Domain) -> None:
         await domain.write(domain.suppliers, "restore", supplier.id)
     with pytest.raises(RowNotFoundError):
         await domain.write(domain.suppliers, "restore", 999_999)
-    with pytest.raises(TypeError, match="owners: no row is restored where none stays: see SoftDeleted"):
+    with pytest.raises(TypeError, match="apart_owners: no row is restored where none stays: see SoftDeleted"):
         await domain.write(domain.owners, "restore", await domain.owner())
 
 

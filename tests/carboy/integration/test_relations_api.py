@@ -54,13 +54,13 @@ def invoice(number: int = 1, **changes: object) -> dict[str, object]:
 async def test_ten_clients_at_once_may_use_one_new_tag(client: httpx.AsyncClient) -> None:
     for batch in range(5):
         new = [invoice(batch * 10 + number, tags=[f"b{batch}", f"a{batch}"][:: (-1) ** number]) for number in range(10)]
-        answers = await asyncio.gather(*(client.post("/api/invoices", json=each) for each in new))
+        answers = await asyncio.gather(*(client.post("/api/apart/invoices", json=each) for each in new))
         assert [answer.status_code for answer in answers] == [201] * 10
         assert all(answer.json()["tags"] == [f"a{batch}", f"b{batch}"] for answer in answers)
 
 
 async def test_tags_that_changed_alone_are_sent_to_who_has_the_old_ones(client: httpx.AsyncClient) -> None:
-    made = await client.post("/api/invoices", json=invoice(tags=["red"]))
+    made = await client.post("/api/apart/invoices", json=invoice(tags=["red"]))
     address = made.headers["Location"]
     assert (await client.get(address, headers={"If-None-Match": '"1"'})).status_code == 304
     changed = await client.patch(address, json={"tags": ["blue"]}, headers={"If-Match": '"1"'})
@@ -72,7 +72,7 @@ async def test_tags_that_changed_alone_are_sent_to_who_has_the_old_ones(client: 
 
 
 async def test_clients_that_change_tags_at_once_lose_none_of_their_changes(client: httpx.AsyncClient) -> None:
-    address = (await client.post("/api/invoices", json=invoice())).headers["Location"]
+    address = (await client.post("/api/apart/invoices", json=invoice())).headers["Location"]
     changes = [{"tags": [f"{number}", "all"], "lines": [{"text": f"{number}"}]} for number in range(10)]
     answers = await asyncio.gather(*(client.patch(address, json=change) for change in changes))
     assert {answer.status_code for answer in answers} == {200}
@@ -84,8 +84,8 @@ async def test_clients_that_change_tags_at_once_lose_none_of_their_changes(clien
 
 
 async def test_a_list_and_the_document_have_what_is_nested(client: httpx.AsyncClient) -> None:
-    await client.post("/api/invoices", json=invoice(tags=["red"], lines=[{"text": "a"}]))
-    [item] = (await client.get("/api/invoices")).json()["items"]
+    await client.post("/api/apart/invoices", json=invoice(tags=["red"], lines=[{"text": "a"}]))
+    [item] = (await client.get("/api/apart/invoices")).json()["items"]
     assert (item["owner"], item["tags"]) == ({"id": 1, "name": "ada"}, ["red"])
     assert [line["text"] for line in item["lines"]] == ["a"]
     described = (await client.get("/api/openapi.json")).json()["components"]["schemas"]["InvoiceRead"]["properties"]
@@ -93,16 +93,16 @@ async def test_a_list_and_the_document_have_what_is_nested(client: httpx.AsyncCl
 
 
 async def test_an_unknown_child_is_422_at_its_place(client: httpx.AsyncClient) -> None:
-    address = (await client.post("/api/invoices", json=invoice())).headers["Location"]
+    address = (await client.post("/api/apart/invoices", json=invoice())).headers["Location"]
     answer = await client.patch(address, json={"lines": [{"id": 9, "text": "a"}]})
     assert answer.status_code == 422
-    assert answer.json()["errors"] == [{"pointer": "#/lines/0/id", "detail": "There is no such row of lines."}]
+    assert answer.json()["errors"] == [{"pointer": "#/lines/0/id", "detail": "There is no such row of apart_lines."}]
 
 
 async def test_a_child_that_is_named_twice_is_422_where_it_is_named_again(client: httpx.AsyncClient) -> None:
-    made = (await client.post("/api/invoices", json=invoice(lines=[{"text": "a"}]))).json()
+    made = (await client.post("/api/apart/invoices", json=invoice(lines=[{"text": "a"}]))).json()
     line = {"id": made["lines"][0]["id"], "text": "b"}
-    answer = await client.patch("/api/invoices/1", json={"lines": [line, line, {"text": "c"}, line]})
+    answer = await client.patch("/api/apart/invoices/1", json={"lines": [line, line, {"text": "c"}, line]})
     assert answer.status_code == 422
     twice = "The same row is named before."
     assert answer.json()["errors"] == [{"pointer": f"#/lines/{index}/id", "detail": twice} for index in (1, 3)]

@@ -1,6 +1,7 @@
 """What counts as a change that may break a client, and how it is told."""
 
 import copy
+import re
 from typing import Any
 
 import pytest
@@ -261,6 +262,20 @@ def test_a_pattern_that_is_spelt_otherwise_is_no_change() -> None:
     assert breaking_changes(an_api(answered=TEXT | one), an_api(answered=TEXT | same)) == []
     other = {"pattern": r"^(?:[^\x00-\x1f\u2027-\u202a]|[\u2027])*$"}
     assert breaking_changes(an_api(sent=TEXT | one), an_api(sent=TEXT | other)) != []
+
+
+def some_of(*values: str, more: int = 9) -> dict[str, str]:
+    one = "|".join(re.escape(value) for value in values)
+    return TEXT | {"pattern": f"^(?:{one})(?:,(?:{one})){{0,{more}}}$"}
+
+
+@pytest.mark.parametrize("wide", [some_of("x.z", "c|d", "a.b"), some_of("a.b", "c|d", more=10)])
+def test_a_list_of_values_may_take_more_in_requests_and_less_in_answers(wide: dict[str, str]) -> None:
+    narrow = some_of("a.b", "c|d")
+    assert breaking_changes(an_api(sent=narrow), an_api(sent=wide)) == []
+    assert breaking_changes(an_api(sent=wide), an_api(sent=narrow)) != []
+    assert breaking_changes(an_api(answered=wide), an_api(answered=narrow)) == []
+    assert breaking_changes(an_api(answered=narrow), an_api(answered=wide)) != []
 
 
 def both(one: str, other: str) -> dict[str, Any]:

@@ -8,7 +8,8 @@ from flask import Flask
 from pydantic import AfterValidator, SecretStr, create_model
 from sqlalchemy import MetaData
 from sqlalchemy.orm import Mapped, mapped_column, relationship
-from support.invoices import Apart, InvoiceDao, InvoiceRead, RowNotFoundError
+from support.apart import Apart
+from support.invoices import InvoiceDao, InvoiceRead, RowNotFoundError
 from support.kinds import BoxDao
 from support.sold import SaleDao, SaleQuery
 
@@ -72,11 +73,11 @@ def test_what_a_dao_lacks_is_told_when_it_is_made(dao: type[Dao[UserRead]], miss
     [
         (
             {"colour": (Text | None, None)},
-            'OddQuery.colour: sales has no column colour. Write Equal("...") with one of',
+            'OddQuery.colour: apart_sales has no column colour. Write Equal("...") with one of',
         ),
         (
             {"due": (Annotated[Date, Before("due")] | None, None)},
-            'OddQuery.due: sales has no column due. Write Before("...") with one of: id, seller_id,',
+            'OddQuery.due: apart_sales has no column due. Write Before("...") with one of: id, seller_id,',
         ),
         (
             {"by": (Annotated[Text, AfterValidator(fold), Related("owner", "name")] | None, None)},
@@ -84,11 +85,11 @@ def test_what_a_dao_lacks_is_told_when_it_is_made(dao: type[Dao[UserRead]], miss
         ),
         (
             {"by": (Annotated[Text, Related("seller", "nam")] | None, None)},
-            'OddQuery.by: sellers has no column nam. Write Equal("...") with one of: id, name, name_key',
+            'OddQuery.by: apart_sellers has no column nam. Write Equal("...") with one of: id, name, name_key',
         ),
         (
             {"sort": (Annotated[str, sort_by(due="due")], "id")},
-            "OddQuery.sort: sales has no column due. Write sort_by(due=...) with one of: id, seller_id,",
+            "OddQuery.sort: apart_sales has no column due. Write sort_by(due=...) with one of: id, seller_id,",
         ),
     ],
 )
@@ -133,7 +134,11 @@ def test_a_conflict_with_nothing_is_told(key: object) -> None:
 
 
 def test_conflicts_with_constraints_of_children_and_with_tables_that_refer_are_right() -> None:
-    conflicts = {"uq_line": UsernameTakenError, "ck_lines_text": UsernameTakenError, "lines": UsernameTakenError}
+    conflicts = {
+        "uq_line": UsernameTakenError,
+        "ck_apart_lines_text": UsernameTakenError,
+        "apart_lines": UsernameTakenError,
+    }
     assert mistakes_in(changed(InvoiceDao, conflicts=conflicts)) == []
 
 
@@ -199,7 +204,7 @@ class InvoiceTold(InvoiceRead):
 
 def test_a_mistake_in_a_nested_record_is_told() -> None:
     [found] = mistakes_in(changed(InvoiceDao, record=InvoiceTold))
-    assert "OwnerTold.nickname: owners has neither a column nor a relationship of this name." in found
+    assert "OwnerTold.nickname: apart_owners has neither a column nor a relationship of this name." in found
 
 
 @pytest.mark.parametrize("dao", [UserDao, SaleDao, InvoiceDao, BoxDao])

@@ -80,14 +80,14 @@ def test_kinds_of_the_same_name_fit_each_other() -> None:
 @pytest.mark.parametrize(
     ("field", "annotation", "sentence"),
     [
-        ("label", str, "takes text of any characters, but boxes.label holds 20."),
-        ("label", Annotated[str, Field(max_length=21)], "takes text of 21 characters, but boxes.label holds 20."),
-        ("label", Annotated[str, Field(max_length=9)] | None, "may be null, but boxes.label may not."),
-        ("quantity", BigWhole, "takes whole numbers of more than 32 bits, but boxes.quantity has 32."),
-        ("quantity", int, "takes whole numbers of more than 32 bits, but boxes.quantity has 32."),
-        ("grains", int | None, "takes whole numbers of more than 64 bits, but boxes.grains has 64."),
-        ("colour", Shade, "takes values that boxes.colour does not: pink."),
-        ("lid", Shade | MISSING | None, "takes values that boxes.lid does not: pink."),
+        ("label", str, "takes text of any characters, but apart_boxes.label holds 20."),
+        ("label", Annotated[str, Field(max_length=21)], "takes text of 21 characters, but apart_boxes.label holds 20."),
+        ("label", Annotated[str, Field(max_length=9)] | None, "may be null, but apart_boxes.label may not."),
+        ("quantity", BigWhole, "takes whole numbers of more than 32 bits, but apart_boxes.quantity has 32."),
+        ("quantity", int, "takes whole numbers of more than 32 bits, but apart_boxes.quantity has 32."),
+        ("grains", int | None, "takes whole numbers of more than 64 bits, but apart_boxes.grains has 64."),
+        ("colour", Shade, "takes values that apart_boxes.colour does not: pink."),
+        ("lid", Shade | MISSING | None, "takes values that apart_boxes.lid does not: pink."),
     ],
 )
 def test_an_input_that_takes_more_than_its_column_is_told(field: str, annotation: Any, sentence: str) -> None:
@@ -107,9 +107,9 @@ def test_inputs_are_found_by_the_name_of_the_record() -> None:
 @pytest.mark.parametrize(
     ("field", "annotation", "sentence"),
     [
-        ("weight", float, "is never null, but boxes.weight may be."),
-        ("colour", Shade, "takes values that boxes.colour does not: pink."),
-        ("nothing", int, "is no column of boxes."),
+        ("weight", float, "is never null, but apart_boxes.weight may be."),
+        ("colour", Shade, "takes values that apart_boxes.colour does not: pink."),
+        ("nothing", int, "is no column of apart_boxes."),
     ],
 )
 def test_a_record_that_reads_what_its_table_has_not_is_told(field: str, annotation: Any, sentence: str) -> None:

@@ -7,13 +7,14 @@ from typing import Annotated, Any
 
 import pytest
 from pydantic import TypeAdapter, ValidationError
-from sqlalchemy import Index, MetaData, Table, UniqueConstraint
+from sqlalchemy import Index, Table, UniqueConstraint
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import Mapped
+from support.apart import Apart
 
 from app.users.schemas import UserQuery, UserRead
 from carboy.daos.base import Dao
-from carboy.models import Amount, Base, Money, sortable
+from carboy.models import Amount, Money, sortable
 from carboy.models.base import KeyText, table_of
 from carboy.schemas.base import PageQuery, Record, fields_of, sort_by, sorts_of
 from containers import Container
@@ -93,10 +94,6 @@ def test_a_sort_and_fields_are_documented_as_text() -> None:
 
 
 def test_a_sortable_column_has_an_index_in_which_the_id_follows() -> None:
-    class Apart(Base):
-        __abstract__ = True
-        metadata = MetaData(naming_convention=Base.metadata.naming_convention)
-
     class Meal(Apart):
         __tablename__ = "meals"
 

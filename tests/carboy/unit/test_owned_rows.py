@@ -3,21 +3,22 @@
 import pytest
 from sqlalchemy import BigInteger, Column, MetaData, Table
 from sqlalchemy.orm import Mapped
+from support.apart import Apart
 
 from carboy.daos.base import Dao
 from carboy.errors import NotFoundError
-from carboy.models import Base, SoftDeleted, reference
+from carboy.models import SoftDeleted, reference
 from carboy.schemas.base import Record
 from carboy.services.personal_data import OwnedRows
 from carboy.testing import MemoryDatabase
 
-APART = MetaData()
-Table("users", APART, Column("id", BigInteger, primary_key=True))
+TABLES = MetaData()
+Table("users", TABLES, Column("id", BigInteger, primary_key=True))
 
 
-class Letter(SoftDeleted, Base):
+class Letter(SoftDeleted, Apart):
     __tablename__ = "letters"
-    metadata = APART
+    metadata = TABLES
 
     user_id: Mapped[int] = reference("users.id")
 

@@ -6,7 +6,8 @@ import pytest
 from pydantic import create_model
 from sqlalchemy import ForeignKey, ForeignKeyConstraint, MetaData
 from sqlalchemy.orm import Mapped, mapped_column, relationship
-from support.invoices import Apart, Invoice, OwnerBrief, TagRead
+from support.apart import Apart
+from support.invoices import Invoice, OwnerBrief, TagRead
 
 from carboy.daos.reading import Reading
 from carboy.daos.relations import relations_of
@@ -38,10 +39,10 @@ class Misnamed(Wrong):
 @pytest.mark.parametrize(
     ("field", "said"),
     [
-        ({"colour": str}, "Told.colour: invoices has neither a column nor a relationship of this name."),
+        ({"colour": str}, "Told.colour: apart_invoices has neither a column nor a relationship of this name."),
         ({"owner": list[OwnerBrief]}, "Told.owner: one is what it must be."),
         ({"tags": TagRead}, r"Told.tags: list\[...\] is what it must be."),
-        ({"project": OwnerBrief}, r"Told.project: add \| None, as invoices.project_id may be null."),
+        ({"project": OwnerBrief}, r"Told.project: add \| None, as apart_invoices.project_id may be null."),
     ],
 )
 def test_a_field_that_fits_no_column_and_no_relationship_is_told(field: dict[str, type], said: str) -> None:

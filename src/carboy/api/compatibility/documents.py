@@ -11,7 +11,7 @@ The rules answer one question: can a client that was written against, or generat
   or bound, no other status of success. Objects announce properties to come unless they forbid additionalProperties,
   and clients treat a status of an error that they do not know as 400 or 500 (RFC 9110 section 15).
 - Credentials that were enough have to be enough.
-- What cannot be decided is told as a change: another pattern, say, or a oneOf without a discriminator.
+- What cannot be decided is told as a change: most other patterns, say, or a oneOf without a discriminator.
 
 Texts, examples, callbacks, webhooks, links and the definitions of security schemes are not looked at.
 """

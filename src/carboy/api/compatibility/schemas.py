@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from carboy.api.compatibility.patterns import allow_the_same
+from carboy.api.compatibility.patterns import allows
 
 Node = dict[str, Any]
 """An object of an OpenAPI document."""
@@ -108,8 +108,8 @@ class Flow:
         hiding = sent.keys() & {"patternProperties", "allOf", "oneOf"}
         for keyword in sorted((understood.keys() | hiding) - COMPARED):
             mine, theirs = sent.get(keyword), understood.get(keyword)
-            same = keyword == "pattern" and allow_the_same(mine, theirs)
-            if not same and _whole(self._sender, mine) != _whole(self._receiver, theirs):
+            fits = keyword == "pattern" and allows(theirs, mine)
+            if not fits and _whole(self._sender, mine) != _whole(self._receiver, theirs):
                 yield self._was(keyword, sent, understood)
 
     def _properties(self, sent: Node, understood: Node, place: str) -> Iterator[str]:
