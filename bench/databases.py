@@ -134,12 +134,13 @@ async def _fill(url: str, users: int) -> None:
 
 
 FILL_INVOICES = """
-INSERT INTO tags (name, created_at, updated_at, version) VALUES ('blue', :now, :now, 1), ('red', :now, :now, 1);
+INSERT INTO invoice_tags (name, created_at, updated_at, version) VALUES ('blue', :now, :now, 1), ('red', :now, :now, 1);
 INSERT INTO invoices (number, owner_id, amount, due_on, quantity, status, remind_at, created_at, updated_at, version)
 SELECT 'invoice' || id, id, :amount, '2026-12-24', 3, 'sent', :now, :now, :now, 1 FROM users;
 INSERT INTO invoice_lines (invoice_id, position, text, price, created_at, updated_at, version)
 SELECT id, 0, 'A thing', :amount, :now, :now, 1 FROM invoices;
-INSERT INTO invoice_tags (invoices_id, tags_id) SELECT invoices.id, tags.id FROM invoices, tags
+INSERT INTO tagged_invoices (invoices_id, invoice_tags_id)
+SELECT invoices.id, invoice_tags.id FROM invoices, invoice_tags
 """
 
 

@@ -32,16 +32,16 @@ class Money(TypeDecorator[Decimal]):
         return Decimal(value).scaleb(-2) if value is not None and dialect.name == "sqlite" else value
 
 
-invoice_tags = Table(
-    "invoice_tags",
+tagged_invoices = Table(
+    "tagged_invoices",
     Base.metadata,
     Column("invoices_id", ForeignKey("invoices.id"), primary_key=True),
-    Column("tags_id", ForeignKey("tags.id"), primary_key=True),
+    Column("invoice_tags_id", ForeignKey("invoice_tags.id"), primary_key=True),
 )
 
 
 class Tag(Base):
-    __tablename__ = "tags"
+    __tablename__ = "invoice_tags"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str]
@@ -77,7 +77,7 @@ class Invoice(Base):
     version: Mapped[int] = mapped_column(default=1)
     owner: Mapped[User] = relationship()
     lines: Mapped[list[Line]] = relationship(order_by=Line.position)
-    tags: Mapped[list[Tag]] = relationship(secondary=invoice_tags, order_by=Tag.name)
+    tags: Mapped[list[Tag]] = relationship(secondary=tagged_invoices, order_by=Tag.name)
 
 
 def _whole() -> Select[Invoice]:

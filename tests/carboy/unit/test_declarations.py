@@ -126,7 +126,7 @@ def test_two_parameters_that_ask_the_same_are_told() -> None:
     assert "OddQuery.due: another field is the same filter" in found
 
 
-@pytest.mark.parametrize("key", ["usernme_key", ("username_key", "emial_key"), "ix_users_username", "invoices"])
+@pytest.mark.parametrize("key", ["usernme_key", ("username_key", "emial_key"), "ix_users_username", "no_such_table"])
 def test_a_conflict_with_nothing_is_told(key: object) -> None:
     [found] = mistakes_in(changed(UserDao, conflicts={key: UsernameTakenError}))
     assert f"OtherUserDao.conflicts: {key!r} names no column, constraint or unique index of users" in found
