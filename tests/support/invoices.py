@@ -137,7 +137,7 @@ class LineRead(Record):
     version: int
 
 
-class InvoiceRead(Record):
+class ApartInvoiceRead(Record):
     number: str
     owner: OwnerBrief
     project: ProjectTree | None
@@ -219,8 +219,8 @@ class LineDao(Dao[LineRead]):
     touches = ("invoice",)
 
 
-class InvoiceDao(Dao[InvoiceRead]):
-    model, record, not_found = Invoice, InvoiceRead, InvoiceNotFoundError
+class InvoiceDao(Dao[ApartInvoiceRead]):
+    model, record, not_found = Invoice, ApartInvoiceRead, InvoiceNotFoundError
     conflicts = {"uq_line": LineTwiceError}
 
 
@@ -230,19 +230,21 @@ class InvoiceService(Service):
         self._invoices, self._cursors = invoices, cursors
 
     @read_only
-    async def list_invoices(self, query: PageQuery) -> Page[InvoiceRead]:
+    async def list_invoices(self, query: PageQuery) -> Page[ApartInvoiceRead]:
         return await self._cursors.page(self._invoices, query)
 
     @read_only
-    async def get_invoice(self, invoice_id: int) -> InvoiceRead:
+    async def get_invoice(self, invoice_id: int) -> ApartInvoiceRead:
         return await self._invoices.get(invoice_id)
 
     @transactional
-    async def create_invoice(self, new: InvoiceCreate) -> InvoiceRead:
+    async def create_invoice(self, new: InvoiceCreate) -> ApartInvoiceRead:
         return await self._invoices.add(new.model_dump())
 
     @transactional
-    async def update_invoice(self, invoice_id: int, change: InvoiceUpdate, versions: Versions = None) -> InvoiceRead:
+    async def update_invoice(
+        self, invoice_id: int, change: InvoiceUpdate, versions: Versions = None
+    ) -> ApartInvoiceRead:
         return await self._invoices.update(invoice_id, change.model_dump(), versions=versions)
 
 
@@ -259,25 +261,27 @@ Invoices = Annotated[InvoiceService, Provide["apart_invoice_service"]]
 
 
 @invoices.get("")
-async def list_invoices(query: PageQuery, service: Invoices) -> Page[InvoiceRead]:
+async def list_apart_invoices(query: PageQuery, service: Invoices) -> Page[ApartInvoiceRead]:
     """List invoices."""
     return await service.list_invoices(query)
 
 
 @invoices.post("")
-async def create_invoice(new: InvoiceCreate, service: Invoices) -> Created[InvoiceRead]:
+async def create_apart_invoice(new: InvoiceCreate, service: Invoices) -> Created[ApartInvoiceRead]:
     """Create an invoice."""
     invoice = await service.create_invoice(new)
-    return Created(invoice, url_for(".get_invoice", invoice_id=invoice.id))
+    return Created(invoice, url_for(".get_apart_invoice", invoice_id=invoice.id))
 
 
 @invoices.get("/<int:invoice_id>", errors=[InvoiceNotFoundError])
-async def get_invoice(invoice_id: int, service: Invoices) -> InvoiceRead:
+async def get_apart_invoice(invoice_id: int, service: Invoices) -> ApartInvoiceRead:
     """Get an invoice."""
     return await service.get_invoice(invoice_id)
 
 
 @invoices.patch("/<int:invoice_id>", errors=[InvoiceNotFoundError])
-async def update_invoice(invoice_id: int, change: InvoiceUpdate, expected: Expected, service: Invoices) -> InvoiceRead:
+async def update_apart_invoice(
+    invoice_id: int, change: InvoiceUpdate, expected: Expected, service: Invoices
+) -> ApartInvoiceRead:
     """Change an invoice."""
     return await service.update_invoice(invoice_id, change, expected)

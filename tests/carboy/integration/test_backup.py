@@ -114,9 +114,9 @@ def test_a_backup_ends_while_others_write(sqlite_url: str, tmp_path: Path, monke
     def write() -> None:
         nonlocal written
         with closing(sqlite3.connect(source, timeout=20, isolation_level=None)) as connection:
-            connection.execute("CREATE TABLE notes (text)")
+            connection.execute("CREATE TABLE apart_notes (text)")
             while not enough.is_set():
-                connection.execute("INSERT INTO notes VALUES (randomblob(2000))")
+                connection.execute("INSERT INTO apart_notes VALUES (randomblob(2000))")
                 written += 1
 
     writer = threading.Thread(target=write)
@@ -128,6 +128,6 @@ def test_a_backup_ends_while_others_write(sqlite_url: str, tmp_path: Path, monke
     enough.set()
     writer.join()
     with closing(sqlite3.connect(tmp_path / "backup")) as copy:
-        [(count,)] = copy.execute("SELECT count(*) FROM notes")
+        [(count,)] = copy.execute("SELECT count(*) FROM apart_notes")
     assert 50 <= count <= written
     assert len(steps) > 10

@@ -178,24 +178,24 @@ def test_a_renaming_that_the_models_do_not_show_is_refused(
     assert set(migrations.glob("*.py")) == before
 
 
-def invoices(*arguments: Any, models: MetaData) -> None:
-    Table("invoices", models, Column("id", Integer, primary_key=True), *arguments)
+def apart_invoices(*arguments: Any, models: MetaData) -> None:
+    Table("apart_invoices", models, Column("id", Integer, primary_key=True), *arguments)
 
 
 def test_a_renamed_column_keeps_its_unique_constraint(app: Flask, revise: Any, rows: Any) -> None:
-    revise(lambda models: invoices(Column("number", Text, nullable=False, unique=True), models=models))
+    revise(lambda models: apart_invoices(Column("number", Text, nullable=False, unique=True), models=models))
     flask_db(app, "upgrade")
-    rows("INSERT INTO invoices (number) VALUES ('A-1')")
+    rows("INSERT INTO apart_invoices (number) VALUES ('A-1')")
 
     def change(models: MetaData) -> None:
-        models.remove(models.tables["invoices"])
-        invoices(Column("code", Text, nullable=False, unique=True), models=models)
+        models.remove(models.tables["apart_invoices"])
+        apart_invoices(Column("code", Text, nullable=False, unique=True), models=models)
 
-    revise(change, "--rename", "invoices.number=code")
+    revise(change, "--rename", "apart_invoices.number=code")
     there_and_back(app)
-    assert rows("SELECT code FROM invoices") == [("A-1",)]
+    assert rows("SELECT code FROM apart_invoices") == [("A-1",)]
     with pytest.raises(IntegrityError):
-        rows("INSERT INTO invoices (code) VALUES ('A-1')")
+        rows("INSERT INTO apart_invoices (code) VALUES ('A-1')")
 
 
 def checked(*values: str) -> tuple[Column[Any], CheckConstraint]:
@@ -204,19 +204,19 @@ def checked(*values: str) -> tuple[Column[Any], CheckConstraint]:
 
 
 def test_a_choice_that_gets_another_value_is_noticed(app: Flask, revise: Any, rows: Any) -> None:
-    revise(lambda models: invoices(*checked("draft", "sent"), models=models))
+    revise(lambda models: apart_invoices(*checked("draft", "sent"), models=models))
     there_and_back(app)
-    rows("INSERT INTO invoices (status) VALUES ('sent')")
+    rows("INSERT INTO apart_invoices (status) VALUES ('sent')")
 
     def change(models: MetaData) -> None:
-        models.remove(models.tables["invoices"])
-        invoices(*checked("draft", "sent", "paid"), models=models)
+        models.remove(models.tables["apart_invoices"])
+        apart_invoices(*checked("draft", "sent", "paid"), models=models)
 
     _, said = revise(change)
-    assert "ck_invoices_status: change rows" in said
+    assert "ck_apart_invoices_status: change rows" in said
     there_and_back(app)
-    rows("INSERT INTO invoices (status) VALUES ('paid')")
-    assert rows("SELECT count(*) FROM invoices") == [(2,)]
+    rows("INSERT INTO apart_invoices (status) VALUES ('paid')")
+    assert rows("SELECT count(*) FROM apart_invoices") == [(2,)]
 
 
 def test_a_new_check_is_noticed(app: Flask, revise: Any) -> None:
@@ -231,7 +231,7 @@ def test_a_new_check_is_noticed(app: Flask, revise: Any) -> None:
 @pytest.mark.parametrize("is_new", [True, False], ids=["of a new table", "of a table that is there"])
 def test_an_enum_goes_down_and_up_again(app: Flask, revise: Any, *, is_new: bool) -> None:
     column: Column[Any] = Column("status", Enum(Status, name="invoice_status"), nullable=True)
-    revise(lambda models: invoices(column, models=models) if is_new else add(column, models))
+    revise(lambda models: apart_invoices(column, models=models) if is_new else add(column, models))
     there_and_back(app)
 
 
@@ -242,7 +242,7 @@ def test_an_index_of_a_table_that_is_there_is_warned_of(app: Flask, revise: Any)
 
 
 def test_an_index_of_a_new_table_is_not(revise: Any) -> None:
-    _, said = revise(lambda models: invoices(Column("place", Integer, index=True), models=models))
+    _, said = revise(lambda models: apart_invoices(Column("place", Integer, index=True), models=models))
     assert "nobody can write" not in said
 
 
@@ -258,17 +258,17 @@ def search_in(models: MetaData, name: str, *columns: str) -> None:
 
 def test_a_search_index_comes_with_its_table_and_goes_with_it(app: Flask, revise: Any, rows: Any) -> None:
     def change(models: MetaData) -> None:
-        invoices(Column("note_key", Text, nullable=False), models=models)
-        search_in(models, "invoices", "note_key")
+        apart_invoices(Column("note_key", Text, nullable=False), models=models)
+        search_in(models, "apart_invoices", "note_key")
 
     file, _ = revise(change)
     assert "from carboy.models.search import create_search_index, drop_search_index" in file.read_text()
     created, indexed, unindexed, dropped = lines_of(file)
-    assert created.startswith("op.create_table('invoices'")
-    assert indexed == "create_search_index(op, 'invoices', ['note_key'])"
-    assert (unindexed, dropped) == ("drop_search_index(op, 'invoices')", "op.drop_table('invoices')")
+    assert created.startswith("op.create_table('apart_invoices'")
+    assert indexed == "create_search_index(op, 'apart_invoices', ['note_key'])"
+    assert (unindexed, dropped) == ("drop_search_index(op, 'apart_invoices')", "op.drop_table('apart_invoices')")
     there_and_back(app)
-    file, _ = revise(lambda models: models.remove(models.tables["invoices"]))
+    file, _ = revise(lambda models: models.remove(models.tables["apart_invoices"]))
     assert lines_of(file)[:2] == [unindexed, dropped]
     there_and_back(app)
 

@@ -88,7 +88,9 @@ async def test_a_list_and_the_document_have_what_is_nested(client: httpx.AsyncCl
     [item] = (await client.get("/api/apart/invoices")).json()["items"]
     assert (item["owner"], item["tags"]) == ({"id": 1, "name": "ada"}, ["red"])
     assert [line["text"] for line in item["lines"]] == ["a"]
-    described = (await client.get("/api/openapi.json")).json()["components"]["schemas"]["InvoiceRead"]["properties"]
+    described = (await client.get("/api/openapi.json")).json()["components"]["schemas"]["ApartInvoiceRead"][
+        "properties"
+    ]
     assert described["tags"]["items"] == {"type": "string"}
 
 

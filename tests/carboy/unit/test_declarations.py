@@ -9,7 +9,7 @@ from pydantic import AfterValidator, SecretStr, create_model
 from sqlalchemy import MetaData
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 from support.apart import Apart
-from support.invoices import InvoiceDao, InvoiceRead, RowNotFoundError
+from support.invoices import ApartInvoiceRead, InvoiceDao, RowNotFoundError
 from support.kinds import BoxDao
 from support.sold import SaleDao, SaleQuery
 
@@ -198,7 +198,7 @@ class OwnerTold(Record):
     nickname: str
 
 
-class InvoiceTold(InvoiceRead):
+class InvoiceTold(ApartInvoiceRead):
     owner: OwnerTold  # type: ignore[assignment]  # it is wrong.
 
 
