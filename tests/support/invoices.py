@@ -13,8 +13,7 @@ from support.apart import Apart
 from carboy.api import ApiBlueprint, Created, Expected
 from carboy.daos.base import Dao
 from carboy.errors import ConflictError, NotFoundError
-from carboy.models import Base, SoftDeleted, link_table, reference, unique_unless_deleted
-from carboy.models.base import KeyText
+from carboy.models import Base, KeyText, SoftDeleted, link_table, reference, unique_unless_deleted
 from carboy.schemas.base import Change, Input, Page, PageQuery, Record, Versions
 from carboy.services import Cursors, Service, UnitOfWork, read_only, transactional
 from containers import Container

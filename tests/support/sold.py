@@ -12,12 +12,11 @@ from support.apart import Apart
 
 from carboy.daos.base import Dao
 from carboy.errors import NotFoundError
-from carboy.models import Amount, Base, choice, reference
-from carboy.models.base import KeyText
-from carboy.schemas import Date, Moment, Whole
+from carboy.models import Amount, Base, KeyText, choice, reference
+from carboy.schemas import Date, Moment, Text, Whole
 from carboy.schemas.base import PageQuery, Record, sort_by
 from carboy.schemas.filters import After, AnyOf, AtLeast, AtMost, Before, Equal, IsSet, Related
-from carboy.schemas.text import Search, Text, fold
+from carboy.schemas.text import Search, fold
 
 metadata = MetaData(naming_convention=Base.metadata.naming_convention)
 

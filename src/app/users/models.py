@@ -1,7 +1,8 @@
 from sqlalchemy import Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from carboy.models.base import Base, KeyText
+from carboy.models import KeyText
+from carboy.models.base import Base
 
 
 class User(Base):

@@ -5,9 +5,9 @@ from typing import Annotated
 
 from pydantic import MISSING, AfterValidator, StringConstraints
 
-from carboy.schemas import emails
+from carboy.schemas import Text, emails
 from carboy.schemas.base import Change, Input, PageQuery, Record, sort_by
-from carboy.schemas.text import Described, Search, Text
+from carboy.schemas.text import Described, Search
 
 
 def _normalised(text: str) -> str:

@@ -8,8 +8,8 @@ from typing import Annotated, Any, NamedTuple
 
 from pydantic import StringConstraints
 
+from carboy.schemas import Text
 from carboy.schemas.base import PageQuery, Record, sort_by
-from carboy.schemas.text import Text
 
 
 class State(StrEnum):

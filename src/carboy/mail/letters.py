@@ -10,8 +10,9 @@ import idna
 from email_validator import validate_email
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, field_validator
 
+from carboy.schemas import Prose, Text
 from carboy.schemas.emails import address_of
-from carboy.schemas.text import Prose, Text, of_sane_length, without_control_characters
+from carboy.schemas.text import of_sane_length, without_control_characters
 
 
 def _mailable(text: str) -> str:

@@ -1,6 +1,6 @@
 """What every table has, and the kinds of column. A field that fits one has the same name in `carboy.schemas`."""
 
-from carboy.models.base import Base
+from carboy.models.base import Base, KeyText
 from carboy.models.choices import Choice, choice
 from carboy.models.links import link_table
 from carboy.models.moments import Date, Moment
@@ -17,6 +17,7 @@ __all__ = [
     "Choice",
     "Date",
     "Json",
+    "KeyText",
     "Moment",
     "Money",
     "Number",

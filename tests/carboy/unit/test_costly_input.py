@@ -13,8 +13,8 @@ from support.users import registration
 
 from carboy.api import ApiBlueprint
 from carboy.health.schemas import HealthReport
+from carboy.schemas import Prose
 from carboy.schemas.base import Input, Query
-from carboy.schemas.text import Prose
 from carboy.web import problems
 from carboy.web.application import Application
 

@@ -20,12 +20,11 @@ from app.users.schemas import UserRead
 from carboy.daos.base import Dao
 from carboy.daos.declarations import DeclarationError, mistakes_in
 from carboy.di.wiring import WiringError, wire
-from carboy.models import link_table
-from carboy.models.base import KeyText
-from carboy.schemas import Date, Tags
+from carboy.models import KeyText, link_table
+from carboy.schemas import Date, Tags, Text
 from carboy.schemas.base import Input, PageQuery, Record, sort_by
 from carboy.schemas.filters import Before, Related
-from carboy.schemas.text import Search, Text, fold
+from carboy.schemas.text import Search, fold
 from carboy.services import Cursors
 from carboy.testing import MemoryDatabase
 from containers import Container

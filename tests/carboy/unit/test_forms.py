@@ -16,8 +16,9 @@ from carboy.bridge import FlaskASGI
 from carboy.di.wiring import unwire, wire
 from carboy.errors import ConflictError, FieldProblem, InvalidInputError
 from carboy.forms import Form, render_form, sent_form
+from carboy.schemas import Text
 from carboy.schemas.base import Input
-from carboy.schemas.text import Described, Text
+from carboy.schemas.text import Described
 from carboy.security.errors import ForbiddenError
 from carboy.testing.client import client_of
 from carboy.web import problems

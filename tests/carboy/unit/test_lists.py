@@ -14,8 +14,8 @@ from support.apart import Apart
 
 from app.users.schemas import UserQuery, UserRead
 from carboy.daos.base import Dao
-from carboy.models import Amount, Money, sortable
-from carboy.models.base import KeyText, table_of
+from carboy.models import Amount, KeyText, Money, sortable
+from carboy.models.base import table_of
 from carboy.schemas.base import PageQuery, Record, fields_of, sort_by, sorts_of
 from containers import Container
 

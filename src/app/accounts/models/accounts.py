@@ -6,8 +6,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from app.accounts.models.roles import Role
 from app.accounts.schemas.kinds import AccountKind, Purpose
 from app.users.models import User
-from carboy.models import Base, choice, reference
-from carboy.models.base import KeyText
+from carboy.models import Base, KeyText, choice, reference
 
 
 class Account(Base):

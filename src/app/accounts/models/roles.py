@@ -1,8 +1,7 @@
 from sqlalchemy import String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from carboy.models import Base, link_table
-from carboy.models.base import KeyText
+from carboy.models import Base, KeyText, link_table
 
 
 class Permission(Base):

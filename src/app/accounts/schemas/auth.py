@@ -5,8 +5,9 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from app.accounts.schemas.common import Code, Name, Password, Scopes, TokenText
 from app.users.schemas import Email, FullName, Username
+from carboy.schemas import Text
 from carboy.schemas.base import Input
-from carboy.schemas.text import Described, Text
+from carboy.schemas.text import Described
 
 
 class Answer(BaseModel):

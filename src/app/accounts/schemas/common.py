@@ -5,7 +5,8 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, StringConstraints
 
 from app.security import Permission
-from carboy.schemas.text import Described, Text
+from carboy.schemas import Text
+from carboy.schemas.text import Described
 
 MAX_TYPED = 1024
 """Characters of a password that are looked at; none that was accepted is longer than `passwords.max_length`."""

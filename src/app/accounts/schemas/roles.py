@@ -4,8 +4,8 @@ from pydantic import MISSING, AfterValidator, Field
 
 from app.accounts.schemas.common import Name, once_each
 from app.security import Permission
+from carboy.schemas import Text
 from carboy.schemas.base import Change, Input, PageQuery, Record, sort_by
-from carboy.schemas.text import Text
 
 
 class RoleRead(Record):
