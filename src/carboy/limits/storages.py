@@ -1,6 +1,7 @@
 """Where counts are kept: storages for the `limits` library, in memory, in the database, or in Redis."""
 
 import time
+from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
@@ -10,11 +11,15 @@ from limits.aio.storage import Storage
 from pydantic import SecretStr
 
 from carboy.limits.daos import RateLimitCountDao
+from carboy.limits.schemas import CountRead
 from carboy.services.transactions import UnitOfWork
 
 MAX_KEYS = 50_000
 """Counts that a process keeps in memory, some 10 MB; beyond them, the one that began first is forgotten."""
 REDIS_TIMEOUT_SECONDS = 0.25
+
+_counted: ContextVar[tuple[str, CountRead] | None] = ContextVar("carboy_limits_counted", default=None)
+"""The key that was counted just now, and its row: the library asks for both parts of it after each hit."""
 
 
 class MemoryStorage(Storage):
@@ -88,18 +93,22 @@ class DatabaseStorage(Storage):
     async def incr(self, key: str, expiry: int, amount: int = 1) -> int:
         if self._unit_of_work.is_writing:
             raise RuntimeError("Count before the transaction begins: its rollback would forgive what was counted.")
-        return await self._unit_of_work.write(lambda: self._count(key, expiry, amount))
-
-    async def _count(self, key: str, expiry: int, amount: int) -> int:
-        now = datetime.now(UTC)
-        row = await self._counts.count_up(_digest(key), amount, now=now, expires_at=now + timedelta(seconds=expiry))
+        row = await self._unit_of_work.write(lambda: self._count(key, expiry, amount))
+        _counted.set((key, row))
         return row.count
+
+    async def _count(self, key: str, expiry: int, amount: int) -> CountRead:
+        now = datetime.now(UTC)
+        return await self._counts.count_up(_digest(key), amount, now=now, expires_at=now + timedelta(seconds=expiry))
 
     async def get(self, key: str) -> int:
         return (await self._current(key))[0]
 
     async def get_expiry(self, key: str) -> float:
-        return (await self._current(key))[1]
+        ends = (await self._current(key))[1]
+        # The library asks for it last.
+        _counted.set(None)
+        return ends
 
     async def check(self) -> bool:
         await self._current("")
@@ -109,10 +118,15 @@ class DatabaseStorage(Storage):
         """Do nothing: counts of others may be there."""
 
     async def clear(self, key: str) -> None:
+        _counted.set(None)
         await self._unit_of_work.write(lambda: self._counts.reset(_digest(key)))
 
     async def _current(self, key: str) -> tuple[int, float]:
-        row = await self._unit_of_work.read(lambda: self._counts.find_by_key(_digest(key)))
+        counted = _counted.get()
+        if counted is not None and counted[0] == key:
+            row: CountRead | None = counted[1]
+        else:
+            row = await self._unit_of_work.read(lambda: self._counts.find_by_key(_digest(key)))
         now = datetime.now(UTC)
         if row is None or row.expires_at <= now:
             return 0, now.timestamp()

@@ -7,9 +7,10 @@ from functools import partial
 
 import pytest
 import pytest_asyncio
+from sqlalchemy import event
 from support.databases import Write, database_settings, rows_of
 
-from carboy.db import Database, create_engines, create_session_factory
+from carboy.db import Database, Engines, create_engines, create_session_factory
 from carboy.limits.daos import RateLimitCountDao
 from carboy.limits.errors import RateLimitedError
 from carboy.limits.schemas import CountRead, Limit
@@ -97,3 +98,21 @@ async def test_a_request_that_fails_later_is_counted_all_the_same(workers: list[
             await workers[0].write(fail)
     with pytest.raises(RateLimitedError):
         await limiter.hit(LOGIN, "ada")
+
+
+async def test_a_hit_is_one_statement_and_tells_the_count_of_its_own(engines: Engines, database: Database) -> None:
+    storage = DatabaseStorage(database, RateLimitCountDao(database))
+    limiter = RateLimiter(storage, MemoryStorage())
+    await limiter.hit(LOGIN, "ada")
+    statements: list[str] = []
+    for engine in engines.sources:
+        event.listen(engine, "before_cursor_execute", lambda *args: statements.append(args[2]))
+    standing = await limiter.hit(LOGIN, "ada")
+    assert standing is not None
+    assert standing.remaining == 8
+    assert len(statements) == 1
+    # Whoever asks later is told what others have counted meanwhile.
+    await asyncio.create_task(storage.incr("k", 60))
+    assert await storage.get("k") == 1
+    await asyncio.create_task(storage.incr("k", 60))
+    assert await storage.get("k") == 2
