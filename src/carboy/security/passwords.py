@@ -1,7 +1,9 @@
 """Hashes passwords with argon2id on threads of their own, and costs the same for an account that is not there."""
 
 import asyncio
+import os
 import secrets
+import sys
 import threading
 from base64 import b64encode
 from collections.abc import Callable
@@ -18,6 +20,9 @@ from carboy.security.errors import PasswordsBusyError
 
 T = TypeVar("T")
 
+NICENESS = 10
+"""What the threads add to that of the process: beside another thread, each gets a tenth of a processor (sched(7))."""
+
 
 class PasswordThreads:
     """The threads on which passwords are hashed and rated, so that neither keeps the event loop or the views waiting.
@@ -31,7 +36,7 @@ class PasswordThreads:
         self._executor: ThreadPoolExecutor | None = None
 
     def open(self) -> None:
-        self._executor = ThreadPoolExecutor(self._threads, thread_name_prefix="passwords")
+        self._executor = ThreadPoolExecutor(self._threads, "passwords", _give_way)
 
     def close(self) -> None:
         """Let what is under way end, and drop what waits."""
@@ -111,6 +116,16 @@ class PasswordHasher:
         with suppress(VerificationError):
             self._argon2.verify(self._dummy, password)
         return False
+
+
+def _give_way() -> None:
+    """Let the event loop go first where processors are few: on Linux a thread has a priority of its own."""
+    if sys.platform == "linux":
+        thread = threading.get_native_id()
+        niceness = os.getpriority(os.PRIO_PROCESS, thread) + NICENESS
+        # Some sandboxes forbid it. It is better to hash as others do than not at all.
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, thread, niceness)
 
 
 def _hash_of_nothing(settings: PasswordSettings) -> str:

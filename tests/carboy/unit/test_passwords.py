@@ -1,6 +1,8 @@
 """Each attempt to log in costs one hash, and no crowd of them costs more than the threads and the queue hold."""
 
 import asyncio
+import os
+import sys
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -113,6 +115,25 @@ async def test_a_client_that_leaves_does_not_make_room_before_its_hash_has_ended
         await threads.run(int)
     release.set()
     await waiting[1]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Elsewhere a thread has no priority of its own.")
+async def test_hashing_gives_way_to_the_event_loop(threads: PasswordThreads) -> None:
+    def niceness() -> int:
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    before = niceness()
+    assert await threads.run(niceness) == min(before + 10, 19)
+    assert niceness() == before
+
+
+async def test_where_that_is_forbidden_passwords_are_hashed_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbid(*_: int) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "setpriority", forbid)
+    async with opened() as hasher:
+        assert await hasher.verify(await hasher.hash("right"), "right")
 
 
 async def test_threads_that_are_not_open_say_so(hasher: PasswordHasher) -> None:
