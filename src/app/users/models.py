@@ -1,8 +1,7 @@
 from sqlalchemy import Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from carboy.models import KeyText
-from carboy.models.base import Base
+from carboy.models import Base, KeyText
 
 
 class User(Base):
