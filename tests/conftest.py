@@ -5,7 +5,7 @@ import gc
 import os
 import sys
 
-# Nothing that is imported is garbage: to look for it takes a tenth of the time until the first test.
+# Nothing that is imported is garbage: to look for it takes a seventh of the time until the first test.
 gc.disable()
 # Some machines tell Python to keep none. Then each of the hundreds of processes that tests start compiles the project.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)

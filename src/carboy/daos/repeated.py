@@ -24,7 +24,7 @@ def once(build: Callable[[], Any]) -> StatementLambdaElement:
     """Return a statement that SQLAlchemy knows by the function that builds it, which takes no arguments.
 
     It knows others by all that they consist of, and looks that through each time: for a long one that takes as long as
-    SQLite takes to run it. All DAOs get the same object: to the rows of an equal one SQLAlchemy would adapt what it
-    knows, which takes as long again.
+    SQLite takes to run it. All DAOs get the same object: to another one, though it is equal, SQLAlchemy would adapt
+    what it knows of the rows.
     """
     return lambda_stmt(build, enable_tracking=False)

@@ -1,5 +1,6 @@
 """Opens what a container holds before the first request, and closes it after the last."""
 
+import inspect
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
@@ -60,5 +61,4 @@ async def _initialise(container: Container, resource: Resource[Any], closing: As
 
 
 async def _awaited(result: Any) -> Any:
-    # As inspect sees it, but in a tenth of the time: each test opens what some hundred providers make.
-    return await result if hasattr(type(result), "__await__") else result
+    return await result if inspect.isawaitable(result) else result

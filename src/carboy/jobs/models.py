@@ -4,8 +4,7 @@ from sqlalchemy import Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from carboy.jobs.schemas import State, UniqueUntil
-from carboy.models import Json, KeyText, Number, Whole, choice
-from carboy.models.base import Base
+from carboy.models import Base, Json, KeyText, Number, Whole, choice
 
 
 def _index(name: str, *columns: str, where: str, unique: bool = False) -> Index:
